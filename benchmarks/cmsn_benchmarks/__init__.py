@@ -1,0 +1,1 @@
+"""Measurements, and the reference versions they compare against."""

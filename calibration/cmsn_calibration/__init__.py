@@ -1,0 +1,1 @@
+"""INT8 calibration (arrives with the engines)."""

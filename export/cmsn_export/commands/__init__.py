@@ -1,0 +1,1 @@
+"""Subcommands the export package adds to `cmsn`."""

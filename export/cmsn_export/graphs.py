@@ -1,0 +1,115 @@
+"""The three networks as ONNX graphs: single files, opset 17, plain operators."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import onnx
+import torch
+from torch import nn
+
+from cmsn_training.models.cmsn import CMSN
+from cmsn_training.models.evaluator import ProposalEvaluator
+from cmsn_training.models.incremental import IncrementalExtractor
+from cmsn_training.models.stage_subnet import StageClassifier
+
+OPSET = 17  # the highest TensorRT 8.6 reads (JetPack 6.0)
+
+Axes = dict[str, dict[int, str]]
+
+
+class _Stages(nn.Module):
+    """Step features -> stage probabilities, as one graph."""
+
+    def __init__(self, stages: StageClassifier) -> None:
+        super().__init__()
+        self.stages = stages
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.stages.probabilities(features)
+
+
+def build_graphs(model: CMSN, *, window: int) -> dict[str, bytes]:
+    """Name -> ONNX bytes of `extractor`, `stages` and `evaluator`; inputs and outputs as the runtime expects them."""
+    model = model.eval()
+    return {
+        "extractor": _extractor(model.extractor),
+        "stages": _stages(model.stages, model.feature_channels, window),
+        "evaluator": _evaluator(model.evaluator, model.feature_channels, window),
+    }
+
+
+def _extractor(extractor: IncrementalExtractor) -> bytes:
+    names = list(extractor.state_shapes())
+    height, width = extractor.preprocessing.crop
+    frames = torch.zeros(1, 16, height, width, 3, dtype=torch.uint8)
+    counter = torch.zeros(1, dtype=torch.int64)
+    past = [f"past.{name}" for name in names]
+    following = [f"next.{name}" for name in names]
+    axes: Axes = {name: {0: "batch"} for name in ("position", "length", *past, *following)}
+    axes["frames"] = {0: "batch", 1: "frames"}
+    axes["features"] = {0: "batch", 1: "steps"}
+    return _export(
+        extractor,
+        (frames, counter, counter + 16, *extractor.new_state()),
+        inputs=["frames", "position", "length", *past],
+        outputs=["features", *following],
+        axes=axes,
+    )
+
+
+def _stages(stages: StageClassifier, channels: int, window: int) -> bytes:
+    return _export(
+        _Stages(stages).eval(),  # the exporter gives a module back in the mode it came in
+        (torch.zeros(1, window, channels),),
+        inputs=["features"],
+        outputs=["probabilities"],
+        axes={"features": {1: "steps"}, "probabilities": {1: "steps"}},
+    )
+
+
+def _evaluator(evaluator: ProposalEvaluator, channels: int, window: int) -> bytes:
+    bins = evaluator.fc1.in_features // channels
+    rows = torch.zeros(3, bins, dtype=torch.int64)
+    return _export(
+        evaluator,
+        (torch.zeros(window, channels), rows, rows),
+        inputs=["features", "left", "right"],
+        outputs=["scores"],
+        axes={
+            "features": {0: "steps"},
+            "left": {0: "proposals"},
+            "right": {0: "proposals"},
+            "scores": {0: "proposals"},
+        },
+    )
+
+
+def _export(
+    module: nn.Module,
+    arguments: tuple[torch.Tensor, ...],
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    axes: Axes,
+) -> bytes:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode():
+        # torch advises its newer exporter, which freezes the time axis of LSTMs; and it warns that an LSTM's batch is
+        # fixed in the graph, which here it is meant to be.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            arguments,
+            buffer,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    graph = onnx.load_from_string(buffer.getvalue())
+    onnx.checker.check_model(graph, full_check=True)
+    return graph.SerializeToString()

@@ -1,0 +1,68 @@
+"""How far the exported graphs are from torch, measured on ONNX Runtime before a bundle may exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cmsn_runtime.backends.ort import OnnxRuntimeBackend
+from cmsn_runtime.extracting import StreamingExtractor
+from cmsn_runtime.proposing.roi import roi_indices
+from cmsn_training.models.cmsn import CMSN
+from cmsn_training.models.incremental import DELAY_STEPS
+
+TOLERANCE = 1e-4
+_FRAMES = 200  # no multiple of most chunks: both ends take part
+_CHUNKS = (8, 16, 40, 768)
+
+
+def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, seed: int = 0) -> dict[str, float]:
+    """Largest relative error of each graph against torch in float32 -> {"extractor", "stages", "evaluator"}.
+
+    The extractor is fed in chunks of 8, 16, 40 and 768 frames and compared with a single pass over all of them;
+    the others get that pass's features. Error: largest absolute difference over the largest absolute value.
+    """
+    states = [(name, tuple(shape)) for name, shape in model.extractor.state_shapes().items()]
+    rng = np.random.default_rng(seed)
+    frames = _moving_picture(rng, model.extractor.preprocessing.crop)
+    with OnnxRuntimeBackend(graphs, states) as backend, torch.inference_mode():
+        whole = model.extractor.whole(torch.from_numpy(frames)[None])[0].numpy()
+        extractor = max(_relative(_stream(backend, frames, chunk, whole.shape[1]), whole) for chunk in _CHUNKS)
+        features = np.resize(whole, (window, whole.shape[1]))
+        stages = _relative(
+            backend.stages(features), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
+        )
+        bins = model.evaluator.fc1.in_features // whole.shape[1]
+        starts = np.arange(window // 2, dtype=np.int32)
+        left, right = roi_indices(starts, starts[::-1] + window // 2, window, bins)
+        expected = model.evaluator(*(torch.from_numpy(array) for array in (features, left, right))).numpy()
+        evaluator = _relative(backend.evaluate(features, left, right), expected)
+    return {"extractor": extractor, "stages": stages, "evaluator": evaluator}
+
+
+def _moving_picture(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Frames with structure and motion, since noise alone excites a network little: uint8 [T, height, width, 3]."""
+    height, width = size
+    coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
+    still = np.kron(coarse, np.ones((8, 8, 1), dtype=np.int64))
+    offsets = (8 * (1 + np.sin(np.arange(_FRAMES) / 5)) / 2).astype(int)
+    moving = np.stack([still[offset : offset + height, offset : offset + width] for offset in offsets])
+    noisy: npt.NDArray[np.uint8] = np.clip(moving + rng.integers(-8, 9, moving.shape), 0, 255).astype(np.uint8)
+    return noisy
+
+
+def _stream(
+    backend: OnnxRuntimeBackend, frames: npt.NDArray[np.uint8], chunk: int, channels: int
+) -> npt.NDArray[np.float32]:
+    extractor = StreamingExtractor(
+        backend, stride=8, channels=channels, delay_steps=DELAY_STEPS, chunk_frames=chunk
+    )
+    parts = [extractor.push(frame) for frame in frames]
+    return np.concatenate([*parts, extractor.flush()])
+
+
+def _relative(actual: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    return float(np.abs(actual - expected).max() / np.abs(expected).max())

@@ -1,0 +1,28 @@
+"""One decoded picture and the moment it was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """An upright RGB picture with its time.
+
+    pixels: uint8 [height, width, 3], RGB.
+    seconds: time on the source's own clock (its PTS), exact; never a frame count over a rounded rate.
+    discontinuity: true where the source knows that this frame does not follow the one before it
+        (a reconnect, a seek): all that streams starts anew here.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    seconds: Fraction
+    discontinuity: bool = False
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        return f"Frame({width}x{height}, {float(self.seconds):.3f} s)"

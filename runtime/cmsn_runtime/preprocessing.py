@@ -1,0 +1,34 @@
+"""What is done to a picture before the model sees it; part of every bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cmsn_runtime.errors import SettingsError
+
+ChannelOrder = Literal["rgb", "bgr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Resize (bilinear, as libswscale does it), centre crop; the rest happens inside the graph.
+
+    resize: (height, width) in pixels the whole picture is scaled to.
+    crop: (height, width) cut from its centre: what the extractor takes.
+    mean, scale: the graph computes (pixel - mean) * scale per channel, in `channels` order, 0..255 pixels.
+    channels: order of the channels the weights were trained with. Frames are always RGB; the graph reorders.
+    """
+
+    resize: tuple[int, int] = (128, 171)
+    crop: tuple[int, int] = (112, 112)
+    mean: tuple[float, float, float] = (90.0, 98.0, 102.0)
+    scale: float = 1.0
+    channels: ChannelOrder = "bgr"
+
+    def __post_init__(self) -> None:
+        if self.crop[0] > self.resize[0] or self.crop[1] > self.resize[1] or min(self.crop) < 16:
+            raise SettingsError(
+                f"crop {self.crop} of pictures resized to {self.resize}: "
+                "it must fit inside, and be at least 16 pixels each way (the extractor scales by 16)"
+            )

@@ -1,0 +1,150 @@
+"""Follows each action from hop to hop: first word, better word, last word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cmsn_runtime.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """When something is said about an action.
+
+    settle_steps: steps that must have been seen after the last moment of an action (the last Start, Confirm or End)
+        before its proposals are final.
+    provisional_score: an action is first reported when its best proposal reaches this score.
+    revise_steps: a revision is reported when either boundary moved by at least so many steps.
+    """
+
+    settle_steps: int = 8
+    provisional_score: float = 0.1
+    revise_steps: int = 1
+
+    def __post_init__(self) -> None:
+        if self.settle_steps < 1 or self.revise_steps < 1 or not 0 <= self.provisional_score <= 1:
+            raise SettingsError(f"{self}: steps must be at least 1 and the score between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A proposal in steps of its segment: [start, end), with its score."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One action as the current hop sees it.
+
+    first, last: its stretch of non-background, in steps, [first, last). active_end: the step after its last Start,
+    Confirm or End. spans: its proposals, best first, never empty. cut: the stretch begins where the window does, so
+    the true start may be lost.
+    """
+
+    first: int
+    last: int
+    active_end: int
+    spans: tuple[Span, ...]
+    cut: bool = False
+
+
+ReportKind = Literal["provisional", "revised", "withdrawn", "final"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the tracker says: kind as in `Event`, the action's number, the rank of the span within it."""
+
+    kind: ReportKind
+    action: int
+    rank: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    action: int
+    sighting: Sighting
+    told: Span | None  # what was last reported of it
+
+
+class Tracker:
+    """Turns the sightings of each hop into reports; one per segment of a stream.
+
+    `frontier` is the step up to which everything has been said: what lies before it is final and is not looked at again.
+    """
+
+    def __init__(self, settings: TrackerSettings, *, first_action: int = 1) -> None:
+        self.frontier = 0
+        self.next_action = first_action
+        self._settings = settings
+        self._tracks: tuple[_Track, ...] = ()
+
+    def update(self, sightings: Sequence[Sighting], *, seen: int, ending: bool = False) -> list[Report]:
+        """One hop: the actions in sight after `seen` steps. `ending`: nothing more will come, all of it is final."""
+        reports: list[Report] = []
+        tracks: list[_Track] = []
+        matches = _match(self._tracks, sightings)
+        for number, sighting in enumerate(sightings):
+            track = self._continued(matches.get(number), sighting)
+            if ending or sighting.active_end + self._settings.settle_steps <= seen:
+                spans = track.sighting.spans
+                reports += [Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)]
+                self.frontier = max(self.frontier, sighting.active_end, spans[0].end)
+            else:
+                report = self._news(track)
+                reports += [report] if report else []
+                tracks.append(replace(track, told=report.span) if report else track)
+        lost = [track for track in self._tracks if track not in matches.values()]
+        reports += [Report("withdrawn", track.action, 1, track.told) for track in lost if track.told]
+        self._tracks = tuple(tracks)
+        return reports
+
+    def _continued(self, track: _Track | None, sighting: Sighting) -> _Track:
+        if track is None:
+            self.next_action += 1
+            return _Track(self.next_action - 1, sighting, None)
+        if sighting.cut:
+            sighting = _with_remembered_start(sighting, track.sighting.spans[0])
+        return replace(track, sighting=sighting)
+
+    def _news(self, track: _Track) -> Report | None:
+        best = track.sighting.spans[0]
+        if track.told is None:
+            if best.score < self._settings.provisional_score:
+                return None
+            return Report("provisional", track.action, 1, best)
+        moved = max(abs(best.start - track.told.start), abs(best.end - track.told.end))
+        return Report("revised", track.action, 1, best) if moved >= self._settings.revise_steps else None
+
+
+def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:
+    """An action longer than the window: keep the start and the score it had while the window still held its start."""
+    best = sighting.spans[0]
+    if before.start >= best.start:
+        return sighting
+    return replace(sighting, spans=(Span(before.start, max(best.end, before.end), before.score),))
+
+
+def _match(tracks: Sequence[_Track], sightings: Sequence[Sighting]) -> dict[int, _Track]:
+    """Which track each sighting goes on, by the longest common stretch; each at most once."""
+    overlaps = sorted(
+        (
+            (min(track.sighting.last, sighting.last) - max(track.sighting.first, sighting.first), -number, -order)
+            for order, track in enumerate(tracks)
+            for number, sighting in enumerate(sightings)
+        ),
+        reverse=True,
+    )
+    matches: dict[int, _Track] = {}
+    taken: set[int] = set()
+    for overlap, number, order in overlaps:
+        if overlap > 0 and -number not in matches and -order not in taken:
+            matches[-number] = tracks[-order]
+            taken.add(-order)
+    return matches

@@ -1,0 +1,1 @@
+"""Training of the extractor, the stage and the evaluation subnets."""

@@ -1,0 +1,1 @@
+"""Subcommands the training package adds to `cmsn`."""

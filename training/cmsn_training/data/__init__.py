@@ -1,0 +1,1 @@
+"""Videos and annotations as the networks take them."""

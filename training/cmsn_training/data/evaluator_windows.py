@@ -1,0 +1,94 @@
+"""Candidate proposals with their tIoU: what phase 2 learns from (section 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from cmsn_runtime.proposing.pipeline import propose
+from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.timegrid import TimeGrid
+from cmsn_training.data.corpus import AnnotatedVideo
+from cmsn_training.data.sampling import balanced_sample, best_tiou
+from cmsn_training.data.windows import Augmentation, Window, augment
+from cmsn_training.models.cmsn import CMSN, no_grad_features
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureTrack:
+    """Step features [n, C] of one view of a whole video, and its segments in steps, float64 [K, 2]."""
+
+    features: torch.Tensor
+    segments: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluatorBatch:
+    """features: [n, C] of a window. left, right: int64 [K, bins]. tiou: float32 [K], the target."""
+
+    features: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+    tiou: torch.Tensor
+
+
+def feature_track(
+    model: CMSN, video: AnnotatedVideo, *, grid: TimeGrid, shift: int, augmentation: Augmentation | None, seed: int
+) -> FeatureTrack:
+    """Features of a video from frame `shift` on, under one augmentation; the extractor is frozen by now."""
+    frames = torch.from_numpy(np.array(video.frames[shift:]))
+    if augmentation is not None:
+        empty = torch.empty(0, dtype=torch.int64)
+        frames = augment(Window(frames, empty, 0), augmentation, np.random.default_rng(seed)).frames
+    segments = (video.segments * float(grid.fps) - shift) / grid.stride
+    return FeatureTrack(no_grad_features(model, frames), segments)
+
+
+class EvaluatorWindows(Dataset[EvaluatorBatch]):
+    """Windows of feature tracks with a balanced sample of the candidates that the frozen ASS proposes in them."""
+
+    def __init__(
+        self,
+        model: CMSN,
+        tracks: Sequence[FeatureTrack],
+        *,
+        grid: TimeGrid,
+        settings: ProposalSettings,
+        seed: int,
+        windows_per_track: int,
+        least: int = 0,
+    ) -> None:
+        self.model = model
+        self.tracks = [track for track in tracks if len(track.features)]
+        self.grid = grid
+        self.settings = settings
+        self.seed = seed
+        self.windows_per_track = windows_per_track
+        self.least = least
+
+    def __len__(self) -> int:
+        return len(self.tracks) * self.windows_per_track
+
+    def __getitem__(self, number: int) -> EvaluatorBatch:
+        rng = np.random.default_rng((self.seed, number))
+        track = self.tracks[number % len(self) // self.windows_per_track]
+        steps = min(self.grid.window, len(track.features))
+        begin = int(rng.integers(0, len(track.features) - steps + 1))
+        features = track.features[begin : begin + steps]
+        with torch.inference_mode():
+            probabilities = self.model.stages.probabilities(features[None])[0].numpy()
+        found = propose(probabilities, frontier=0, settings=self.settings)
+        spans = np.stack([found.starts, found.ends + 1], axis=1).astype(np.float64)
+        tiou = best_tiou(spans, track.segments - begin)
+        chosen = balanced_sample(tiou, rng, least=self.least)
+        return EvaluatorBatch(
+            features,
+            torch.from_numpy(found.left[chosen]),
+            torch.from_numpy(found.right[chosen]),
+            torch.from_numpy(tiou[chosen].astype(np.float32)),
+        )

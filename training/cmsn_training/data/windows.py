@@ -1,0 +1,106 @@
+"""Windows of frames with their stage labels: what phase 1 learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from cmsn_runtime.timegrid import TimeGrid
+from cmsn_training.data.corpus import AnnotatedVideo
+from cmsn_training.data.labels import stage_labels
+from cmsn_training.models.incremental import receptive_field_frames
+
+# Streaming features at the edges of a window have seen the frames beyond it. Windows in training bring these
+# frames along, so that the network never learns from edges that the runtime does not have.
+MARGIN_STEPS = -(-(receptive_field_frames() // 2) // 8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """frames: uint8 [T, H, W, 3]. labels: int64 [n]. first: the step of the extractor's output where labels begin."""
+
+    frames: torch.Tensor
+    labels: torch.Tensor
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """flip: mirror half of the windows. light: largest relative change of brightness and contrast.
+
+    With any augmentation windows begin at any frame; without, at the feature grid of the whole video.
+    """
+
+    flip: bool = True
+    light: float = 0.2
+
+
+def cut_window(video: AnnotatedVideo, begin: int, steps: int, *, grid: TimeGrid) -> Window:
+    """The window of `steps` feature steps that begins at frame `begin`, with its margins as far as the video goes."""
+    before = min(MARGIN_STEPS, begin // grid.stride)
+    last = min(begin + (steps + MARGIN_STEPS) * grid.stride, len(video.frames))
+    frames = torch.from_numpy(np.array(video.frames[begin - before * grid.stride : last]))
+    centres = (begin + (np.arange(steps) + 0.5) * grid.stride) / float(grid.fps)
+    return Window(frames, torch.from_numpy(stage_labels(video.segments, centres)), before)
+
+
+def augment(window: Window, augmentation: Augmentation, rng: np.random.Generator) -> Window:
+    """Mirror the pictures and change their light, the same for all frames of the window."""
+    frames = window.frames
+    if augmentation.flip and rng.random() < 0.5:
+        frames = frames.flip(2)
+    if augmentation.light > 0:
+        contrast, brightness = 1 + augmentation.light * rng.uniform(-1, 1, size=2)
+        levels = np.clip((np.arange(256) - 128) * contrast + 128 * brightness, 0, 255).astype(np.uint8)
+        frames = torch.from_numpy(levels)[frames.long()]
+    return Window(frames, window.labels, window.first)
+
+
+class StageWindows(Dataset[Window]):
+    """Random windows of a corpus: about as many per epoch as the paper's half-overlapped ones.
+
+    Window lengths vary from a quarter of the window to all of it, since a stream begins with short ones.
+    What an item holds is a function of (seed, number) alone, and `EpochSampler` hands out new numbers each epoch:
+    order and workers do not matter, and a resumed run sees what the unbroken one would have seen.
+    """
+
+    def __init__(
+        self,
+        corpus: Sequence[AnnotatedVideo],
+        *,
+        grid: TimeGrid,
+        augmentation: Augmentation | None,
+        seed: int,
+        windows_per_video: int | None = None,
+    ) -> None:
+        self.corpus = [video for video in corpus if len(video.frames) >= grid.stride]
+        self.grid = grid
+        self.augmentation = augmentation
+        self.seed = seed
+        hop = grid.window * grid.stride // 2
+        self.index = [
+            number
+            for number, video in enumerate(self.corpus)
+            for _ in range(windows_per_video or max(1, len(video.frames) // hop))
+        ]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, number: int) -> Window:
+        rng = np.random.default_rng((self.seed, number))
+        video = self.corpus[self.index[number % len(self)]]
+        steps = min(len(video.frames) // self.grid.stride, self._length(rng))
+        begin = int(rng.integers(0, len(video.frames) - steps * self.grid.stride + 1))
+        if self.augmentation is None:
+            begin -= begin % self.grid.stride
+        window = cut_window(video, begin, steps, grid=self.grid)
+        return augment(window, self.augmentation, rng) if self.augmentation else window
+
+    def _length(self, rng: np.random.Generator) -> int:
+        window = self.grid.window
+        return window if rng.random() < 0.75 else int(rng.integers(window // 4, window + 1))

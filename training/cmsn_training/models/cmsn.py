@@ -1,0 +1,86 @@
+"""The whole network, and the one file its weights and its description travel in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_training.config import TrainingConfig, parse_config
+from cmsn_training.models.c3d import C3D, scaled
+from cmsn_training.models.evaluator import ProposalEvaluator
+from cmsn_training.models.incremental import IncrementalExtractor
+from cmsn_training.models.stage_subnet import StageClassifier, StageEncoder
+
+ASS_CHANNELS = 512
+
+
+class CMSN(nn.Module):
+    """Extractor, stage subnet and evaluator, built from a configuration."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__()
+        sizes = config.model
+        channels = scaled(ASS_CHANNELS, sizes.width)
+        c3d = C3D(width=sizes.width)
+        self.extractor = IncrementalExtractor(c3d, StageEncoder(c3d.out_channels, channels), config.picture())
+        self.stages = StageClassifier(
+            channels, sizes.lstm_hidden, dropout=sizes.dropout, scale=config.loss.scale
+        )
+        self.evaluator = ProposalEvaluator(
+            channels,
+            sizes.evaluator_hidden,
+            bins=sizes.roi_bins,
+            levels=config.grid.window.bit_length(),
+            dropout=sizes.dropout,
+        )
+        self.feature_channels = channels
+
+
+def save_model(model: CMSN, config: TrainingConfig, provenance: dict[str, Any], path: Path) -> None:
+    """Write weights, configuration and provenance as one safetensors file, atomically."""
+    metadata = {"config": config.model_dump_json(), "provenance": json.dumps(provenance, sort_keys=True)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".partial")
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, unfinished, metadata)
+    os.replace(unfinished, path)
+
+
+def load_model(path: Path) -> tuple[CMSN, TrainingConfig, dict[str, Any]]:
+    """Read what `save_model` wrote; the model comes in evaluation mode. Raises SettingsError."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        config = parse_config(json.loads(metadata["config"]), origin=str(path))
+        provenance = json.loads(metadata["provenance"])
+    except (OSError, safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise SettingsError(
+            f"{path}: not a model written by `cmsn train` ({error}); give the model.safetensors of its output folder"
+        ) from error
+    model = CMSN(config)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise SettingsError(f"{path}: its weights do not fit its own configuration: {error}") from error
+    return model.eval(), config, provenance
+
+
+def freeze(module: nn.Module) -> None:
+    """Keep a module's weights as they are."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+
+
+def no_grad_features(model: CMSN, frames: torch.Tensor) -> torch.Tensor:
+    """Step features of uint8 frames [T, H, W, 3] -> [T // 8, C], in evaluation mode, without gradients."""
+    with torch.inference_mode():
+        features: torch.Tensor = model.extractor.whole(frames[None])[0]
+    return features.clone()

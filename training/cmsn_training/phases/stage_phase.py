@@ -1,0 +1,51 @@
+"""Phase 1: the extractor and the Action Stage Subnet learn the stage of every feature step."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+
+from cmsn_training.config import TrainingConfig
+from cmsn_training.data.windows import Window
+from cmsn_training.losses.vmcl import VariableMarginCosineLoss
+from cmsn_training.models.cmsn import CMSN, freeze
+from cmsn_training.phases.optimising import optimiser_of
+
+
+class StagePhase(pl.LightningModule):
+    """One window a step, as in the paper: VMCL between the cosines and the stage labels."""
+
+    def __init__(self, model: CMSN, config: TrainingConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        loss = config.loss
+        self.loss = VariableMarginCosineLoss(m=loss.m, n=loss.n, scale=loss.scale, form=loss.form)
+        for name in config.stages.frozen:
+            freeze(model.extractor.c3d.get_submodule(name))
+        freeze(model.evaluator)
+
+    def training_step(self, window: Window, index: int) -> torch.Tensor:
+        """Loss of one window."""
+        loss, accuracy = self._assess(window)
+        self.log_dict({"stages/loss": loss, "stages/accuracy": accuracy}, prog_bar=True, batch_size=1)
+        return loss
+
+    def validation_step(self, window: Window, index: int) -> None:
+        """Loss and accuracy of one held-out window."""
+        loss, accuracy = self._assess(window)
+        values = {"stages/validation_loss": loss, "stages/validation_accuracy": accuracy}
+        self.log_dict(values, prog_bar=True, batch_size=1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam over everything but the PES and the frozen layers."""
+        updates = int(self.trainer.estimated_stepping_batches)
+        return optimiser_of(self.parameters(), self.config.stages, updates=updates)
+
+    def _assess(self, window: Window) -> tuple[torch.Tensor, torch.Tensor]:
+        steps = len(window.labels)
+        features = self.model.extractor.whole(window.frames[None])[:, window.first : window.first + steps]
+        cosines = self.model.stages(features)[0]
+        loss: torch.Tensor = self.loss(cosines, window.labels)
+        return loss, (cosines.argmax(-1) == window.labels).float().mean()

@@ -1,0 +1,30 @@
+"""What a rendered stream looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cmsn_runtime.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """width, height: pixels, even. fps: exact. seconds: length of a stream. seed: of the whole set of streams."""
+
+    width: int = 160
+    height: int = 120
+    fps: Fraction = Fraction(25)
+    seconds: float = 60.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
+            raise SettingsError(f"{self.width}x{self.height} pixels: both must be even and at least 32")
+        if self.fps <= 0 or self.seconds < 1:
+            raise SettingsError(f"{self.seconds} s at {self.fps} fps: at least one second at a positive rate")
+
+    @property
+    def frames(self) -> int:
+        """Frames of one stream."""
+        return round(self.seconds * self.fps)

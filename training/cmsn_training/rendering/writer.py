@@ -1,0 +1,97 @@
+"""Rendered streams as files: one mp4 each, and one ActivityNet-format JSON for all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from cmsn_training.rendering.camera import film
+from cmsn_training.rendering.script import Script, write_script
+from cmsn_training.rendering.settings import RenderSettings
+
+ANNOTATIONS_FILE = "annotations.json"
+
+
+def render_streams(
+    folder: Path,
+    settings: RenderSettings,
+    *,
+    streams: int,
+    workers: int = 1,
+    done: Callable[[str], None] = lambda name: None,
+) -> Path:
+    """Render `streams` streams into a folder and return the path of their annotations, which are written last.
+
+    The same settings give the same streams, whatever the number of workers. done: called with each finished name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    database: dict[str, Any] = {}
+    if workers == 1:
+        for index in range(streams):
+            name, entry = render_stream(folder, settings, index)
+            database[name] = entry
+            done(name)
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = [pool.submit(render_stream, folder, settings, index) for index in range(streams)]
+            for job in jobs:
+                name, entry = job.result()
+                database[name] = entry
+                done(name)
+    path = folder / ANNOTATIONS_FILE
+    unfinished = path.with_name(f".{path.name}.partial")
+    unfinished.write_text(json.dumps({"database": database}, indent=1) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)
+    return path
+
+
+def render_stream(folder: Path, settings: RenderSettings, index: int) -> tuple[str, dict[str, Any]]:
+    """Render stream number `index` of a set -> its name and its entry of the annotations."""
+    plot, pixels = (np.random.default_rng(seed) for seed in np.random.SeedSequence((settings.seed, index)).spawn(2))
+    script = write_script(plot, settings.seconds)
+    name = f"render-{settings.seed}-{index:04d}"
+    path = folder / f"{name}.mp4"
+    unfinished = folder / f".{name}.partial.mp4"
+    try:
+        _encode(unfinished, script, settings, pixels)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return name, _entry(script, settings)
+
+
+def _encode(path: Path, script: Script, settings: RenderSettings, rng: np.random.Generator) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=settings.fps)
+        stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "23", "threads": "1"}
+        for pixels in film(script, settings, rng):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def _entry(script: Script, settings: RenderSettings) -> dict[str, Any]:
+    annotations = []
+    for action in script.actions:
+        phases = {key: value for key, value in asdict(action).items() if isinstance(value, float) and key != "tempo"}
+        annotations.append(
+            {
+                "label": action.variant,
+                "segment": [round(action.start, 3), round(action.end, 3)],
+                "phases": {key: round(value, 3) for key, value in phases.items()},
+            }
+        )
+    return {
+        "duration": round(float(settings.frames / settings.fps), 3),
+        "resolution": f"{settings.width}x{settings.height}",
+        "annotations": annotations,
+    }
