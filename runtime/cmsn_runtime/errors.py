@@ -4,6 +4,7 @@
     ├── SettingsError     a value the caller gave is outside what is allowed (also a ValueError)
     ├── SourceError       a video or camera cannot be opened, or holds nothing to look at
     │   └── DecodeError   it opened, and broke on the way; `seconds` says how far it got
+    ├── AnnotationError   a ground-truth file is not in ActivityNet's format
     ├── BundleError       a bundle is damaged, unknown or not a bundle
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
@@ -35,6 +36,10 @@ class DecodeError(SourceError):
     def __init__(self, message: str, *, seconds: Fraction | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class AnnotationError(CmsnError):
+    """A ground-truth file is not in ActivityNet's format."""
 
 
 class BundleError(CmsnError):

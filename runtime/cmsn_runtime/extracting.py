@@ -23,11 +23,19 @@ class StreamingExtractor:
     """
 
     def __init__(
-        self, backend: Backend, *, stride: int, channels: int, delay_steps: int, chunk_frames: int | None = None
+        self,
+        backend: Backend,
+        *,
+        stride: int,
+        channels: int,
+        delay_steps: int,
+        chunk_frames: int | None = None,
     ) -> None:
         chunk_frames = chunk_frames or stride
         if chunk_frames < 1 or chunk_frames % stride:
-            raise SettingsError(f"chunk of {chunk_frames} frames: it must be a multiple of the stride, {stride}")
+            raise SettingsError(
+                f"chunk of {chunk_frames} frames: it must be a multiple of the stride, {stride}"
+            )
         self.delay_steps = delay_steps
         self._backend = backend
         self._stride = stride

@@ -94,7 +94,9 @@ class Tracker:
             track = self._continued(matches.get(number), sighting)
             if ending or sighting.active_end + self._settings.settle_steps <= seen:
                 spans = track.sighting.spans
-                reports += [Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)]
+                reports += [
+                    Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)
+                ]
                 self.frontier = max(self.frontier, sighting.active_end, spans[0].end)
             else:
                 report = self._news(track)
@@ -135,7 +137,11 @@ def _match(tracks: Sequence[_Track], sightings: Sequence[Sighting]) -> dict[int,
     """Which track each sighting goes on, by the longest common stretch; each at most once."""
     overlaps = sorted(
         (
-            (min(track.sighting.last, sighting.last) - max(track.sighting.first, sighting.first), -number, -order)
+            (
+                min(track.sighting.last, sighting.last) - max(track.sighting.first, sighting.first),
+                -number,
+                -order,
+            )
             for order, track in enumerate(tracks)
             for number, sighting in enumerate(sightings)
         ),

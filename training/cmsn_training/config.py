@@ -132,17 +132,15 @@ def load_config(path: Path) -> TrainingConfig:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a TOML file"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     config = parse_config(values, origin=str(path))
     base = path.parent
     data = config.data.model_copy(
-        update={
-            field: base / value
-            for field, value in config.data
-            if isinstance(value, Path)
-        }
+        update={field: base / value for field, value in config.data if isinstance(value, Path)}
     )
     return config.model_copy(update={"data": data, "output": base / config.output})
 

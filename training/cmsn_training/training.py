@@ -37,7 +37,9 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     output folder that already holds checkpoints is refused, so that no finished training is overwritten by accident.
     """
     if not resume and any(config.output.glob("*/last.ckpt")):
-        raise SettingsError(f"{config.output}: holds a training already; pass --resume to go on, or change `output`")
+        raise SettingsError(
+            f"{config.output}: holds a training already; pass --resume to go on, or change `output`"
+        )
     pl.seed_everything(config.seed, verbose=False)
     cache = FrameCache(config.data.cache, grid=config.time_grid(), preprocessing=config.picture())
     corpus, held_out = _load(config, cache)
@@ -109,7 +111,9 @@ def _train_evaluator(
 
     training = windows(_tracks(model, config, corpus, views=phase.views))
     validation = windows(_tracks(model, config, held_out, views=1))
-    return _fit(EvaluatorPhase(model, config), phase, training, validation, config, "evaluator", resume=resume)
+    return _fit(
+        EvaluatorPhase(model, config), phase, training, validation, config, "evaluator", resume=resume
+    )
 
 
 def _tracks(

@@ -38,7 +38,13 @@ class EvaluatorBatch:
 
 
 def feature_track(
-    model: CMSN, video: AnnotatedVideo, *, grid: TimeGrid, shift: int, augmentation: Augmentation | None, seed: int
+    model: CMSN,
+    video: AnnotatedVideo,
+    *,
+    grid: TimeGrid,
+    shift: int,
+    augmentation: Augmentation | None,
+    seed: int,
 ) -> FeatureTrack:
     """Features of a video from frame `shift` on, under one augmentation; the extractor is frozen by now."""
     frames = torch.from_numpy(np.array(video.frames[shift:]))

@@ -11,9 +11,7 @@ BIG_TIOU = 0.6
 SMALL_TIOU = 0.2
 
 
-def best_tiou(
-    spans: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def best_tiou(spans: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Largest tIoU of each span [K, 2] with any true segment [G, 2] -> [K]; zero where there is no truth."""
     if len(truth) == 0:
         return np.zeros(len(spans))

@@ -139,7 +139,11 @@ def _walk_off(rng: np.random.Generator, action: Action, spot: float) -> list[Leg
     at = spot + side * distance
     idle = action.retreat + rng.uniform(0.0, 5.0)
     gone = idle + abs(edge - at) / rng.uniform(0.2, 0.4)
-    return [Leg(action.end, action.retreat, spot, at), Leg(action.retreat, idle, at, at), Leg(idle, gone, at, edge)]
+    return [
+        Leg(action.end, action.retreat, spot, at),
+        Leg(action.retreat, idle, at, at),
+        Leg(idle, gone, at, edge),
+    ]
 
 
 def _bystanders(rng: np.random.Generator, seconds: float) -> list[Person]:
@@ -170,7 +174,9 @@ def _bystander(rng: np.random.Generator, clock: float) -> Person:
         edge = 1 - edge
     legs.append(Leg(clock, clock + abs(edge - x) / rng.uniform(0.15, 0.45), x, edge))
     glance = standing[0] if standing and rng.random() < 0.3 else None
-    return Person(tuple(legs), rng.random(), int(rng.integers(2**31)), glance=glance, boxed=bool(rng.random() < 0.2))
+    return Person(
+        tuple(legs), rng.random(), int(rng.integers(2**31)), glance=glance, boxed=bool(rng.random() < 0.2)
+    )
 
 
 def _vehicles(rng: np.random.Generator, seconds: float) -> list[Vehicle]:
@@ -180,7 +186,9 @@ def _vehicles(rng: np.random.Generator, seconds: float) -> list[Vehicle]:
         takes = rng.uniform(2.0, 8.0)
         look = int(rng.integers(2**31))
         vehicles.append(
-            Vehicle(clock, clock + takes, bool(rng.random() < 0.5), rng.random(), rng.uniform(0.12, 0.35), look)
+            Vehicle(
+                clock, clock + takes, bool(rng.random() < 0.5), rng.random(), rng.uniform(0.12, 0.35), look
+            )
         )
         clock += takes + rng.exponential(20.0)
     return vehicles

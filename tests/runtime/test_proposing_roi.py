@@ -1,0 +1,48 @@
+"""Two look-ups in the sparse table are the maximum over each bin, for every span there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cmsn_runtime.proposing.roi import roi_indices, roi_levels, sparse_max_table
+
+
+@pytest.mark.parametrize(
+    ("steps", "levels"), [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3), (63, 6), (64, 7), (96, 7), (128, 8)]
+)
+def test_levels(steps: int, levels: int) -> None:
+    assert roi_levels(steps) == levels
+
+
+def test_table_is_clipped_at_the_end() -> None:
+    features = np.array([[3], [1], [2], [0], [1]], np.float32)
+    assert sparse_max_table(features)[:, 0].tolist() == [3, 1, 2, 0, 1] + [3, 2, 2, 1, 1] + [3, 2, 2, 1, 1]
+
+
+def test_indices_by_hand() -> None:
+    # Six steps from 1 in four bins: [1, 3), [2, 4), [4, 6), [5, 7): all two wide, so level 1, one look-up.
+    left, right = roi_indices(np.array([1], np.int32), np.array([6], np.int32), 10, 4)
+    assert left.dtype == right.dtype == np.int64
+    assert left.tolist() == right.tolist() == [[11, 12, 14, 15]]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 33, 96])
+@pytest.mark.parametrize("bins", [1, 3, 8, 16])
+def test_every_span_pools_to_the_maximum_of_its_bins(steps: int, bins: int) -> None:
+    features = np.random.default_rng(steps).normal(size=(steps, 2)).astype(np.float32)
+    starts, ends = (side.astype(np.int32) for side in np.triu_indices(steps))
+    left, right = roi_indices(starts, ends, steps, bins)
+    table = sparse_max_table(features)
+    pooled = np.maximum(table[left], table[right])
+    for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        length = end - start + 1
+        for b in range(bins):
+            low, high = start + b * length // bins, start + -(-(b + 1) * length // bins)
+            assert (pooled[k, b] == features[low:high].max(axis=0)).all()
+
+
+def test_no_spans() -> None:
+    none = np.empty(0, np.int32)
+    left, right = roi_indices(none, none, 96, 8)
+    assert left.shape == right.shape == (0, 8)
