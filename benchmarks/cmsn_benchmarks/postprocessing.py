@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 import numpy.typing as npt
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -133,14 +134,13 @@ def measure(case: Case, repeats: int) -> Timing:
 
 _Hop = Callable[
     [],
-    tuple[pipeline.Candidates, pipeline.Ranked]
-    | tuple[reference_plain.PlainCandidates, reference_plain.PlainRanked],
+    tuple[pipeline.Candidates, pipeline.Ranked] | tuple[reference_plain.PlainCandidates, reference_plain.PlainRanked],
 ]
 
 
 def _hops(probabilities: npt.NDArray[np.float32], settings: ProposalSettings, seed: int) -> dict[str, _Hop]:
     """The three ways through one hop, each given its inputs in the form it likes best."""
-    count = len(pipeline.propose(probabilities, 0, settings))
+    count = len(pipeline.propose(probabilities, frontier=0, settings=settings).starts)
     pes_scores = np.random.default_rng(seed).random(count).astype(np.float32)
     rows, pes_list = probabilities.tolist(), pes_scores.tolist()
 
@@ -153,7 +153,7 @@ def _hops(probabilities: npt.NDArray[np.float32], settings: ProposalSettings, se
         return found, reference_numpy.rank(found, pes_scores, settings)
 
     def compiled() -> tuple[pipeline.Candidates, pipeline.Ranked]:
-        found = pipeline.propose(probabilities, 0, settings)
+        found = pipeline.propose(probabilities, frontier=0, settings=settings)
         return found, pipeline.rank(found, pes_scores, settings)
 
     return {"numba": compiled, "numpy": vectorised, "plain": plain}
@@ -173,9 +173,9 @@ def main(json_path: Path | None, repeats: int) -> None:
 
 
 def _table(timings: list[Timing]) -> Table:
-    table = Table(title=f"One hop, {STEPS} steps, median milliseconds")
-    for heading in ("window", "candidates", "kept", "numba", "NumPy", "plain", "x NumPy", "x plain"):
-        table.add_column(heading, justify="left" if heading == "window" else "right", no_wrap=True)
+    table = Table(title=f"One hop, {STEPS} steps, median milliseconds", box=box.SIMPLE)
+    for heading in ("window", "spans", "kept", "numba", "NumPy", "plain", "x NumPy", "x plain"):
+        table.add_column(heading, justify="left" if heading == "window" else "right")
     for t in timings:
         figures = (f"{t.numba_ms:.3f}", f"{t.numpy_ms:.3f}", f"{t.plain_ms:.2f}")
         ratios = (f"{t.over_numpy:.1f}", f"{t.over_plain:.0f}")

@@ -25,9 +25,7 @@ def propose(probabilities: npt.NDArray[np.float32], frontier: int, settings: Pro
     return Candidates(stages, sequences, starts, ends, prescores, owners, left, right)
 
 
-def rank(
-    candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, settings: ProposalSettings
-) -> Ranked:
+def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, settings: ProposalSettings) -> Ranked:
     """As the runtime's `rank`."""
     scores = candidates.prescores.astype(np.float64)
     if pes_scores is not None:
@@ -156,7 +154,5 @@ def suppress(
         if settings.nms == "gaussian":
             current *= np.exp(tiou * tiou * (-1.0 / settings.sigma))
         else:
-            current *= np.where(
-                tiou <= settings.iou_threshold, 1.0, 1.0 - tiou if settings.nms == "linear" else 0.0
-            )
+            current *= np.where(tiou <= settings.iou_threshold, 1.0, 1.0 - tiou if settings.nms == "linear" else 0.0)
     return np.array(order, np.int64), np.array(kept)

@@ -35,9 +35,7 @@ class PlainRanked(NamedTuple):
     owners: list[int]
 
 
-def propose(
-    probabilities: Sequence[Sequence[float]], frontier: int, settings: ProposalSettings
-) -> PlainCandidates:
+def propose(probabilities: Sequence[Sequence[float]], frontier: int, settings: ProposalSettings) -> PlainCandidates:
     """As the runtime's `propose`."""
     stages = [
         int(Stage.BACKGROUND) if step < frontier else max(range(len(row)), key=row.__getitem__)
@@ -56,9 +54,7 @@ def propose(
     return PlainCandidates(stages, sequences, starts, ends, rounded, owners, left, right)
 
 
-def rank(
-    candidates: PlainCandidates, pes_scores: Sequence[float] | None, settings: ProposalSettings
-) -> PlainRanked:
+def rank(candidates: PlainCandidates, pes_scores: Sequence[float] | None, settings: ProposalSettings) -> PlainRanked:
     """As the runtime's `rank`."""
     scores = list(candidates.prescores)
     if pes_scores is not None:
@@ -140,9 +136,7 @@ def _anchor(stages: list[int], steps: range, boundary: Stage, context: Stage) ->
     return steps[0]
 
 
-def _spans(
-    stages: list[int], sequence: tuple[int, int, int, int], decay: float
-) -> list[tuple[int, int, float]]:
+def _spans(stages: list[int], sequence: tuple[int, int, int, int], decay: float) -> list[tuple[int, int, float]]:
     """Start, end and pre-score of the spans of one sequence."""
     first, last, start_anchor, end_anchor = sequence
     start_factors, end_factors = {}, {}
@@ -172,9 +166,7 @@ def _sides(stages: list[int], step: int) -> tuple[bool, bool]:
     return before <= after, before >= after
 
 
-def _roi(
-    starts: list[int], ends: list[int], steps: int, bins: int
-) -> tuple[list[list[int]], list[list[int]]]:
+def _roi(starts: list[int], ends: list[int], steps: int, bins: int) -> tuple[list[list[int]], list[list[int]]]:
     left, right = [], []
     for start, end in zip(starts, ends, strict=True):
         length = end - start + 1

@@ -19,9 +19,7 @@ _FRAMES = 200  # no multiple of most chunks: both ends take part
 _CHUNKS = (8, 16, 40, 768)
 
 
-def measure_parity(
-    model: CMSN, graphs: Mapping[str, bytes], *, window: int, seed: int = 0
-) -> dict[str, float]:
+def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, seed: int = 0) -> dict[str, float]:
     """Largest relative error of each graph against torch in float32 -> {"extractor", "stages", "evaluator"}.
 
     The extractor is fed in chunks of 8, 16, 40 and 768 frames and compared with a single pass over all of them;
@@ -32,9 +30,7 @@ def measure_parity(
     frames = _moving_picture(rng, model.extractor.preprocessing.crop)
     with OnnxRuntimeBackend(graphs, states) as backend, torch.inference_mode():
         whole = model.extractor.whole(torch.from_numpy(frames)[None])[0].numpy()
-        extractor = max(
-            _relative(_stream(backend, frames, chunk, whole.shape[1]), whole) for chunk in _CHUNKS
-        )
+        extractor = max(_relative(_stream(backend, frames, chunk, whole.shape[1]), whole) for chunk in _CHUNKS)
         features = np.resize(whole, (window, whole.shape[1]))
         stages = _relative(
             backend.stages(features), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
@@ -54,18 +50,14 @@ def _moving_picture(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDAr
     still = np.kron(coarse, np.ones((8, 8, 1), dtype=np.int64))
     offsets = (8 * (1 + np.sin(np.arange(_FRAMES) / 5)) / 2).astype(int)
     moving = np.stack([still[offset : offset + height, offset : offset + width] for offset in offsets])
-    noisy: npt.NDArray[np.uint8] = np.clip(moving + rng.integers(-8, 9, moving.shape), 0, 255).astype(
-        np.uint8
-    )
+    noisy: npt.NDArray[np.uint8] = np.clip(moving + rng.integers(-8, 9, moving.shape), 0, 255).astype(np.uint8)
     return noisy
 
 
 def _stream(
     backend: OnnxRuntimeBackend, frames: npt.NDArray[np.uint8], chunk: int, channels: int
 ) -> npt.NDArray[np.float32]:
-    extractor = StreamingExtractor(
-        backend, stride=8, channels=channels, delay_steps=DELAY_STEPS, chunk_frames=chunk
-    )
+    extractor = StreamingExtractor(backend, stride=8, channels=channels, delay_steps=DELAY_STEPS, chunk_frames=chunk)
     parts = [extractor.push(frame) for frame in frames]
     return np.concatenate([*parts, extractor.flush()])
 

@@ -39,9 +39,7 @@ def read_annotations(path: Path) -> dict[str, VideoAnnotations]:
         raise AnnotationError(f"{path}: cannot be read as JSON ({error})") from error
     database = content.get("database") if isinstance(content, Mapping) else None
     if not isinstance(database, Mapping):
-        raise AnnotationError(
-            f'{path}: no "database"; ActivityNet\'s format is {{"database": {{NAME: ...}}}}'
-        )
+        raise AnnotationError(f'{path}: no "database"; ActivityNet\'s format is {{"database": {{NAME: ...}}}}')
     return {str(name): _video(entry, f"{path}: {name}") for name, entry in database.items()}
 
 
@@ -52,8 +50,7 @@ def _video(entry: Any, where: str) -> VideoAnnotations:
     if duration is not None and not _is_number(duration):
         raise AnnotationError(f"{where}: duration {duration!r} is not a number of seconds")
     found = [
-        _annotation(item, f"{where}, annotation {number}")
-        for number, item in enumerate(entry.get("annotations", []))
+        _annotation(item, f"{where}, annotation {number}") for number, item in enumerate(entry.get("annotations", []))
     ]
     ordered = tuple(sorted(found, key=lambda annotation: (annotation.start, annotation.end)))
     return VideoAnnotations(None if duration is None else float(duration), ordered)

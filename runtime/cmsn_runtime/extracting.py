@@ -33,9 +33,7 @@ class StreamingExtractor:
     ) -> None:
         chunk_frames = chunk_frames or stride
         if chunk_frames < 1 or chunk_frames % stride:
-            raise SettingsError(
-                f"chunk of {chunk_frames} frames: it must be a multiple of the stride, {stride}"
-            )
+            raise SettingsError(f"chunk of {chunk_frames} frames: it must be a multiple of the stride, {stride}")
         self.delay_steps = delay_steps
         self._backend = backend
         self._stride = stride

@@ -25,12 +25,9 @@ def sightings_of(found: Candidates, ranked: Ranked, *, begin: int) -> list[Sight
         active = np.flatnonzero(np.isin(found.stages[first : last + 1], _ACTIVE))
         active_last = first + int(active[-1]) if len(active) else last
         spans = tuple(
-            Span(begin + int(ranked.starts[i]), begin + int(ranked.ends[i]) + 1, float(ranked.scores[i]))
-            for i in mine
+            Span(begin + int(ranked.starts[i]), begin + int(ranked.ends[i]) + 1, float(ranked.scores[i])) for i in mine
         )
         sightings.append(
-            Sighting(
-                begin + first, begin + last + 1, begin + active_last + 1, spans, cut=first == 0 and begin > 0
-            )
+            Sighting(begin + first, begin + last + 1, begin + active_last + 1, spans, cut=first == 0 and begin > 0)
         )
     return sightings

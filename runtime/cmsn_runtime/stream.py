@@ -58,15 +58,11 @@ class Stream:
     on_step: called with each feature step once its stage is settled (half a window later, or at the end).
     """
 
-    def __init__(
-        self, backend: Backend, settings: StreamSettings, *, on_step: StepCallback | None = None
-    ) -> None:
+    def __init__(self, backend: Backend, settings: StreamSettings, *, on_step: StepCallback | None = None) -> None:
         self.settings = settings
         self._backend = backend
         self._on_step = on_step
-        self._resampler = Resampler(
-            settings.grid, max_gap=settings.receptive_field_frames / settings.grid.fps
-        )
+        self._resampler = Resampler(settings.grid, max_gap=settings.receptive_field_frames / settings.grid.fps)
         self._preprocess = Preprocessor(settings.preprocessing)
         self._extractor = StreamingExtractor(
             backend,

@@ -94,9 +94,7 @@ class Tracker:
             track = self._continued(matches.get(number), sighting)
             if ending or sighting.active_end + self._settings.settle_steps <= seen:
                 spans = track.sighting.spans
-                reports += [
-                    Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)
-                ]
+                reports += [Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)]
                 self.frontier = max(self.frontier, sighting.active_end, spans[0].end)
             else:
                 report = self._news(track)

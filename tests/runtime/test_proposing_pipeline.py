@@ -43,7 +43,7 @@ texts = st.text("012345", min_size=1, max_size=96) | st.lists(
 def test_candidates_equal_both_references(text: str, frontier: int, decay: float, bins: int) -> None:
     settings = ProposalSettings(decay=decay, roi_bins=bins)
     probabilities = window(text)
-    found = propose(probabilities, frontier, settings)
+    found = propose(probabilities, frontier=frontier, settings=settings)
     vectorised = reference_numpy.propose(probabilities, frontier, settings)
     plain = reference_plain.propose(probabilities.tolist(), frontier, settings)
     for name in ("stages", "sequences", "starts", "ends", "prescores", "owners", "left", "right"):
@@ -58,8 +58,8 @@ def test_candidates_equal_both_references(text: str, frontier: int, decay: float
 def test_ranking_equals_both_references(text: str, nms: NmsKind, seed: int, keep_all: bool) -> None:
     settings = ProposalSettings(nms=nms, min_score=0.0 if keep_all else 0.01)
     probabilities = window(text)
-    found = propose(probabilities, 0, settings)
-    scores = np.random.default_rng(seed).random(len(found)).astype(np.float32)
+    found = propose(probabilities, frontier=0, settings=settings)
+    scores = np.random.default_rng(seed).random(len(found.starts)).astype(np.float32)
     ranked = rank(found, scores, settings)
     plain = reference_plain.rank(
         reference_plain.propose(probabilities.tolist(), 0, settings), scores.tolist(), settings
@@ -75,7 +75,7 @@ def test_ranking_equals_both_references(text: str, nms: NmsKind, seed: int, keep
 def test_prescores_alone_rank_as_in_both_references(text: str) -> None:
     settings = ProposalSettings(nms="none")
     probabilities = window(text)
-    found = propose(probabilities, 0, settings)
+    found = propose(probabilities, frontier=0, settings=settings)
     ranked = rank(found, None, settings)
     plain = reference_plain.rank(reference_plain.propose(probabilities.tolist(), 0, settings), None, settings)
     for expected in (reference_numpy.rank(found, None, settings), plain):
@@ -84,8 +84,8 @@ def test_prescores_alone_rank_as_in_both_references(text: str) -> None:
 
 
 def test_final_score_is_prescore_times_evaluation() -> None:
-    found = propose(window("0123450"), 0, SETTINGS)
-    scores = np.zeros(len(found), np.float32)
+    found = propose(window("0123450"), frontier=0, settings=SETTINGS)
+    scores = np.zeros(len(found.starts), np.float32)
     best = list(zip(found.starts, found.ends, strict=True)).index((1, 4))  # one step before Start, to End
     scores[best] = 0.5
     ranked = rank(found, scores, SETTINGS)
@@ -94,23 +94,23 @@ def test_final_score_is_prescore_times_evaluation() -> None:
 
 
 def test_steps_before_the_frontier_are_background() -> None:
-    found = propose(window("1234512345"), 5, SETTINGS)
+    found = propose(window("1234512345"), frontier=5, settings=SETTINGS)
     assert found.stages.tolist() == [0] * 5 + [1, 2, 3, 4, 5]
     assert found.sequences.tolist() == [[5, 9, 6, 8]]
 
 
 def test_the_lower_of_equally_likely_stages_counts() -> None:
-    assert propose(np.full((3, 6), 1 / 6, np.float32), 0, SETTINGS).stages.tolist() == [0, 0, 0]
+    assert propose(np.full((3, 6), 1 / 6, np.float32), frontier=0, settings=SETTINGS).stages.tolist() == [0, 0, 0]
 
 
 def test_an_empty_window_gives_nothing() -> None:
-    found = propose(np.empty((0, 6), np.float32), 0, SETTINGS)
-    assert (len(found), found.left.shape) == (0, (0, 8))
-    assert len(rank(found, np.empty(0, np.float32), SETTINGS)) == 0
+    found = propose(np.empty((0, 6), np.float32), frontier=0, settings=SETTINGS)
+    assert (len(found.starts), found.left.shape) == (0, (0, 8))
+    assert len(rank(found, np.empty(0, np.float32), SETTINGS).starts) == 0
 
 
 def test_the_worst_ordered_window_has_1058_candidates() -> None:
-    found = propose(probabilities_of(ordered_window()), 0, SETTINGS)
+    found = propose(probabilities_of(ordered_window()), frontier=0, settings=SETTINGS)
     assert repr(found) == "Candidates(96 steps, 2 sequences, 1058 spans)"
     assert found.stages.all()
 
@@ -118,11 +118,11 @@ def test_the_worst_ordered_window_has_1058_candidates() -> None:
 @pytest.mark.parametrize("shape", [(96,), (96, 5), (1, 96, 6)])
 def test_probabilities_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(SettingsError, match=r"pass \[n, 6\]"):
-        propose(np.zeros(shape, np.float32), 0, SETTINGS)
+        propose(np.zeros(shape, np.float32), frontier=0, settings=SETTINGS)
 
 
 def test_each_candidate_needs_its_evaluation_score() -> None:
-    found = propose(window("12345"), 0, SETTINGS)
+    found = propose(window("12345"), frontier=0, settings=SETTINGS)
     with pytest.raises(SettingsError, match=r"pass \(9,\)"):
         rank(found, np.ones(8, np.float32), SETTINGS)
 

@@ -17,7 +17,7 @@ def test_levels(steps: int, levels: int) -> None:
 
 def test_table_is_clipped_at_the_end() -> None:
     features = np.array([[3], [1], [2], [0], [1]], np.float32)
-    assert sparse_max_table(features)[:, 0].tolist() == [3, 1, 2, 0, 1] + [3, 2, 2, 1, 1] + [3, 2, 2, 1, 1]
+    assert sparse_max_table(features)[:, 0].tolist() == [3, 1, 2, 0, 1, 3, 2, 2, 1, 1, 3, 2, 2, 1, 1]
 
 
 def test_indices_by_hand() -> None:

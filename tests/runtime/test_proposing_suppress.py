@@ -116,9 +116,7 @@ def golden(shared: Path) -> dict[str, Any]:
     return loaded
 
 
-def keep_all(
-    golden: dict[str, Any], nms: NmsKind, **changes: float
-) -> tuple[list[int], np.ndarray[Any, Any]]:
+def keep_all(golden: dict[str, Any], nms: NmsKind, **changes: float) -> tuple[list[int], np.ndarray[Any, Any]]:
     """Our result for the golden list, cut off nowhere."""
     settings = ProposalSettings(nms=nms, min_score=0.0, max_proposals=1000, **changes)  # type: ignore[arg-type]
     spans = golden["input"]

@@ -65,9 +65,7 @@ def test_a_single_pass_notices_what_the_masks_are_for() -> None:
     with torch.inference_mode():
         whole = extractor.whole(video)
         unknown_end = torch.full((1,), 2**40)
-        features, *state = extractor(
-            video, torch.zeros(1, dtype=torch.int64), unknown_end, *extractor.new_state()
-        )
+        features, *state = extractor(video, torch.zeros(1, dtype=torch.int64), unknown_end, *extractor.new_state())
         blanks = torch.zeros(1, 48, 32, 48, 3, dtype=torch.uint8)
         rest, *_ = extractor(blanks, torch.full((1,), 96), unknown_end, *state)
     unmasked = torch.cat((features, rest), dim=1)[:, DELAY_STEPS:]

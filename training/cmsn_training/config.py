@@ -132,9 +132,7 @@ def load_config(path: Path) -> TrainingConfig:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be read ({error.strerror}); give the path of a TOML file"
-        ) from error
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     config = parse_config(values, origin=str(path))
@@ -150,7 +148,5 @@ def parse_config(values: object, *, origin: str) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-        )
+        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
         raise SettingsError(f"{origin}: {wrong}") from error

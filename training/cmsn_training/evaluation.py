@@ -14,9 +14,7 @@ TIOU_THRESHOLDS = tuple(np.arange(50, 96, 5) / 100)  # 0.5, 0.55 ... 0.95
 
 def tiou_matrix(spans: Spans, truth: Spans) -> Spans:
     """tIoU of every span [K, 2] with every true segment [G, 2] -> [K, G]."""
-    overlap = np.minimum(spans[:, None, 1], truth[None, :, 1]) - np.maximum(
-        spans[:, None, 0], truth[None, :, 0]
-    )
+    overlap = np.minimum(spans[:, None, 1], truth[None, :, 1]) - np.maximum(spans[:, None, 0], truth[None, :, 0])
     overlap = np.maximum(overlap, 0.0)
     lengths = (spans[:, 1] - spans[:, 0])[:, None] + (truth[:, 1] - truth[:, 0])[None, :]
     ratios: Spans = overlap / (lengths - overlap)

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.progress import track
@@ -37,9 +38,7 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     output folder that already holds checkpoints is refused, so that no finished training is overwritten by accident.
     """
     if not resume and any(config.output.glob("*/last.ckpt")):
-        raise SettingsError(
-            f"{config.output}: holds a training already; pass --resume to go on, or change `output`"
-        )
+        raise SettingsError(f"{config.output}: holds a training already; pass --resume to go on, or change `output`")
     pl.seed_everything(config.seed, verbose=False)
     cache = FrameCache(config.data.cache, grid=config.time_grid(), preprocessing=config.picture())
     corpus, held_out = _load(config, cache)
@@ -76,6 +75,8 @@ def _train_stages(
 ) -> dict[str, float]:
     phase = config.stages
     grid = config.time_grid()
+    # Frames arrive with their channels last; weights of the same layout double the speed on CPUs, and suit GPUs.
+    model.extractor.to(memory_format=torch.channels_last_3d)
     training = StageWindows(
         corpus,
         grid=grid,
@@ -111,14 +112,10 @@ def _train_evaluator(
 
     training = windows(_tracks(model, config, corpus, views=phase.views))
     validation = windows(_tracks(model, config, held_out, views=1))
-    return _fit(
-        EvaluatorPhase(model, config), phase, training, validation, config, "evaluator", resume=resume
-    )
+    return _fit(EvaluatorPhase(model, config), phase, training, validation, config, "evaluator", resume=resume)
 
 
-def _tracks(
-    model: CMSN, config: TrainingConfig, videos: Sequence[AnnotatedVideo], *, views: int
-) -> list[FeatureTrack]:
+def _tracks(model: CMSN, config: TrainingConfig, videos: Sequence[AnnotatedVideo], *, views: int) -> list[FeatureTrack]:
     augmentation = Augmentation(flip=config.stages.flip, light=config.stages.light)
     grid = config.time_grid()
     rng = np.random.default_rng(config.seed)

@@ -1,84 +1,94 @@
-"""Every start of an action with every end of it (section 3.2), and how much the stages speak for the pair (equation 1)."""
+"""Pairs start steps with end steps and gives each pair its pre-score (paper, sections 3.2 and 3.3)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from cmsn_runtime.proposing.compiled import compiled
 from cmsn_runtime.stages import Stage
 
-_READY, _START, _CONFIRM = int(Stage.READY), int(Stage.START), int(Stage.CONFIRM)
-_END, _FOLLOW = int(Stage.END), int(Stage.FOLLOW)
-
-Candidates = tuple[
-    npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int32]
-]
+_Int32s = npt.NDArray[np.int32]
+_Float64s = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find_candidates(
-    stages: npt.NDArray[np.int8], sequences: npt.NDArray[np.int32], decay: float
-) -> Candidates:
-    """Candidates of all sequences: starts, ends (cells, both included), pre-scores, owners (row of `sequences`); [K] each.
+    stages: npt.NDArray[np.int8], sequences: _Int32s, decay: float
+) -> tuple[_Int32s, _Int32s, npt.NDArray[np.float32], _Int32s]:
+    """Every span that may hold an action, in order of sequence, start and end.
 
-    Starts are cells of Ready, Start and the first half of a run of Confirm; ends are cells of the second half of a run
-    of Confirm, End and Follow; the middle cell of an odd run is both, so a single cell of Confirm is a proposal too. A
-    pair must hold a Start, a Confirm or a Follow. Pre-score = (1 - ds * decay) * (1 - de * decay), each factor
-    floored at 0, since two negative ones would multiply to a good score; pairs at 0 can never rank and are left out.
+    stages: int8 [n]. sequences: int32 [m, 4], of find_sequences. decay: `i` of equation 1, a step.
+    Returns starts int32 [K], ends int32 [K] (inclusive), prescores float32 [K] and owners int32 [K], the row
+    of the sequence each span lies in.
+
+    Starts come from Ready, Start and the first half of Confirm, ends from the second half of Confirm, End and
+    Follow. Halves are those of each unbroken run of Confirm; the middle step of an odd run is in both. A span
+    may be that one step: as the interval [start, end + 1) it is not empty, and an action so short that one
+    Confirm is all there is of it would go unseen otherwise. A span holds at least one Start, Confirm or
+    Follow, and lies in one sequence, so it holds no Background. Pre-scores follow equation 1 with each factor
+    floored at 0; spans of pre-score 0 could never rank and are left out.
     """
-    count = len(stages)
-    starts_here, ends_here = _roles(stages)
-    # telling[c]: cells of Start, Confirm or Follow before cell c, so that a span is checked by one difference.
-    telling = np.zeros(count + 1, dtype=np.int32)
-    for cell in range(count):
-        stage = stages[cell]
-        telling[cell + 1] = telling[cell] + (stage == _START or stage == _CONFIRM or stage == _FOLLOW)
+    start_factors, end_factors = _factors(stages, sequences, decay)
     room = 0
-    for row in range(len(sequences)):
-        size = sequences[row, 1] - sequences[row, 0] + 1
-        room += size * (size + 1) // 2
-    starts = np.empty(room, dtype=np.int32)
-    ends = np.empty(room, dtype=np.int32)
-    prescores = np.empty(room, dtype=np.float32)
-    owners = np.empty(room, dtype=np.int32)
-    found = 0
-    for row in range(len(sequences)):
-        first, last, start_anchor, end_anchor = sequences[row]
-        for start in range(first, last + 1):
-            before = 1.0 - abs(start - start_anchor) * decay
-            if not starts_here[start] or before <= 0.0:
+    for row in range(sequences.shape[0]):
+        first, after = sequences[row, 0], sequences[row, 1] + 1
+        room += int(np.count_nonzero(start_factors[first:after]) * np.count_nonzero(end_factors[first:after]))
+    starts = np.empty(room, np.int32)
+    ends = np.empty(room, np.int32)
+    prescores = np.empty(room, np.float32)
+    owners = np.empty(room, np.int32)
+    count = 0
+    for row in range(sequences.shape[0]):
+        last = sequences[row, 1]
+        for start in range(sequences[row, 0], last + 1):
+            if start_factors[start] == 0.0:
                 continue
+            has_core = False
             for end in range(start, last + 1):
-                after = 1.0 - abs(end - end_anchor) * decay
-                if ends_here[end] and after > 0.0 and telling[end + 1] > telling[start]:
-                    starts[found] = start
-                    ends[found] = end
-                    prescores[found] = before * after
-                    owners[found] = row
-                    found += 1
-    return starts[:found], ends[:found], prescores[:found], owners[:found]
+                has_core |= _is_core(stages[end])
+                if not has_core or end_factors[end] == 0.0:
+                    continue
+                starts[count] = start
+                ends[count] = end
+                prescores[count] = start_factors[start] * end_factors[end]
+                owners[count] = row
+                count += 1
+    return starts[:count], ends[:count], prescores[:count], owners[:count]
 
 
-@njit(cache=True, nogil=True)
-def _roles(stages: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which cells may start and which may end a proposal."""
-    count = len(stages)
-    starts_here = np.zeros(count, dtype=np.bool_)
-    ends_here = np.zeros(count, dtype=np.bool_)
-    cell = 0
-    while cell < count:
-        stage = stages[cell]
-        if stage != _CONFIRM:
-            starts_here[cell] = stage == _READY or stage == _START
-            ends_here[cell] = stage == _END or stage == _FOLLOW
-            cell += 1
-            continue
-        run = cell
-        while run < count and stages[run] == _CONFIRM:
-            run += 1
-        half = (run - cell + 1) // 2
-        starts_here[cell : cell + half] = True
-        ends_here[run - half : run] = True
-        cell = run
-    return starts_here, ends_here
+@compiled
+def _is_core(stage: int) -> bool:
+    return stage == Stage.START or stage == Stage.CONFIRM or stage == Stage.FOLLOW
+
+
+@compiled
+def _factors(stages: npt.NDArray[np.int8], sequences: _Int32s, decay: float) -> tuple[_Float64s, _Float64s]:
+    """The factors of equation 1, float64 [n] each; 0 where the step is too far off, or no start (no end)."""
+    start_factors = np.zeros(stages.size)
+    end_factors = np.zeros(stages.size)
+    for row in range(sequences.shape[0]):
+        start_anchor, end_anchor = sequences[row, 2], sequences[row, 3]
+        run = sequences[row, 0]
+        while run <= sequences[row, 1]:
+            after_run = run + 1
+            while after_run <= sequences[row, 1] and stages[after_run] == stages[run]:
+                after_run += 1
+            after_starts, first_end = _split_run(stages[run], run, after_run)
+            for step in range(run, after_starts):
+                start_factors[step] = max(0.0, 1.0 - abs(step - start_anchor) * decay)
+            for step in range(first_end, after_run):
+                end_factors[step] = max(0.0, 1.0 - abs(step - end_anchor) * decay)
+            run = after_run
+    return start_factors, end_factors
+
+
+@compiled
+def _split_run(stage: int, run: int, after_run: int) -> tuple[int, int]:
+    """Of a run [run, after_run) of one stage, starts are [run, first value), ends [second value, after_run)."""
+    if stage == Stage.CONFIRM:
+        length = after_run - run
+        return run + (length + 1) // 2, run + length // 2
+    if stage == Stage.READY or stage == Stage.START:
+        return after_run, after_run
+    return run, run

@@ -1,4 +1,4 @@
-"""One hop of proposal generation, in the two halves that lie before and after the evaluator."""
+"""One hop of post-processing: from stage probabilities to candidates, from scored candidates to ranked spans."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposing.candidates import find_candidates
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_runtime.proposing.sequences import find_sequences
@@ -14,61 +15,93 @@ from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.proposing.suppress import suppress
 from cmsn_runtime.stages import STAGE_COUNT, Stage
 
-Cells = npt.NDArray[np.int32]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What a window proposes, before it is evaluated.
+    """Every span of a window that may hold an action, unranked; steps count from the window's first.
 
-    stages: int8 [n], decoded. sequences: int32 [m, 4], see `find_sequences`. starts, ends, owners: int32 [K];
-    prescores: float32 [K]. left, right: int64 [K, bins], what the evaluator gathers.
+    stages: int8 [n], the decoded stages, Background before the frontier.
+    sequences: int32 [m, 4]: first step, last step (inclusive), start anchor, end anchor.
+    starts, ends: int32 [K], inclusive steps. prescores: float32 [K], 0..1, never 0.
+    owners: int32 [K], the row of `sequences` each span lies in.
+    left, right: int64 [K, bins], rows of the sparse maximum table: what the evaluation subnet takes.
     """
 
     stages: npt.NDArray[np.int8]
-    sequences: Cells
-    starts: Cells
-    ends: Cells
+    sequences: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
     prescores: npt.NDArray[np.float32]
-    owners: Cells
+    owners: npt.NDArray[np.int32]
     left: npt.NDArray[np.int64]
     right: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __repr__(self) -> str:
+        return f"Candidates({len(self.stages)} steps, {len(self.sequences)} sequences, {len(self)} spans)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Proposals that survived, best first. starts, ends (both included), owners: int32 [M]; scores: float64 [M]."""
+    """The spans that are left, best first.
 
-    starts: Cells
-    ends: Cells
+    starts, ends: int32 [M], inclusive steps. scores: float64 [M], never rising. owners: int32 [M], rows of
+    `Candidates.sequences`.
+    """
+
+    starts: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float64]
-    owners: Cells
+    owners: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __repr__(self) -> str:
+        return f"Ranked({len(self)} spans)"
 
 
-def propose(
-    probabilities: npt.NDArray[np.float32], *, frontier: int, settings: ProposalSettings
-) -> Candidates:
-    """Stage probabilities [n, 6] of a window -> its candidates. Cells before `frontier` are settled and count as background."""
+def propose(probabilities: npt.NDArray[np.float32], *, frontier: int, settings: ProposalSettings) -> Candidates:
+    """Decode a window and find its candidates.
+
+    probabilities: float32 [n, 6], one row a step; the likeliest stage counts, the lower index of equals.
+    frontier: steps before it are taken as Background: their actions have been reported for good.
+    Raises SettingsError for another shape.
+    """
+    if probabilities.ndim != 2 or probabilities.shape[1] != STAGE_COUNT:
+        raise SettingsError(
+            f"stage probabilities have the shape {probabilities.shape}; pass [n, {STAGE_COUNT}], a column a stage"
+        )
     stages = probabilities.argmax(axis=1).astype(np.int8)
-    stages[: max(0, frontier)] = int(Stage.BACKGROUND)
+    stages[: max(frontier, 0)] = Stage.BACKGROUND
     sequences = find_sequences(stages)
-    starts, ends, prescores, owners = find_candidates(stages, sequences, settings.decay)
+    starts, ends, prescores, owners = find_candidates(stages, sequences, float(settings.decay))
     left, right = roi_indices(starts, ends, len(stages), settings.roi_bins)
     return Candidates(stages, sequences, starts, ends, prescores, owners, left, right)
 
 
-def rank(found: Candidates, tious: npt.NDArray[np.float32] | None, settings: ProposalSettings) -> Ranked:
-    """Score = pre-score times predicted tIoU [K] (the pre-score alone where there is no evaluator), then Soft-NMS."""
-    scores = found.prescores.astype(np.float64)
-    if tious is not None:
-        scores *= tious
-    order, kept = suppress(found.starts.astype(np.float64), found.ends + 1.0, scores, settings)
-    return Ranked(found.starts[order], found.ends[order], kept, found.owners[order])
+def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, settings: ProposalSettings) -> Ranked:
+    """Score the candidates and thin them out.
+
+    pes_scores: float32 [K], the tIoU the evaluation subnet predicts; the final score is pre-score times it.
+        None: the pre-score alone ranks. Table 4 of the paper, which does that, also removes the suppression;
+        ask for it with nms="none".
+    Raises SettingsError for another shape.
+    """
+    scores = candidates.prescores.astype(np.float64)
+    if pes_scores is not None:
+        if pes_scores.shape != scores.shape:
+            raise SettingsError(
+                f"evaluation scores have the shape {pes_scores.shape}; pass ({len(candidates)},), one a candidate"
+            )
+        scores *= pes_scores
+    order, kept = suppress(candidates.starts, candidates.ends + 1, scores, settings)
+    return Ranked(candidates.starts[order], candidates.ends[order], kept, candidates.owners[order])
 
 
 def warm_up() -> None:
-    """Load or compile everything, so that the first hop of a live stream is as fast as the others."""
+    """Compile every kernel, or load it from disk, so that a stream's first hop is as quick as the rest."""
     settings = ProposalSettings()
-    stages = np.array([0, 1, 2, 3, 3, 4, 5, 0])
-    found = propose(np.eye(STAGE_COUNT, dtype=np.float32)[stages], frontier=0, settings=settings)
-    rank(found, np.ones(len(found.starts), dtype=np.float32), settings)
+    rank(propose(np.eye(STAGE_COUNT, dtype=np.float32), frontier=0, settings=settings), None, settings)

@@ -1,65 +1,64 @@
-"""Stretches of action, from Ready to Follow, in a row of stages (section 3.2)."""
+"""Cuts a window's stages into sequences from Ready to Follow, and anchors each (paper, section 3.2)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from cmsn_runtime.proposing.compiled import compiled
 from cmsn_runtime.stages import Stage
 
-_BACKGROUND, _READY, _START = int(Stage.BACKGROUND), int(Stage.READY), int(Stage.START)
-_CONFIRM, _END, _FOLLOW = int(Stage.CONFIRM), int(Stage.END), int(Stage.FOLLOW)
 
-
-@njit(cache=True, nogil=True)
+@compiled
 def find_sequences(stages: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
-    """Sequences q_c of a window: int32 [m, 4], rows of first cell, last cell, start anchor, end anchor.
+    """The sequences `q_c` of a window, in order of time.
 
-    stages: int8 [n]. A q_c is a longest stretch of non-background, cut where a Follow or End is followed by a Ready or
-    Start: there the next action begins. The anchors are the first Start and the last End, from which the pre-score
-    counts. Without a Start the action begins at the first cell that is no Ready, without an End it ends at the last one
-    that is no Follow (the nearest boundary there is); a stretch of Ready or of Follow alone is anchored at its own ends.
-    Any order of stages gives anchors inside the stretch.
+    stages: int8 [n], one Stage a step, in whatever order.
+    Returns int32 [m, 4]: first step, last step (inclusive), start anchor, end anchor.
+
+    A sequence is a stretch without Background, cut where End or Follow is directly followed by Ready or
+    Start. Equation 1 measures from its first Start and its last End; the paper leaves open what holds
+    where one is missing. Ours, for the start (the end is its mirror image, with End for Start and Follow for
+    Ready): the first Confirm that has a Ready somewhere before it; else the first step that is not Ready;
+    else the first step. An anchor therefore always lies inside its sequence.
     """
-    count = len(stages)
-    rows = np.empty((count, 4), dtype=np.int32)
-    found = 0
-    first = -1
-    for cell in range(count):
-        if stages[cell] == _BACKGROUND:
+    sequences = np.empty((stages.size, 4), np.int32)
+    count = 0
+    for step in range(stages.size):
+        if stages[step] == Stage.BACKGROUND:
             continue
-        if first < 0:
-            first = cell
-        after = stages[cell + 1] if cell + 1 < count else _BACKGROUND
-        ending = stages[cell] == _FOLLOW or stages[cell] == _END
-        if after == _BACKGROUND or (ending and (after == _READY or after == _START)):
-            rows[found, 0] = first
-            rows[found, 1] = cell
-            rows[found, 2] = _start_anchor(stages, first, cell)
-            rows[found, 3] = _end_anchor(stages, first, cell)
-            found += 1
-            first = -1
-    return rows[:found]
+        if step == 0 or stages[step - 1] == Stage.BACKGROUND or _is_cut(stages[step - 1], stages[step]):
+            sequences[count, 0] = step
+            count += 1
+        sequences[count - 1, 1] = step
+    for row in range(count):
+        first, last = sequences[row, 0], sequences[row, 1]
+        sequences[row, 2] = _anchor(stages, first, last, 1, Stage.START, Stage.READY)
+        sequences[row, 3] = _anchor(stages, last, first, -1, Stage.END, Stage.FOLLOW)
+    return sequences[:count]
 
 
-@njit(cache=True, nogil=True)
-def _start_anchor(stages: npt.NDArray[np.int8], first: int, last: int) -> int:
-    for cell in range(first, last + 1):
-        if stages[cell] == _START:
-            return cell
-    for cell in range(first, last + 1):
-        if stages[cell] != _READY:
-            return cell
-    return first
+@compiled
+def _is_cut(before: int, after: int) -> bool:
+    return (before == Stage.END or before == Stage.FOLLOW) and (after == Stage.READY or after == Stage.START)
 
 
-@njit(cache=True, nogil=True)
-def _end_anchor(stages: npt.NDArray[np.int8], first: int, last: int) -> int:
-    for cell in range(last, first - 1, -1):
-        if stages[cell] == _END:
-            return cell
-    for cell in range(last, first - 1, -1):
-        if stages[cell] != _FOLLOW:
-            return cell
-    return last
+@compiled
+def _anchor(stages: npt.NDArray[np.int8], outer: int, inner: int, direction: int, boundary: int, context: int) -> int:
+    """Walk from the sequence's `outer` step inwards to the first `boundary`, or the best stand-in for one."""
+    after_context = False
+    confirm = -1
+    beyond = -1  # the first step that is not context
+    for step in range(outer, inner + direction, direction):
+        stage = stages[step]
+        if stage == boundary:
+            return step
+        if stage == context:
+            after_context = True
+        elif beyond < 0:
+            beyond = step
+        if stage == Stage.CONFIRM and after_context and confirm < 0:
+            confirm = step
+    if confirm >= 0:
+        return confirm
+    return beyond if beyond >= 0 else outer

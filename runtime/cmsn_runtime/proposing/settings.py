@@ -1,27 +1,33 @@
-"""The knobs of proposal generation and suppression."""
+"""What can be set about proposals, with the paper's values as the defaults."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from cmsn_runtime.errors import SettingsError
 
-Suppression = Literal["gaussian", "linear", "greedy", "none"]
+NmsKind = Literal["gaussian", "linear", "greedy", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalSettings:
-    """decay: i of equation 1, how fast the pre-score falls per step away from the anchors (0.09 in the paper).
+    """How spans are scored, pooled and thinned out.
 
-    nms: how overlapping proposals are suppressed; `none` leaves the ranking as it is (the paper's rows without PES).
-    sigma: of Gaussian Soft-NMS, exp(-tIoU^2 / sigma). iou_threshold: of linear Soft-NMS and of greedy NMS.
-    min_score: proposals below it are dropped. max_proposals: at most so many are kept per hop.
-    roi_bins: temporal bins of the RoI pooling, which the evaluator was trained with.
+    decay: what the pre-score loses with each step away from an anchor (`i` of equation 1), at least 0.
+    nms: how a kept span lowers those it overlaps: `gaussian` and `linear` (Soft-NMS), `greedy` or `none`.
+    sigma: width of the Gaussian, exp(-tIoU^2 / sigma), above 0.
+    iou_threshold: `linear` lowers and `greedy` drops spans that overlap by more than this tIoU, 0..1.
+    min_score: spans that score below are dropped, 0..1.
+    max_proposals: spans kept a hop, at least 1.
+    roi_bins: bins of the temporal RoI pooling, at least 1; the evaluation subnet is trained with one value.
+
+    Raises SettingsError for a value outside its range.
     """
 
     decay: float = 0.09
-    nms: Suppression = "gaussian"
+    nms: NmsKind = "gaussian"
     sigma: float = 0.5
     iou_threshold: float = 0.65
     min_score: float = 0.01
@@ -29,15 +35,15 @@ class ProposalSettings:
     roi_bins: int = 8
 
     def __post_init__(self) -> None:
-        if self.nms not in get_args(Suppression):
-            raise SettingsError(f"nms {self.nms!r}: it must be one of {', '.join(get_args(Suppression))}")
-        if not 0 < self.decay <= 1 or not self.sigma > 0:
-            raise SettingsError(
-                f"decay {self.decay} and sigma {self.sigma}: above 0, and the decay at most 1"
-            )
-        if not 0 <= self.iou_threshold <= 1 or not 0 <= self.min_score <= 1:
-            raise SettingsError(
-                f"iou_threshold {self.iou_threshold}, min_score {self.min_score}: between 0 and 1"
-            )
-        if self.max_proposals < 1 or self.roi_bins < 1:
-            raise SettingsError(f"max_proposals {self.max_proposals}, roi_bins {self.roi_bins}: at least 1")
+        _require(0 <= self.decay < math.inf, "decay", self.decay, "a finite number from 0 up")
+        _require(self.nms in get_args(NmsKind), "nms", self.nms, "one of " + ", ".join(get_args(NmsKind)))
+        _require(0 < self.sigma < math.inf, "sigma", self.sigma, "a finite number above 0")
+        _require(0 <= self.iou_threshold <= 1, "iou_threshold", self.iou_threshold, "from 0 to 1")
+        _require(0 <= self.min_score <= 1, "min_score", self.min_score, "from 0 to 1")
+        _require(self.max_proposals >= 1, "max_proposals", self.max_proposals, "at least 1")
+        _require(self.roi_bins >= 1, "roi_bins", self.roi_bins, "at least 1")
+
+
+def _require(valid: bool, name: str, value: object, allowed: str) -> None:
+    if not valid:
+        raise SettingsError(f"proposal setting {name} is {value!r}; it must be {allowed}")

@@ -1,99 +1,136 @@
-"""Soft-NMS over time: Gaussian, linear and greedy (section 3.3; Bodla et al., 2017)."""
+"""Soft-NMS over spans of time: Gaussian, linear, greedy or none (Bodla et al., 2017; paper, section 3.3)."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.proposing.compiled import compiled
 from cmsn_runtime.proposing.settings import ProposalSettings
 
-Spans = npt.NDArray[np.float64]
-Order = npt.NDArray[np.int64]
+_Float64s = npt.NDArray[np.float64]
+_Int64s = npt.NDArray[np.int64]
 
-_KINDS = {"none": 0, "gaussian": 1, "linear": 2, "greedy": 3}
+_NONE, _GAUSSIAN, _LINEAR, _GREEDY = range(4)
+_KINDS = {"none": _NONE, "gaussian": _GAUSSIAN, "linear": _LINEAR, "greedy": _GREEDY}
 
 
-def suppress(starts: Spans, ends: Spans, scores: Spans, settings: ProposalSettings) -> tuple[Order, Spans]:
-    """Rank spans, letting each one weaken those behind it -> their indices and their new scores, best first.
+def suppress(
+    starts: npt.ArrayLike, ends: npt.ArrayLike, scores: npt.ArrayLike, settings: ProposalSettings
+) -> tuple[_Int64s, _Float64s]:
+    """Keep the best span, lower those it overlaps, and again, until none is left that scores enough.
 
-    starts, ends, scores: float64 [K]; spans are [start, end) in any unit. Equal scores keep their order. At most
-    `max_proposals` come back, none below `min_score`.
+    starts, ends: [K], spans [start, end) in any unit of time. scores: [K]; those not above 0 are dropped.
+    Returns order int64 [M], indices of the kept spans, best first, and their lowered scores float64 [M],
+    M <= settings.max_proposals. Equal scores keep the order they came in.
+
+    With u the tIoU with a kept span, a score is multiplied by exp(-u^2 / sigma) (`gaussian`); by 1 - u where
+    u > iou_threshold (`linear`); by 0 where u > iou_threshold (`greedy`); by 1 (`none`).
+    Raises SettingsError where the three are not as long as each other.
     """
-    return soft_nms(
+    starts, ends, scores = (_as_float64s(values) for values in (starts, ends, scores))
+    if starts.ndim != 1 or not starts.shape == ends.shape == scores.shape:
+        raise SettingsError(
+            f"starts, ends and scores have the shapes {starts.shape}, {ends.shape} and {scores.shape}; "
+            "each must be [K], with the same K"
+        )
+    return _suppress(
         starts,
         ends,
         scores,
         _KINDS[settings.nms],
-        settings.sigma,
-        settings.iou_threshold,
-        settings.min_score,
-        settings.max_proposals,
+        float(settings.sigma),
+        float(settings.iou_threshold),
+        float(settings.min_score),
+        min(settings.max_proposals, scores.size),
     )
 
 
-@njit(cache=True, nogil=True)
-def soft_nms(
-    starts: Spans,
-    ends: Spans,
-    scores: Spans,
+def _as_float64s(values: npt.ArrayLike) -> _Float64s:
+    # A copy is writable and in one piece; for any other kind of array numba would compile the kernel again.
+    return np.array(values, np.float64, order="C")
+
+
+@compiled
+def _suppress(
+    starts: _Float64s,
+    ends: _Float64s,
+    scores: _Float64s,
     kind: int,
     sigma: float,
     iou_threshold: float,
     min_score: float,
-    most: int,
-) -> tuple[Order, Spans]:
-    """Exact Soft-NMS that weakens a span only when its turn seems to come.
+    limit: int,
+) -> tuple[_Int64s, _Float64s]:
+    """All kinds as one: a product of factors is kept as a sum of penalties, score * exp(-penalty).
 
-    Scores only ever fall, so a score that was not brought up to date is an upper bound. The best bound is taken,
-    weakened by those chosen since it was last looked at, and either it still leads or the search goes on. Spans that never
-    come near the front are never touched.
+    Ranking by log(score) - penalty takes one exponential for each span kept instead of one for each pair.
     """
-    count = len(scores)
-    alive = scores.copy()
-    caught_up = np.zeros(count, dtype=np.int64)
-    order = np.empty(min(most, count), dtype=np.int64)
-    final = np.empty(min(most, count), dtype=np.float64)
-    chosen = 0
-    while chosen < len(order):
-        best = 0
-        for other in range(1, count):
-            if alive[other] > alive[best]:
-                best = other
-        if alive[best] < min_score or alive[best] <= 0.0:
-            break
-        if caught_up[best] == chosen:
-            order[chosen] = best
-            final[chosen] = alive[best]
-            alive[best] = -1.0
-            chosen += 1
-            continue
-        for number in range(caught_up[best], chosen):
-            winner = order[number]
-            alive[best] *= _weight(
-                starts[winner], ends[winner], starts[best], ends[best], kind, sigma, iou_threshold
-            )
-        caught_up[best] = chosen
-    return order[:chosen], final[:chosen]
+    logs = np.full(scores.size, -math.inf)  # -inf: kept already, or never to be
+    for i in range(scores.size):
+        if scores[i] > 0.0:
+            logs[i] = math.log(scores[i])
+    penalties = np.zeros(scores.size)
+    order = np.empty(limit, np.int64)
+    kept = np.empty(limit)
+    last_score = math.inf
+    for rank in range(limit):
+        best = _best(logs, penalties)
+        if best < 0:
+            return order[:rank], kept[:rank]
+        # Logarithm and exponential may disagree by one rounding: scores still never rise.
+        last_score = min(last_score, scores[best] * math.exp(-penalties[best]))
+        if last_score < min_score:
+            return order[:rank], kept[:rank]
+        order[rank] = best
+        kept[rank] = last_score
+        logs[best] = -math.inf
+        if kind == _GAUSSIAN:
+            _penalise_gaussian(penalties, starts, ends, best, 1.0 / sigma)
+        elif kind != _NONE:
+            _penalise_above(penalties, starts, ends, best, iou_threshold, kind == _GREEDY)
+    return order, kept
 
 
-@njit(cache=True, nogil=True)
-def _weight(
-    start: float,
-    end: float,
-    other_start: float,
-    other_end: float,
-    kind: int,
-    sigma: float,
-    iou_threshold: float,
-) -> float:
-    """What a chosen span leaves of another one's score."""
-    overlap = min(end, other_end) - max(start, other_start)
-    if overlap <= 0.0 or kind == 0:
-        return 1.0
-    iou = overlap / ((end - start) + (other_end - other_start) - overlap)
-    if kind == 1:
-        return np.exp(-iou * iou / sigma)  # type: ignore[no-any-return]
-    if iou <= iou_threshold:
-        return 1.0
-    return 1.0 - iou if kind == 2 else 0.0
+@compiled
+def _best(logs: _Float64s, penalties: _Float64s) -> int:
+    """The first of the greatest, -1 where all are -inf."""
+    best = -1
+    greatest = -math.inf
+    for i in range(logs.size):
+        value = logs[i] - penalties[i]
+        if value > greatest:
+            best, greatest = i, value
+    return best
+
+
+@compiled
+def _tiou(start: float, end: float, other_start: float, other_end: float) -> float:
+    # Conditional expressions, not min and max: those mind NaN, and the loops would not be vectorised.
+    later = start if start > other_start else other_start
+    earlier = end if end < other_end else other_end
+    shared = earlier - later
+    union = (end - start) + (other_end - other_start) - shared
+    return shared / union if shared > 0.0 else 0.0
+
+
+@compiled
+def _penalise_gaussian(penalties: _Float64s, starts: _Float64s, ends: _Float64s, kept: int, sharpness: float) -> None:
+    start, end = starts[kept], ends[kept]
+    for i in range(penalties.size):
+        tiou = _tiou(starts[i], ends[i], start, end)
+        penalties[i] += tiou * tiou * sharpness
+
+
+@compiled
+def _penalise_above(
+    penalties: _Float64s, starts: _Float64s, ends: _Float64s, kept: int, threshold: float, drop: bool
+) -> None:
+    start, end = starts[kept], ends[kept]
+    for i in range(penalties.size):
+        tiou = _tiou(starts[i], ends[i], start, end)
+        if tiou > threshold:
+            penalties[i] += math.inf if drop or tiou >= 1.0 else -math.log1p(-tiou)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
 
 # Further back than any decoder reorders: the clock itself was set back (a loop, a restarted recorder).
 _RESTART_SECONDS = Fraction(1)
@@ -12,45 +11,38 @@ _RESTART_SECONDS = Fraction(1)
 _WRONG_PTS_AT_LEAST = 3
 _WRONG_PTS_SHARE = 10
 
-
-class Moment(NamedTuple):
-    """When a frame was taken; `discontinuity` where the clock was set back before it."""
-
-    seconds: Fraction
-    discontinuity: bool
+_USUAL_RATE = Fraction(25)
 
 
-class StreamClock:
+class FrameClock:
     """Gives each decoded frame its time, exactly: PTS times `time_base`.
 
-    - A frame that is not after the one before it is dropped and counted: time must increase, and a picture that
-      came late has been overtaken. Going back by a second or more is a discontinuity and kept.
+    - A frame that is not after the one before it has no place in time. Going back by a second or more is a jump, and
+      its frame is kept.
     - Frames leave a decoder in the order they are shown. Where PTS say otherwise all along (an AVI has none, and
       demuxers guess them), the DTS that came out with each frame are used instead, as in libavcodec's
       best_effort_timestamp.
-    - Without any timestamp a frame follows the last one by `interval` seconds (one over the average rate).
+    - Without any timestamp a frame follows the last one by 1 / `rate` seconds (the stream's average rate; 25 if unset).
     """
 
-    def __init__(self, time_base: Fraction, interval: Fraction) -> None:
-        self.dropped_frames = 0
-        self.seconds: Fraction | None = None  # of the last frame placed
+    def __init__(self, time_base: Fraction, rate: Fraction | None) -> None:
         self._time_base = time_base
-        self._interval = interval
+        self._interval = 1 / (rate or _USUAL_RATE)
+        self._last: Fraction | None = None
         self._last_pts: int | None = None
         self._frames = 0
         self._wrong_pts = 0
 
-    def place(self, pts: int | None, dts: int | None) -> Moment | None:
-        """Time of the next frame, or None where it is to be dropped."""
+    def time_of(self, pts: int | None, dts: int | None) -> tuple[Fraction | None, bool]:
+        """Seconds of the next frame (None: it has no place in time) and whether the clock was set back before it."""
         self._judge(pts)
         seconds = self._seconds(pts, dts)
-        step = None if self.seconds is None else seconds - self.seconds
-        restarted = step is not None and step <= -_RESTART_SECONDS
-        if step is not None and step <= 0 and not restarted:
-            self.dropped_frames += 1
-            return None
-        self.seconds = seconds
-        return Moment(seconds, restarted)
+        step = None if self._last is None else seconds - self._last
+        jumped = step is not None and step <= -_RESTART_SECONDS
+        if step is not None and step <= 0 and not jumped:
+            return None, False
+        self._last = seconds
+        return seconds, jumped
 
     def _judge(self, pts: int | None) -> None:
         self._frames += 1
@@ -67,4 +59,4 @@ class StreamClock:
         stamp = second if first is None else first
         if stamp is not None:
             return stamp * self._time_base
-        return Fraction(0) if self.seconds is None else self.seconds + self._interval
+        return Fraction(0) if self._last is None else self._last + self._interval

@@ -37,9 +37,7 @@ class VideoSource:
         self._container = _open(url)
         if not self._container.streams.video:
             self.close()
-            raise SourceError(
-                f"{url}: holds no video stream (sound only, or pictures of no kind); give a video"
-            )
+            raise SourceError(f"{url}: holds no video stream (sound only, or pictures of no kind); give a video")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.duration = self._declared_duration()

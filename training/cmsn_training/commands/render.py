@@ -50,7 +50,5 @@ def render(
     settings = RenderSettings(width=size[0], height=size[1], fps=rate, seconds=seconds, seed=seed)
     with Progress(transient=True) as progress:
         task = progress.add_task("Rendering", total=streams)
-        path = render_streams(
-            folder, settings, streams=streams, workers=workers, done=lambda _: progress.advance(task)
-        )
+        path = render_streams(folder, settings, streams=streams, workers=workers, done=lambda _: progress.advance(task))
     click.echo(path)

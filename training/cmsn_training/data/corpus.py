@@ -41,11 +41,7 @@ def load_corpus(
     paths = {name: _find(videos, name) for name in sorted(truth)}
     missing = [name for name, path in paths.items() if path is None]
     if missing or not paths:
-        what = (
-            f"no video for {len(missing)} of its entries ({', '.join(missing[:5])}...)"
-            if missing
-            else "no entry"
-        )
+        what = f"no video for {len(missing)} of its entries ({', '.join(missing[:5])}...)" if missing else "no entry"
         raise SettingsError(
             f"{annotations}: {what} in {videos}; each entry needs a file NAME{{{','.join(_SUFFIXES)}}} there"
         )

@@ -36,6 +36,10 @@ class EvaluatorBatch:
     right: torch.Tensor
     tiou: torch.Tensor
 
+    def to(self, device: torch.device, non_blocking: bool = False) -> EvaluatorBatch:
+        """The same batch on another device; Lightning calls it."""
+        return EvaluatorBatch(*(part.to(device) for part in (self.features, self.left, self.right, self.tiou)))
+
 
 def feature_track(
     model: CMSN,

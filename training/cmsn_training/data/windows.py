@@ -27,6 +27,10 @@ class Window:
     labels: torch.Tensor
     first: int
 
+    def to(self, device: torch.device, non_blocking: bool = False) -> Window:
+        """The same window on another device; Lightning calls it."""
+        return Window(self.frames.to(device), self.labels.to(device), self.first)
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -56,7 +60,7 @@ def augment(window: Window, augmentation: Augmentation, rng: np.random.Generator
     if augmentation.light > 0:
         contrast, brightness = 1 + augmentation.light * rng.uniform(-1, 1, size=2)
         levels = np.clip((np.arange(256) - 128) * contrast + 128 * brightness, 0, 255).astype(np.uint8)
-        frames = torch.from_numpy(levels)[frames.long()]
+        frames = torch.from_numpy(np.take(levels, frames.numpy()))
     return Window(frames, window.labels, window.first)
 
 

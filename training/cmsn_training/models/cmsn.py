@@ -31,9 +31,7 @@ class CMSN(nn.Module):
         channels = scaled(ASS_CHANNELS, sizes.width)
         c3d = C3D(width=sizes.width)
         self.extractor = IncrementalExtractor(c3d, StageEncoder(c3d.out_channels, channels), config.picture())
-        self.stages = StageClassifier(
-            channels, sizes.lstm_hidden, dropout=sizes.dropout, scale=config.loss.scale
-        )
+        self.stages = StageClassifier(channels, sizes.lstm_hidden, dropout=sizes.dropout, scale=config.loss.scale)
         self.evaluator = ProposalEvaluator(
             channels,
             sizes.evaluator_hidden,

@@ -30,9 +30,7 @@ class ProposalEvaluator(nn.Module):
     levels: levels of the sparse table, 7 for windows of 64 to 127 steps.
     """
 
-    def __init__(
-        self, in_channels: int, hidden: int, *, bins: int = 8, levels: int = 7, dropout: float = 0.5
-    ) -> None:
+    def __init__(self, in_channels: int, hidden: int, *, bins: int = 8, levels: int = 7, dropout: float = 0.5) -> None:
         super().__init__()
         self.levels = levels
         self.fc1 = nn.Linear(bins * in_channels, hidden)

@@ -63,9 +63,7 @@ DELAY_STEPS = PLAN[-1].out_lag
 
 def receptive_field_frames() -> int:
     """Frames one step feature depends on (100 for C3D and the CNN of the ASS)."""
-    return 1 + sum(
-        2 * layer.stride + (layer.stride if layer.out_stride > layer.stride else 0) for layer in PLAN
-    )
+    return 1 + sum(2 * layer.stride + (layer.stride if layer.out_stride > layer.stride else 0) for layer in PLAN)
 
 
 class IncrementalExtractor(nn.Module):
@@ -146,9 +144,7 @@ class IncrementalExtractor(nn.Module):
         return conv
 
 
-def _mask(
-    x: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *, stride: int, lag: int
-) -> torch.Tensor:
+def _mask(x: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *, stride: int, lag: int) -> torch.Tensor:
     """Zero the steps of x [N, C, t, h, w] that lie before the first or after the last step of the video."""
     first = torch.div(position, stride, rounding_mode="trunc") - lag
     steps = torch.div(length, stride, rounding_mode="trunc")
@@ -168,9 +164,7 @@ def run_incrementally(
     state = extractor.new_state(batch)
     outputs: list[torch.Tensor] = []
     for begin in range(0, padded.shape[1], chunk):
-        features, *rest = extractor(
-            padded[:, begin : begin + chunk], torch.full((batch,), begin), length, *state
-        )
+        features, *rest = extractor(padded[:, begin : begin + chunk], torch.full((batch,), begin), length, *state)
         state = tuple(rest)
         outputs.append(features)
     steps = torch.cat(outputs, dim=1)[:, DELAY_STEPS:]

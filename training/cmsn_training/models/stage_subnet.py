@@ -49,9 +49,7 @@ class StageClassifier(nn.Module):
 
     def __init__(self, in_channels: int, hidden: int, *, dropout: float = 0.5, scale: float = 16.0) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(
-            in_channels, hidden, num_layers=2, bidirectional=True, batch_first=True, dropout=dropout
-        )
+        self.lstm = nn.LSTM(in_channels, hidden, num_layers=2, bidirectional=True, batch_first=True, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
         self.classifier = CosineClassifier(2 * hidden, STAGE_COUNT)
         self.scale = scale

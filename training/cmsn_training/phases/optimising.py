@@ -10,9 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from cmsn_training.config import PhaseConfig
 
 
-def optimiser_of(
-    parameters: Iterable[torch.nn.Parameter], phase: PhaseConfig, *, updates: int
-) -> OptimizerLRScheduler:
+def optimiser_of(parameters: Iterable[torch.nn.Parameter], phase: PhaseConfig, *, updates: int) -> OptimizerLRScheduler:
     """Adam (the paper names none) over the parameters that learn; `updates` is the length of the phase."""
     learning = [parameter for parameter in parameters if parameter.requires_grad]
     optimiser = torch.optim.Adam(learning, lr=phase.learning_rate, weight_decay=phase.weight_decay)

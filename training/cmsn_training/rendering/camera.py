@@ -18,18 +18,14 @@ _MARGIN = 8  # pixels around the picture, for the shake
 _NOISE_FRAMES = 8
 
 
-def film(
-    script: Script, settings: RenderSettings, rng: np.random.Generator
-) -> Iterator[npt.NDArray[np.uint8]]:
+def film(script: Script, settings: RenderSettings, rng: np.random.Generator) -> Iterator[npt.NDArray[np.uint8]]:
     """Frames uint8 [height, width, 3] RGB of the whole stream, one after the other."""
     width, height = settings.width * _SCALE, settings.height * _SCALE
     yard = draw_yard(rng, width + 2 * _MARGIN, height + 2 * _MARGIN)
     looks = [Look(person.look) for person in script.people]
     light = _light(rng, settings)
     shake = _shake(rng, settings)
-    noise = rng.normal(0, rng.uniform(2, 7), (_NOISE_FRAMES, settings.height, settings.width, 3)).astype(
-        np.float32
-    )
+    noise = rng.normal(0, rng.uniform(2, 7), (_NOISE_FRAMES, settings.height, settings.width, 3)).astype(np.float32)
     size = (float(yard.width), float(yard.height))
     far_to_near = sorted(range(len(looks)), key=lambda number: script.people[number].depth)
     for index in range(settings.frames):
@@ -44,9 +40,7 @@ def film(
             if pose is not None:
                 draw_person(pen, pose, looks[number], depth=person.depth, boxed=person.boxed, size=size)
         dx, dy = shake[index]
-        view = picture.crop((_MARGIN + dx, _MARGIN + dy, _MARGIN + dx + width, _MARGIN + dy + height)).reduce(
-            _SCALE
-        )
+        view = picture.crop((_MARGIN + dx, _MARGIN + dy, _MARGIN + dx + width, _MARGIN + dy + height)).reduce(_SCALE)
         grain = np.roll(noise[rng.integers(_NOISE_FRAMES)], int(rng.integers(settings.width)), axis=1)
         yield np.clip(np.asarray(view, dtype=np.float32) * light[index] + grain, 0, 255).astype(np.uint8)
 

@@ -44,9 +44,7 @@ class Look:
         self.trousers: Colour = tuple(int(value) for value in rng.integers(10, 130, 3))  # type: ignore[assignment]
 
 
-def draw_person(
-    pen: ImageDraw.ImageDraw, pose: Pose, look: Look, *, depth: float, boxed: bool, size: Point
-) -> None:
+def draw_person(pen: ImageDraw.ImageDraw, pose: Pose, look: Look, *, depth: float, boxed: bool, size: Point) -> None:
     """One figure; `size` is the picture's, `depth` sets where the feet are and how tall the figure is."""
     width, height = size
     tall = height * (0.38 + 0.14 * depth) * look.height
@@ -67,9 +65,7 @@ def draw_person(
     if boxed:
         centre = (hip[0] + 0.12 * tall * pose.facing, hip[1] - 0.15 * tall)
         reach = 0.12 * tall
-        pen.rectangle(
-            (centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach), fill=look.trousers
-        )
+        pen.rectangle((centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach), fill=look.trousers)
 
 
 def draw_vehicle(pen: ImageDraw.ImageDraw, vehicle: Vehicle, seconds: float, *, size: Point) -> None:

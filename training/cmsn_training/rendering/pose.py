@@ -73,7 +73,5 @@ def _in_full_swing(action: Action, x: float, beat: float) -> Pose:
         return Pose(x, 1, arms=(2.5 + 0.5 * swing, 2.5 - 0.5 * swing), bend=0.2, spread=0.15)
     if action.variant == "jacks":
         up = (1 + swing) / 2
-        return Pose(
-            x, 1, arms=(1.5 + 1.4 * up,) * 2, bend=0.0, lift=0.12 * abs(math.cos(beat)), spread=0.45 * up
-        )
+        return Pose(x, 1, arms=(1.5 + 1.4 * up,) * 2, bend=0.0, lift=0.12 * abs(math.cos(beat)), spread=0.45 * up)
     return Pose(x, 1, arms=(2.4, 2.4), bend=0.3, bow=0.5 * swing, spread=0.2)

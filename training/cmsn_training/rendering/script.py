@@ -174,9 +174,7 @@ def _bystander(rng: np.random.Generator, clock: float) -> Person:
         edge = 1 - edge
     legs.append(Leg(clock, clock + abs(edge - x) / rng.uniform(0.15, 0.45), x, edge))
     glance = standing[0] if standing and rng.random() < 0.3 else None
-    return Person(
-        tuple(legs), rng.random(), int(rng.integers(2**31)), glance=glance, boxed=bool(rng.random() < 0.2)
-    )
+    return Person(tuple(legs), rng.random(), int(rng.integers(2**31)), glance=glance, boxed=bool(rng.random() < 0.2))
 
 
 def _vehicles(rng: np.random.Generator, seconds: float) -> list[Vehicle]:
@@ -186,9 +184,7 @@ def _vehicles(rng: np.random.Generator, seconds: float) -> list[Vehicle]:
         takes = rng.uniform(2.0, 8.0)
         look = int(rng.integers(2**31))
         vehicles.append(
-            Vehicle(
-                clock, clock + takes, bool(rng.random() < 0.5), rng.random(), rng.uniform(0.12, 0.35), look
-            )
+            Vehicle(clock, clock + takes, bool(rng.random() < 0.5), rng.random(), rng.uniform(0.12, 0.35), look)
         )
         clock += takes + rng.exponential(20.0)
     return vehicles

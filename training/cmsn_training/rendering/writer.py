@@ -56,9 +56,7 @@ def render_streams(
 
 def render_stream(folder: Path, settings: RenderSettings, index: int) -> tuple[str, dict[str, Any]]:
     """Render stream number `index` of a set -> its name and its entry of the annotations."""
-    plot, pixels = (
-        np.random.default_rng(seed) for seed in np.random.SeedSequence((settings.seed, index)).spawn(2)
-    )
+    plot, pixels = (np.random.default_rng(seed) for seed in np.random.SeedSequence((settings.seed, index)).spawn(2))
     script = write_script(plot, settings.seconds)
     name = f"render-{settings.seed}-{index:04d}"
     path = folder / f"{name}.mp4"
@@ -84,9 +82,7 @@ def _encode(path: Path, script: Script, settings: RenderSettings, rng: np.random
 def _entry(script: Script, settings: RenderSettings) -> dict[str, Any]:
     annotations = []
     for action in script.actions:
-        phases = {
-            key: value for key, value in asdict(action).items() if isinstance(value, float) and key != "tempo"
-        }
+        phases = {key: value for key, value in asdict(action).items() if isinstance(value, float) and key != "tempo"}
         annotations.append(
             {
                 "label": action.variant,
