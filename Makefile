@@ -1,0 +1,52 @@
+# `make demo`: a rendered clip through the bundle in the wheel. `make test`: everything a change must pass.
+# PYTHON chooses the interpreter; the environment of a second one lies beside the first.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEMO := demo
+RUNS := runs
+
+.PHONY: demo test test-runtime check bench demo-bundle clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
+
+test: $(VENV)/.test
+	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) VENV=$(VENV) scripts/check
+
+# What runs on a device: no torch, no onnx, only the tests of the runtime.
+test-runtime: $(VENV)/.runtime
+	$(BIN)/python -m pytest tests/runtime
+
+bench: $(VENV)/.test
+	$(BIN)/python -m cmsn_benchmarks.postprocessing
+	$(BIN)/python -m cmsn_benchmarks.extraction
+	$(BIN)/python -m cmsn_benchmarks.demo_quality
+
+# The bundle in the wheel, from nothing: renders the streams, trains, exports. Hours on two cores; goes on where it stopped.
+demo-bundle: $(VENV)/.test
+	$(BIN)/cmsn render $(RUNS)/streams/validation --streams 24 --seconds 60 --seed 900001 --workers 2
+	$(BIN)/cmsn render $(RUNS)/streams/train --streams 240 --seconds 60 --seed 1 --workers 2
+	$(BIN)/cmsn train training/cmsn_training/configs/demo.toml --resume
+	$(BIN)/cmsn export $(RUNS)/demo/model.safetensors -o runtime/cmsn_runtime/bundles/demo.cmsn --force
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -e '.[plot,render]'
+	touch $@
+
+$(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -e '.[plot,render]' pytest pytest-timeout hypothesis
+	touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e '.[plot,render,train,export,dev]'
+	touch $@ $(VENV)/.demo $(VENV)/.runtime
+
+clean:
+	rm -rf $(VENV) $(DEMO) $(RUNS)
