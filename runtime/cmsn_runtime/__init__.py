@@ -1,1 +1,48 @@
 """The lean runtime: from a camera to ranked action proposals. Imports neither torch nor onnx."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cmsn_runtime.bundle import Bundle, open_bundle
+    from cmsn_runtime.errors import CmsnError
+    from cmsn_runtime.frames import Frame
+    from cmsn_runtime.proposals import Event, Proposal, StageStep
+    from cmsn_runtime.sources import open_source
+    from cmsn_runtime.stages import Stage
+    from cmsn_runtime.stream import Stream
+
+__all__ = [
+    "Bundle",
+    "CmsnError",
+    "Event",
+    "Frame",
+    "Proposal",
+    "Stage",
+    "StageStep",
+    "Stream",
+    "open_bundle",
+    "open_source",
+]
+
+_HOME = {
+    "Bundle": "bundle",
+    "CmsnError": "errors",
+    "Event": "proposals",
+    "Frame": "frames",
+    "Proposal": "proposals",
+    "Stage": "stages",
+    "StageStep": "proposals",
+    "Stream": "stream",
+    "open_bundle": "bundle",
+    "open_source": "sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: `cmsn --help` shall not wait for numba and ONNX Runtime."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from cmsn_runtime.stages import Stage
+
 EventKind = Literal["provisional", "revised", "withdrawn", "final", "reset"]
 
 
@@ -40,3 +45,15 @@ class Event:
     proposal: Proposal | None
     seconds: Fraction
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageStep:
+    """One feature step whose stage will not change any more.
+
+    seconds: its begin. stage: the likeliest. probabilities: float32 [6].
+    """
+
+    seconds: Fraction
+    stage: Stage
+    probabilities: npt.NDArray[np.float32]

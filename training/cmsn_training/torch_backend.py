@@ -1,0 +1,72 @@
+"""The networks in torch behind the runtime's own protocol: what is trained is judged by the pipeline that is deployed."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cmsn_training.models.cmsn import CMSN
+
+
+class TorchState:
+    """The extractor's state tensors of one camera."""
+
+    def __init__(self, tensors: tuple[torch.Tensor, ...]) -> None:
+        self.tensors = tensors
+
+
+class TorchBackend:
+    """Backend protocol over a CMSN, on the device its weights are on. The model is put into evaluation mode."""
+
+    def __init__(self, model: CMSN) -> None:
+        self._model = model.eval()
+        self._device = model.extractor.mean.device
+        self.name = f"torch ({self._device})"
+
+    def __enter__(self) -> TorchBackend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to let go of: the model belongs to the caller."""
+
+    def new_state(self) -> TorchState:
+        """Zeros: the state before the first frame."""
+        return TorchState(self._model.extractor.new_state())
+
+    @torch.inference_mode()
+    def extract(
+        self, frames: npt.NDArray[np.uint8], state: TorchState, *, position: int, length: int
+    ) -> npt.NDArray[np.float32]:
+        """See Backend.extract."""
+        chunk = torch.from_numpy(frames)[None].to(self._device)
+        where, end = (torch.tensor([value], device=self._device) for value in (position, length))
+        features, *rest = self._model.extractor(chunk, where, end, *state.tensors)
+        state.tensors = tuple(rest)
+        return _numpy(features[0])
+
+    @torch.inference_mode()
+    def stages(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """See Backend.stages."""
+        window = torch.from_numpy(features)[None].to(self._device)
+        return _numpy(self._model.stages.probabilities(window)[0])
+
+    @torch.inference_mode()
+    def evaluate(
+        self, features: npt.NDArray[np.float32], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """See Backend.evaluate."""
+        window, *rows = (torch.from_numpy(array).to(self._device) for array in (features, left, right))
+        return _numpy(self._model.evaluator(window, *rows))
+
+
+def _numpy(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = tensor.cpu().numpy()
+    return array
