@@ -1,6 +1,6 @@
 """`make demo`: renders a clip with known actions, runs `cmsn run` on it, shows what was found beside what is true.
 
-    python -m cmsn_benchmarks.demo [FOLDER] [--seed N] [--seconds S]
+python -m cmsn_benchmarks.demo [FOLDER] [--seed N] [--seconds S]
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ def comparison(truth: list[Annotation], proposals: Spans, scores: list[float]) -
         if len(met):
             rank = int(met[0])
             start, end = proposals[rank]
-            row += [str(rank + 1), f"{start:.2f} s", f"{end:.2f} s", f"{scores[rank]:.2f}", f"{tious[rank, number]:.2f}"]
+            row += [
+                str(rank + 1),
+                f"{start:.2f} s",
+                f"{end:.2f} s",
+                f"{scores[rank]:.2f}",
+                f"{tious[rank, number]:.2f}",
+            ]
         else:
             row += ["missed"]
         table.add_row(*row)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 import numpy as np
+from cmsn_runtime.bundle import Bundle, open_bundle
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from cmsn_runtime.annotations import read_annotations
-from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.proposals import Proposal
 from cmsn_runtime.sources import open_source
 from cmsn_training.evaluation import Spans, average_recall, sliding_windows
@@ -58,7 +58,9 @@ def measure(bundle: Bundle, folder: Path) -> dict[str, dict[str, float]]:
         name: np.array([(item.start, item.end) for item in video.annotations]).reshape(-1, 2)
         for name, video in truth_file.items()
     }
-    found = {name: as_spans(final_proposals(bundle, folder / f"{name}.mp4")) for name in track(sorted(truth), "Running")}
+    found = {
+        name: as_spans(final_proposals(bundle, folder / f"{name}.mp4")) for name in track(sorted(truth), "Running")
+    }
     sliding = {
         name: np.random.default_rng(0).permutation(sliding_windows(video.duration or 0.0, lengths=_WINDOW_SECONDS))
         for name, video in truth_file.items()

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import click
 import numpy as np
+import numpy.typing as npt
 import torch
+from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 
 from cmsn_export.graphs import build_graphs
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
-from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.models.cmsn import CMSN
 
@@ -29,12 +30,12 @@ WINDOW_FRAMES = 768
 HOP_FRAMES = WINDOW_FRAMES // 2
 
 
-def windowed_hop(backend: Backend, frames: np.ndarray) -> None:  # type: ignore[type-arg]
+def windowed_hop(backend: Backend, frames: npt.NDArray[np.uint8]) -> None:
     """384 new frames the paper's way: the whole window of 768 goes through the extractor."""
     backend.extract(frames, backend.new_state(), position=0, length=WINDOW_FRAMES)
 
 
-def incremental_hop(backend: Backend, frames: np.ndarray, *, chunk: int) -> None:  # type: ignore[type-arg]
+def incremental_hop(backend: Backend, frames: npt.NDArray[np.uint8], *, chunk: int) -> None:
     """384 new frames in the middle of a stream, chunk by chunk."""
     state = backend.new_state()
     for begin in range(0, HOP_FRAMES, chunk):

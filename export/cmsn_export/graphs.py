@@ -103,7 +103,7 @@ def _export(
         torch.onnx.export(
             module,
             arguments,
-            buffer,
+            buffer,  # type: ignore[arg-type]
             input_names=list(inputs),
             output_names=list(outputs),
             dynamic_axes=axes,
@@ -112,4 +112,5 @@ def _export(
         )
     graph = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(graph, full_check=True)
-    return graph.SerializeToString()
+    serialised: bytes = graph.SerializeToString()
+    return serialised

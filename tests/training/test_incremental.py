@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from cmsn_runtime.preprocessing import Preprocessing  # noqa: E402
-from cmsn_training.models.c3d import C3D  # noqa: E402
-from cmsn_training.models.incremental import (  # noqa: E402
+import torch
+
+from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_training.models.c3d import C3D
+from cmsn_training.models.incremental import (
     DELAY_STEPS,
     PLAN,
     IncrementalExtractor,
     receptive_field_frames,
     run_incrementally,
 )
-from cmsn_training.models.stage_subnet import StageEncoder  # noqa: E402
+from cmsn_training.models.stage_subnet import StageEncoder
 
 SMALL = Preprocessing(resize=(32, 48), crop=(32, 48), mean=(120.0, 110.0, 100.0), scale=1 / 64)
 

@@ -12,7 +12,8 @@ from cmsn_training.data.labels import stage_labels
 
 
 def labels(segments: list[tuple[float, float]], times: list[float]) -> list[int]:
-    return stage_labels(np.array(segments).reshape(-1, 2), np.array(times)).tolist()
+    found: list[int] = stage_labels(np.array(segments).reshape(-1, 2), np.array(times)).tolist()
+    return found
 
 
 def test_one_action_has_its_six_stages() -> None:

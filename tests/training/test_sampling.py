@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmsn_training.data.sampling import balanced_sample, best_tiou
@@ -10,7 +11,7 @@ from cmsn_training.data.sampling import balanced_sample, best_tiou
 TIOU = np.array([0.9, 0.7, 0.61] + [0.6, 0.2, 0.3, 0.4, 0.5] + [0.19, 0.0, 0.1, 0.05])
 
 
-def groups(chosen: np.ndarray) -> tuple[int, int, int]:  # type: ignore[type-arg]
+def groups(chosen: npt.NDArray[np.int64]) -> tuple[int, int, int]:
     values = TIOU[chosen]
     return int((values > 0.6).sum()), int(((values >= 0.2) & (values <= 0.6)).sum()), int((values < 0.2).sum())
 

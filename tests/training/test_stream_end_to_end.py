@@ -5,19 +5,22 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from cmsn_runtime.errors import SettingsError  # noqa: E402
-from cmsn_runtime.extracting import StreamingExtractor  # noqa: E402
-from cmsn_runtime.frames import Frame  # noqa: E402
-from cmsn_runtime.proposals import Event, StageStep  # noqa: E402
-from cmsn_runtime.stream import Stream, StreamSettings  # noqa: E402
-from cmsn_training.config import parse_config  # noqa: E402
-from cmsn_training.models.cmsn import CMSN  # noqa: E402
-from cmsn_training.models.incremental import DELAY_STEPS, receptive_field_frames  # noqa: E402
-from cmsn_training.torch_backend import TorchBackend  # noqa: E402
+import torch
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.extracting import StreamingExtractor
+from cmsn_runtime.frames import Frame
+from cmsn_runtime.proposals import Event, StageStep
+from cmsn_runtime.stream import Stream, StreamSettings
+from cmsn_training.config import parse_config
+from cmsn_training.models.cmsn import CMSN
+from cmsn_training.models.incremental import DELAY_STEPS, receptive_field_frames
+from cmsn_training.torch_backend import TorchBackend
 
 CONFIG = parse_config(
     {
@@ -43,10 +46,11 @@ class ThermometerBackend(TorchBackend):
         strength = np.concatenate([*features, extractor.flush()]).mean(axis=1)
         self._marks = np.quantile(strength, np.linspace(0, 1, 13)[1::2])
 
-    def stages(self, features: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def stages(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         distance = np.abs(features.mean(axis=1)[:, None] - self._marks[None, :])
         weights = np.exp(-distance / distance.mean())
-        return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        probabilities: npt.NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        return probabilities
 
 
 @pytest.fixture(scope="module")

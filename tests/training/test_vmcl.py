@@ -6,10 +6,12 @@ import math
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from cmsn_runtime.stages import Stage  # noqa: E402
-from cmsn_training.losses.vmcl import VariableMarginCosineLoss, stage_margins  # noqa: E402
+import torch
+
+from cmsn_runtime.stages import Stage
+from cmsn_training.losses.vmcl import VariableMarginCosineLoss, stage_margins
 
 
 def test_the_worked_example() -> None:

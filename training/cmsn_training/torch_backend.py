@@ -1,4 +1,4 @@
-"""The networks in torch behind the runtime's own protocol: what is trained is judged by the pipeline that is deployed."""
+"""The networks in torch behind the runtime's protocol: what is trained is judged by the pipeline that is deployed."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _train_stages(
     phase = config.stages
     grid = config.time_grid()
     # Frames arrive with their channels last; weights of the same layout double the speed on CPUs, and suit GPUs.
-    model.extractor.to(memory_format=torch.channels_last_3d)
+    model.extractor.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     training = StageWindows(
         corpus,
         grid=grid,

@@ -18,7 +18,7 @@ _PARTS = (
 _CONTEXT = (Stage.READY, Stage.FOLLOW)
 
 
-def stage_labels(segments: npt.NDArray[np.float64], times: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def stage_labels(segments: npt.NDArray[np.floating], times: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     """Stage of every moment in `times`.
 
     segments: [K, 2] start and end of each annotated action, seconds. times: [n] seconds, the centre of each

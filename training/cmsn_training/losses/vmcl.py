@@ -1,4 +1,4 @@
-"""Variable Margin Cosine Loss: a margin between every pair of stages, larger where a mistake costs more (section 4.2)."""
+"""Variable Margin Cosine Loss: larger margins between stages that must not be mixed up (section 4.2)."""
 
 from __future__ import annotations
 

@@ -46,14 +46,17 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A way through the picture, at a depth (0 far .. 1 near), with at most one action. glance: a hand goes up briefly."""
+    """A way through the picture, at a depth (0 far .. 1 near), with at most one action.
+
+    look: seed of clothes and build. glance: when a hand goes up for a moment. boxed: carries a box.
+    """
 
     legs: tuple[Leg, ...]
     depth: float
-    look: int  # seed of clothes and build
+    look: int
     action: Action | None = None
     glance: float | None = None
-    boxed: bool = False  # carries a box
+    boxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
