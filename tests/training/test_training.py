@@ -102,7 +102,9 @@ def test_the_same_seed_gives_the_same_weights(trained: Path, config: TrainingCon
 
 def test_wrong_fields_are_named() -> None:
     with pytest.raises(SettingsError, match=r"model\.width: .*; modle: Extra inputs"):
-        parse_config({"data": {"videos": "a", "annotations": "b"}, "model": {"width": -1}, "modle": {}}, origin="x.toml")
+        parse_config(
+            {"data": {"videos": "a", "annotations": "b"}, "model": {"width": -1}, "modle": {}}, origin="x.toml"
+        )
 
 
 def test_missing_videos_are_named(config: TrainingConfig, tmp_path: Path) -> None:

@@ -1,17 +1,32 @@
-"""Where frames come from."""
+"""Where frames come from. `open_source` picks what fits an address."""
 
 from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
 
 from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.video import VideoSource
 
 __all__ = ["Source", "VideoSource", "open_source"]
 
+_LIVE_SCHEMES = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
+_CAMERA = re.compile(r"/dev/video\d+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 
-def open_source(url: str, *, size: tuple[int, int] | None = None) -> Source:
+
+def open_source(url: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Source:
     """Open a file, a stream's URL or a camera such as /dev/video0.
 
     size: (height, width) the reader will scale pictures to anyway; a source may do so itself, and cheaper.
     Raises SourceError.
     """
-    return VideoSource(url, size=size)
+    url = os.fspath(url)
+    name = _CREDENTIALS.sub("***@", url)
+    if _CAMERA.fullmatch(url):
+        return VideoSource(url, name=name, format="v4l2", size=size, live=True)
+    if "\0" not in url and Path(url).exists():
+        # Told so, FFmpeg does not take "take:2.mp4" for a protocol.
+        return VideoSource(f"file:{url}", name=url, size=size)
+    return VideoSource(url, name=name, size=size, live=url.split("://")[0].lower() in _LIVE_SCHEMES)

@@ -2,45 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from types import TracebackType
-from typing import Any
+from typing import cast
 
-import av
-import numpy as np
-import numpy.typing as npt
+import av.error
+from av import Packet, VideoFrame
+from av.stream import Stream
+from av.video.stream import VideoStream
 
 from cmsn_runtime.errors import DecodeError, SourceError
 from cmsn_runtime.frames import Frame
 from cmsn_runtime.sources.clock import FrameClock
+from cmsn_runtime.sources.opening import announced_duration, exact, open_container, reason, video_stream
+from cmsn_runtime.sources.picture import PictureMaker
 
-_NETWORK_TIMEOUT_SECONDS = 15.0
-_MISSING_SECONDS = Fraction(1)  # an end this much before the declared one is a truncated file
-_LOST_PACKETS = 100  # damaged ones in a row after which there is nothing left to hope for
+_LOST_PACKETS = 250  # damaged ones in a row, ten seconds: there is nothing left to hope for
+_MISSING_SECONDS = Fraction(1)  # headers round; what ends this much early is incomplete
+_USUAL_TIME_BASE = Fraction(1, 90_000)
 
 
 class VideoSource:
-    """Upright RGB frames of the first video stream.
+    """Frames of the best video stream of `url`: upright RGB (see PictureMaker) with exact times (see FrameClock).
 
-    size: (height, width) in pixels; where given, FFmpeg scales to it in the same pass that makes RGB, which spares a
-        large picture. The picture's sample aspect ratio plays no part: the model takes the whole picture at its own size.
+    url: path, URL or device, as av.open takes it. format: FFmpeg's name of the input where it cannot be guessed.
+    name: for messages; the URL by default.
+    size: (height, width) that upright pictures are scaled to while they are converted; None leaves them as they are.
+    live: see Source. A live source has no duration, and ending is no fault.
+
     dropped: frames without a place in time. damaged: packets that could not be decoded and were passed over.
+    Memory does not grow with the length of the video.
+
+    Raises SourceError where it cannot be opened or nothing in it can be decoded. Raises DecodeError once the good
+    frames are out, where the video is incomplete: reading failed, more than its last second cannot be decoded, or the
+    file stops more than a second before the end it announces.
     """
 
-    def __init__(self, url: str, *, size: tuple[int, int] | None = None) -> None:
-        self.name = url
-        self.live = url.startswith(("/dev/video", "rtsp:", "rtmp:", "udp:", "srt:"))
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str | None = None,
+        format: str | None = None,
+        size: tuple[int, int] | None = None,
+        live: bool = False,
+    ) -> None:
+        self.name = name or url
+        self.live = live
         self.dropped = 0
         self.damaged = 0
-        self._size = size
-        self._container = _open(url)
-        if not self._container.streams.video:
-            self.close()
-            raise SourceError(f"{url}: holds no video stream (sound only, or pictures of no kind); give a video")
-        self._stream = self._container.streams.video[0]
-        self._stream.thread_type = "AUTO"
-        self.duration = self._declared_duration()
+        # PyAV keeps FFmpeg's own log lines off stderr unless the application asks for them.
+        self._container = open_container(url, name=self.name, format=format)
+        try:
+            self._stream = video_stream(self._container, name=self.name)
+        except SourceError:
+            self._container.close()
+            raise
+        self.duration = None if live else announced_duration(self._container)
+        self._clock = FrameClock(exact(self._stream.time_base) or _USUAL_TIME_BASE, exact(self._stream.average_rate))
+        self._picture = PictureMaker(size)
+        self._data_end: Fraction | None = None  # of all streams: the sound may be longer
+        self._last_packet: Fraction | None = None  # of the video
+        self._failure: av.error.FFmpegError | None = None
+        self._frames = self._read()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
 
     def __enter__(self) -> VideoSource:
         return self
@@ -51,106 +79,88 @@ class VideoSource:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, the connection or the device."""
+        """Let go of the file, the connection or the device, and end the iteration. May be called twice."""
+        self._frames.close()
         self._container.close()
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Frames in order of time.
-
-        Raises SourceError where not one frame can be decoded, and DecodeError, after the good frames, where the video
-        breaks off or ends more than a second before its declared end.
-        """
-        clock = FrameClock(Fraction(self._stream.time_base or 1), self._rate())
+    def _read(self) -> Generator[Frame, None, None]:
         last: Fraction | None = None
-        broken: str | None = None
-        try:
-            for picture in self._pictures():
-                seconds, jumped = clock.time_of(picture.pts, picture.dts)
-                if seconds is None:
-                    self.dropped += 1
-                    continue
-                pixels = self._upright(picture)
-                last = seconds
-                yield Frame(pixels, seconds, discontinuity=jumped)
-        except (av.error.FFmpegError, ValueError, MemoryError) as error:
-            broken = _reason(error)
-        if last is None:
-            raise SourceError(
-                f"{self.name}: not one frame can be decoded "
-                f"({broken or f'{self.damaged} damaged packets'}); the video is damaged, encrypted or incomplete"
-            )
-        if broken is None and self._ended_early(last):
-            broken = "the file ends there, it was cut off or is damaged from there on"
-        if broken is not None:
-            total = f" of {float(self.duration):.1f} s" if self.duration is not None else ""
-            raise DecodeError(f"{self.name}: broke at {float(last):.3f} s{total}: {broken}", seconds=last)
+        for decoded in self._decode():
+            seconds, jumped = self._clock.time_of(decoded.pts, decoded.dts)
+            if seconds is None:
+                self.dropped += 1
+                continue
+            last = seconds
+            yield Frame(self._picture(decoded), seconds, discontinuity=jumped)
+        self._check_complete(last)
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _decode(self) -> Iterator[VideoFrame]:
+        """Slice threads only, PyAV's default: frame threads delay a camera and conceal damage differently each time."""
         lost = 0
-        for packet in self._container.demux(self._stream):
+        for packet in self._demux():
             try:
-                pictures = packet.decode()
-            except av.error.InvalidDataError:
+                decoded = self._stream.decode(packet)
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError as error:
                 self.damaged += 1
                 lost += 1
-                if lost >= _LOST_PACKETS:
-                    raise
+                if lost == _LOST_PACKETS:
+                    self._failure = error
+                    return
                 continue
-            lost = 0 if pictures else lost
-            for picture in pictures:
-                if isinstance(picture, av.VideoFrame):
-                    yield picture
+            lost = 0 if decoded else lost
+            yield from decoded
 
-    def _upright(self, picture: av.VideoFrame) -> npt.NDArray[np.uint8]:
-        turns = _quarter_turns(picture)
-        width, height = (None, None) if self._size is None else (self._size[1], self._size[0])
-        if turns % 2:
-            width, height = height, width
-        scaled = picture.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR")
-        return np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns))
+    def _demux(self) -> Iterator[Packet[VideoStream] | None]:
+        """Packets of the video, then an empty one or None: both flush the decoder."""
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as error:
+                self._failure = error
+                yield None
+                return
+            ours = packet.stream.index == self._stream.index
+            self._measure(packet, ours=ours)
+            if ours:
+                yield cast("Packet[VideoStream]", packet)
 
-    def _rate(self) -> Fraction | None:
-        rate = self._stream.average_rate or self._stream.base_rate
-        return Fraction(rate) if rate else None
+    def _measure(self, packet: Packet[Stream], *, ours: bool) -> None:
+        time_base = exact(packet.time_base)
+        if packet.pts is None or time_base is None:
+            return
+        begin = packet.pts * time_base
+        end = begin + (packet.duration or 0) * time_base
+        self._data_end = end if self._data_end is None else max(self._data_end, end)
+        self._last_packet = begin if ours else self._last_packet
 
-    def _declared_duration(self) -> Fraction | None:
-        if self._stream.duration and self._stream.time_base:
-            return Fraction(self._stream.duration * self._stream.time_base)
-        # A container's own length is the longest of its streams'; it says something only of a video without sound.
-        if self._container.duration and len(self._container.streams) == 1:
-            return Fraction(self._container.duration, av.time_base)
-        return None
+    def _check_complete(self, last: Fraction | None) -> None:
+        why = f" ({reason(self._failure)})" if self._failure else ""
+        if last is None:
+            raise SourceError(
+                f"{self.name}: not one frame can be decoded{why}; it is damaged, encrypted or cut short; "
+                "try to play it, or get a whole copy"
+            ) from self._failure
+        if self._failure or self._missing(last) > _MISSING_SECONDS:
+            whole = f" of {float(self.duration):.2f} s" if self.duration is not None else ""
+            raise DecodeError(
+                f"{self.name}: broke at {float(last):.2f} s{whole}{why}; what follows is missing or damaged; "
+                "get a whole copy",
+                seconds=last,
+            ) from self._failure
 
-    def _ended_early(self, last: Fraction) -> bool:
-        if self.duration is None or self.live:
-            return False
-        start = (self._stream.start_time or 0) * Fraction(self._stream.time_base or 1)
-        rate = self._rate()
-        frame = 1 / rate if rate else Fraction(0)
-        return last + frame < start + self.duration - _MISSING_SECONDS
+    def _missing(self, last: Fraction) -> Fraction:
+        """Seconds of video that were there and could not be decoded, or were announced and are not there.
 
-
-def _open(url: str) -> Any:
-    camera = url.startswith("/dev/video")
-    timeout = _NETWORK_TIMEOUT_SECONDS if "://" in url else None
-    try:
-        return av.open(url, format="v4l2" if camera else None, timeout=timeout)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(
-            f"{url}: cannot be opened ({_reason(error)}); give a video file, a stream's URL or a camera such as /dev/video0"
-        ) from error
-
-
-def _reason(error: BaseException) -> str:
-    """The words of an FFmpeg error without its number and the file's name, which the message has already."""
-    words = getattr(error, "strerror", None)
-    return str(words or error or type(error).__name__).strip().lower()
-
-
-def _quarter_turns(picture: av.VideoFrame) -> int:
-    """Turns of 90 degrees counter-clockwise that make a picture upright, from its display matrix.
-
-    Matrices that are no quarter turn (mirrored or damaged ones) leave the picture as it is.
-    """
-    rotation = picture.rotation
-    return rotation // 90 % 4 if rotation % 90 == 0 else 0
+        Some containers count their duration from zero and some from their first frame. It is taken from zero, so that
+        a whole file that begins late is never called broken.
+        """
+        if self._data_end is None:
+            return Fraction(0)
+        undecoded = Fraction(0) if self._last_packet is None else self._last_packet - last
+        absent = Fraction(0) if self.duration is None else self.duration - self._data_end
+        return max(undecoded, absent)

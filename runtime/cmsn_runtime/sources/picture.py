@@ -1,0 +1,71 @@
+"""From a decoded frame of any pixel format to an upright RGB picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+from av import VideoFrame
+from av.buffer import Buffer
+from av.sidedata.sidedata import Type
+from av.video.reformatter import VideoReformatter
+
+Picture = npt.NDArray[np.uint8]
+
+
+class Orientation(NamedTuple):
+    """How a stored picture is turned upright: transposed first, then mirrored."""
+
+    transposed: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+
+class PictureMaker:
+    """Converts by libswscale: 10-bit, grey, alpha, palettes, any subsampling -> uint8 [height, width, 3].
+
+    size: (height, width) of the upright picture, scaled (bilinear) in the same pass that converts it, which spares the
+        conversion of a full-size picture that would only be shrunk; None keeps the size it has.
+
+    Pictures are turned upright by their display matrix. The sample aspect ratio is not applied: the model takes the
+    whole picture at one fixed shape, so it would be undone at once. An alpha channel is ignored.
+    """
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        self._size = size
+        self._reformatter = VideoReformatter()  # keeps libswscale's tables while the format stays the same
+
+    def __call__(self, frame: VideoFrame) -> Picture:
+        orientation = orientation_of(frame)
+        height, width = self._size or (None, None)
+        if orientation.transposed:
+            height, width = width, height
+        scaled = self._reformatter.reformat(frame, width, height, "rgb24", interpolation="BILINEAR")
+        return upright(cast(Picture, scaled.to_ndarray()), orientation)
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """Read the display matrix, which maps stored (x, y) to shown (a x + c y, b x + d y), y pointing down.
+
+    Read here rather than through VideoFrame.rotation, which cannot tell a mirrored picture. Angles between
+    quarters go to the nearest one; a matrix of zeros, which broken files have, means upright.
+    """
+    side_data = cast("Mapping[Type, Buffer]", frame.side_data)
+    matrix = side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return Orientation()
+    a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
+    transposed = abs(b) + abs(c) > abs(a) + abs(d)
+    if transposed:
+        a, d = c, b
+    return Orientation(transposed, flip_rows=d < 0, flip_columns=a < 0)
+
+
+def upright(picture: Picture, orientation: Orientation) -> Picture:
+    """Turn a stored picture [h, w, 3] as it is to be shown; contiguous."""
+    if orientation.transposed:
+        picture = picture.transpose(1, 0, 2)
+    rows, columns = (slice(None, None, -1 if flip else 1) for flip in orientation[1:])
+    return np.ascontiguousarray(picture[rows, columns])

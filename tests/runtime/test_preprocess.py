@@ -1,0 +1,90 @@
+"""Resize, centre crop, and what is refused."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.frames import Frame
+from cmsn_runtime.preprocess import Preprocessor
+from cmsn_runtime.preprocessing import Preprocessing
+
+C3D = Preprocessing(resize=(128, 171), crop=(112, 112))
+
+
+def frame(pixels: np.ndarray) -> Frame:
+    return Frame(pixels, Fraction(0))
+
+
+def random_picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_picture_of_the_right_size_is_only_cropped() -> None:
+    picture = random_picture(128, 171)
+    crop = Preprocessor(C3D)(frame(picture))
+    assert crop.flags.c_contiguous
+    np.testing.assert_array_equal(crop, picture[8:120, 29:141])
+
+
+def test_a_ramp_is_resized_linearly() -> None:
+    ramp = np.broadcast_to(np.linspace(0, 250, 342)[None, :, None], (256, 342, 3)).astype(np.uint8)
+    crop = Preprocessor(C3D)(frame(ramp))
+    expected = np.linspace(0, 250, 171)[29:141]
+    assert crop.shape == (112, 112, 3)
+    np.testing.assert_allclose(crop, np.broadcast_to(expected[None, :, None], crop.shape), atol=2)
+
+
+def test_the_shape_of_the_picture_does_not_matter_but_its_sides_do() -> None:
+    tall = np.zeros((400, 100, 3), dtype=np.uint8)
+    tall[200:, :, 0] = 200
+    crop = Preprocessor(C3D)(frame(tall))
+    assert crop[:50, :, 0].max() == 0
+    assert crop[62:, :, 0].min() == 200
+    assert crop[..., 1:].max() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 500), (1080, 1920)])
+def test_any_size_can_be_resized(size: tuple[int, int]) -> None:
+    crop = Preprocessor(C3D)(frame(np.full((*size, 3), (10, 120, 250), dtype=np.uint8)))
+    np.testing.assert_allclose(crop, np.broadcast_to([10, 120, 250], crop.shape), atol=1)
+
+
+def test_one_preprocessor_takes_sizes_in_any_order() -> None:
+    preprocess = Preprocessor(C3D)
+    for size in ((480, 640), (90, 160), (480, 640)):
+        picture = frame(random_picture(*size))
+        np.testing.assert_array_equal(preprocess(picture), Preprocessor(C3D)(picture))
+
+
+def test_views_are_taken_as_they_look() -> None:
+    picture = random_picture(240, 320)
+    mirrored = picture[:, ::-1]
+    np.testing.assert_array_equal(Preprocessor(C3D)(frame(mirrored)), Preprocessor(C3D)(frame(mirrored.copy())))
+
+
+def test_the_same_frame_is_not_done_twice_and_another_is() -> None:
+    preprocess = Preprocessor(C3D)
+    first, second = frame(random_picture(240, 320)), frame(np.zeros((240, 320, 3), dtype=np.uint8))
+    crop = preprocess(first)
+    assert preprocess(first) is crop
+    assert preprocess(second).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("pixels", "named"),
+    [
+        (np.zeros((48, 64, 3), dtype=np.float32), "float32"),
+        (np.zeros((48, 64), dtype=np.uint8), r"\[48, 64\]"),
+        (np.zeros((48, 64, 4), dtype=np.uint8), r"\[48, 64, 4\]"),
+        (np.zeros((3, 48, 64), dtype=np.uint8), r"\[3, 48, 64\]"),
+        (np.zeros((0, 64, 3), dtype=np.uint8), r"\[0, 64, 3\]"),
+        ([[0, 0, 0]], "list"),
+    ],
+)
+def test_what_is_not_a_picture_is_refused(pixels: object, named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        Preprocessor(C3D)(Frame(pixels, Fraction(0)))  # type: ignore[arg-type]
