@@ -2,7 +2,7 @@
 
     python -m cmsn_benchmarks.demo_quality [--bundle NAME.cmsn] [--streams 20] [--seed 700001] [--json OUT]
 
-Renders the streams, runs the bundle over them as a camera would be run, and prints AR@N (tIoU 0.5:0.05:0.95) of its final
+Renders the streams, runs the bundle over them as over a camera, and prints AR@N (tIoU 0.5:0.05:0.95) of its final
 proposals beside two baselines: sliding windows, and the same proposals with their scores shuffled.
 """
 

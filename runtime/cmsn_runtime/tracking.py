@@ -76,7 +76,7 @@ class _Track:
 class Tracker:
     """Turns the sightings of each hop into reports; one per segment of a stream.
 
-    `frontier` is the step up to which everything has been said: what lies before it is final and is not looked at again.
+    `frontier` is the step up to which everything has been said: what lies before it is final and not looked at again.
     """
 
     def __init__(self, settings: TrackerSettings, *, first_action: int = 1) -> None:

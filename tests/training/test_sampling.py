@@ -8,7 +8,7 @@ import pytest
 
 from cmsn_training.data.sampling import balanced_sample, best_tiou
 
-TIOU = np.array([0.9, 0.7, 0.61] + [0.6, 0.2, 0.3, 0.4, 0.5] + [0.19, 0.0, 0.1, 0.05])
+TIOU = np.array([0.9, 0.7, 0.61, 0.6, 0.2, 0.3, 0.4, 0.5, 0.19, 0.0, 0.1, 0.05])
 
 
 def groups(chosen: npt.NDArray[np.int64]) -> tuple[int, int, int]:

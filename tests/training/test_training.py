@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("lightning")
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.proposing.pipeline import Candidates, propose
+from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.stages import Stage
 from cmsn_training.config import TrainingConfig, load_config, parse_config
+from cmsn_training.data import evaluator_windows
 from cmsn_training.models.cmsn import load_model
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
@@ -60,6 +67,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def config(folder: Path) -> TrainingConfig:
     return load_config(folder / "config.toml")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stages_that_propose() -> Iterator[None]:
+    """A network that learnt for seconds sees only background; phase 2 needs candidates to learn from."""
+
+    def propose_anyway(
+        probabilities: npt.NDArray[np.float32], *, frontier: int, settings: ProposalSettings
+    ) -> Candidates:
+        cycle = np.arange(len(probabilities)) // 4 % len(Stage)
+        return propose(np.eye(len(Stage), dtype=np.float32)[cycle], frontier=frontier, settings=settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluator_windows, "propose", propose_anyway)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,8 @@ class Backend(Protocol):
     ) -> npt.NDArray[np.float32]:
         """Frames uint8 [T, height, width, 3] -> step features [T / stride, C]; `state` moves on.
 
-        position: index of the first frame in its segment. length: frames of the segment, UNKNOWN_LENGTH while it goes on.
+        position: index of the first frame in its segment. length: of the segment in
+        frames, UNKNOWN_LENGTH while it goes on.
         Features lag: the k-th is that of step position / stride - delay + k; those of negative steps mean nothing.
         """
         ...

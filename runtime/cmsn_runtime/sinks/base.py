@@ -1,0 +1,74 @@
+"""What every sink offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Literal
+from urllib.parse import urlsplit
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.proposals import Event, StageStep
+
+EventChoice = Literal["all", "final"]
+
+
+class Sink:
+    """Takes what is said of one or more sources, and writes it as it comes. All hooks do nothing by themselves.
+
+    `source` is the source's name throughout. Between `begin` and `end` of a source come its frames, steps and events.
+    Several sources may be open at once. Raises SettingsError where its output cannot be written.
+    """
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin(self, source: str, duration: Fraction | None) -> None:
+        """A source was opened. duration: seconds, where it is known beforehand."""
+
+    def advance(self, source: str, seconds: Fraction) -> None:
+        """A frame of that time was taken."""
+
+    def step(self, source: str, step: StageStep) -> None:
+        """The stage of one more feature step is settled."""
+
+    def event(self, source: str, event: Event) -> None:
+        """Something was said."""
+
+    def end(self, source: str) -> None:
+        """Nothing more will come of this source."""
+
+    def close(self) -> None:
+        """Nothing more will come at all."""
+
+
+def is_chosen(event: Event, choice: EventChoice) -> bool:
+    """`final` leaves out what may still change; a reset is always told."""
+    return choice == "all" or event.kind in ("final", "reset")
+
+
+def video_id(source: str) -> str:
+    """What annotations and results call a source: its file's name without folder, suffix and query."""
+    path = PurePosixPath(urlsplit(source).path) if "://" in source else Path(source)
+    return path.stem or source
+
+
+@contextmanager
+def written_to(path: Path | str) -> Iterator[None]:
+    """Turn a failed write into the one line people get. A broken pipe passes: the reader left, which is no failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be written ({error.strerror or error}); give a path in a folder that exists and has room"
+        ) from error

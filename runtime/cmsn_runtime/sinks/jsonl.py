@@ -1,0 +1,62 @@
+"""One JSON object a line, for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TextIO
+
+from cmsn_runtime.proposals import Event
+from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, written_to
+
+_DECIMALS = 6
+
+
+class JsonLinesSink(Sink):
+    """Writes each event as it comes, to a file or, for None, to stdout.
+
+    Fields: kind, source, action, rank, note as in `Event`; start, end, score of its proposal, `at` the source time at
+    which this was said, delay = at - end. Times are seconds. A reset has null for what it has not.
+    """
+
+    def __init__(self, path: Path | None, *, events: EventChoice = "all") -> None:
+        self._name = str(path or "standard output")
+        self._events = events
+        self._owned = path is not None
+        with written_to(self._name):
+            self._file: TextIO = path.open("w", encoding="utf-8") if path else sys.stdout
+
+    def event(self, source: str, event: Event) -> None:
+        """Write one line, all the way through to the reader."""
+        if is_chosen(event, self._events):
+            with written_to(self._name):
+                self._file.write(json.dumps(_fields(source, event)) + "\n")
+                self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; stdout stays open."""
+        if self._owned:
+            with written_to(self._name):
+                self._file.close()
+
+
+def _fields(source: str, event: Event) -> dict[str, object]:
+    proposal = event.proposal
+    return {
+        "kind": event.kind,
+        "source": source,
+        "action": event.action,
+        "rank": event.rank,
+        "start": proposal and _number(proposal.start),
+        "end": proposal and _number(proposal.end),
+        "score": proposal and _number(proposal.score),
+        "at": _number(event.seconds),
+        "delay": proposal and _number(event.seconds - proposal.end),
+        "note": event.note,
+    }
+
+
+def _number(value: Fraction | float) -> float:
+    return round(float(value), _DECIMALS)
