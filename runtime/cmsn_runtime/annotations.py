@@ -19,6 +19,11 @@ class Annotation:
     end: float
     label: str
 
+    def tiou(self, start: float, end: float) -> float:
+        """Temporal intersection over union with [start, end), in 0..1."""
+        intersection = max(0.0, min(self.end, end) - max(self.start, start))
+        return intersection / (self.end - self.start + end - start - intersection)
+
 
 @dataclass(frozen=True, slots=True)
 class VideoAnnotations:

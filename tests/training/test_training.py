@@ -49,6 +49,7 @@ learning_rate = 1e-3
 schedule = "one-cycle"
 windows_per_video = 2
 frozen = ["conv1a"]
+norm_epochs = 1
 [evaluator]
 epochs = 1
 windows_per_view = 1

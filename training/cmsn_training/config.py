@@ -82,10 +82,18 @@ class PhaseConfig(_Section):
 
 
 class StagePhaseConfig(PhaseConfig):
-    """Phase 1: extractor and ASS. `frozen` names the extractor layers that keep their weights."""
+    """Phase 1: extractor and ASS.
+
+    frozen: extractor layers that keep their weights. norm_epochs: epochs in which batch normalisation takes its
+        statistics from the window at hand; afterwards it uses the running ones, and at the end it is folded into the
+        weights. 0, as in the paper, is for pre-trained weights: there is no normalisation then.
+    flip, light: see `windows.Augmentation`. windows_per_video: drawn per epoch; by default as many as the paper's
+        half-overlapped ones.
+    """
 
     epochs: Annotated[int, Field(ge=1)] = 3
     frozen: tuple[str, ...] = ()
+    norm_epochs: Annotated[int, Field(ge=0)] = 0
     flip: bool = True
     light: Annotated[float, Field(ge=0, lt=1)] = 0.2
     windows_per_video: Annotated[int, Field(ge=1)] | None = None

@@ -25,6 +25,7 @@ from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack,
 from cmsn_training.data.sampling_order import EpochSampler
 from cmsn_training.data.windows import Augmentation, StageWindows
 from cmsn_training.models.cmsn import CMSN, save_model
+from cmsn_training.models.convolution import convolutions
 from cmsn_training.phases.evaluator_phase import EvaluatorPhase
 from cmsn_training.phases.stage_phase import StagePhase
 
@@ -85,7 +86,10 @@ def _train_stages(
         windows_per_video=phase.windows_per_video,
     )
     validation = StageWindows(held_out, grid=grid, augmentation=None, seed=config.seed)
-    return _fit(StagePhase(model, config), phase, training, validation, config, "stages", resume=resume)
+    metrics = _fit(StagePhase(model, config), phase, training, validation, config, "stages", resume=resume)
+    for convolution in convolutions(model):
+        convolution.fold_norm()
+    return metrics
 
 
 def _train_evaluator(

@@ -61,6 +61,11 @@ def video_id(source: str) -> str:
     return path.stem or source
 
 
+def printable(name: str) -> str:
+    """A name fit to be shown: what is no text, and what would steer a terminal, is escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
 @contextmanager
 def written_to(path: Path | str) -> Iterator[None]:
     """Turn a failed write into the one line people get. A broken pipe passes: the reader left, which is no failure."""

@@ -106,5 +106,4 @@ class StageWindows(Dataset[Window]):
         return augment(window, self.augmentation, rng) if self.augmentation else window
 
     def _length(self, rng: np.random.Generator) -> int:
-        window = self.grid.window
-        return window if rng.random() < 0.75 else int(rng.integers(window // 4, window + 1))
+        return int(rng.integers(self.grid.window // 4, self.grid.window + 1))

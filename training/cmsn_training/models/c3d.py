@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cmsn_training.models.convolution import Convolution
+
 TIME_STRIDE = 8  # frames in one feature step: pools 2, 3 and 4 halve the time axis
 SPACE_STRIDE = 16  # pixels in one feature cell: all four pools halve the picture
 
@@ -46,17 +48,15 @@ class C3D(nn.Module):
         self.out_channels = scaled(C3D_LAYERS[-1].channels, width)
         channels = 3
         for spec in C3D_LAYERS:
-            conv = nn.Conv3d(channels, scaled(spec.channels, width), 3, padding=1)
-            # Plain C3D has no normalisation layers: from scratch it only learns with variance kept by the init.
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.zeros_(conv.bias) if conv.bias is not None else None
+            conv = Convolution(channels, scaled(spec.channels, width))
             self.add_module(spec.name, conv)
             channels = conv.out_channels
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalised frames [N, 3, T, H, W] -> features [N, C, T // 8, H // 16, W // 16]."""
         for spec in C3D_LAYERS:
-            x = F.relu(self.get_submodule(spec.name)(x))
+            x = self.get_submodule(spec.name)(x)
             if spec.pool is not None:
                 x = F.max_pool3d(x, spec.pool)
+            x = F.relu(x)  # after the pool, which changes nothing but the time it takes
         return x

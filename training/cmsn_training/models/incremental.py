@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from cmsn_runtime.preprocessing import Preprocessing
 from cmsn_training.models.c3d import C3D, C3D_LAYERS, TIME_STRIDE
+from cmsn_training.models.convolution import Convolution
 from cmsn_training.models.stage_subnet import StageEncoder
 
 
@@ -136,11 +137,11 @@ class IncrementalExtractor(nn.Module):
             x = _mask(x, position, length, stride=layer.out_stride, lag=layer.out_lag)
         return (x.amax(dim=(3, 4)).transpose(1, 2), *following)
 
-    def _conv(self, name: str) -> nn.Conv3d:
+    def _conv(self, name: str) -> Convolution:
         named = {"stage1": self.encoder.conv1, "stage2": self.encoder.conv2}
         conv = named.get(name) or self.c3d.get_submodule(name)
-        if not isinstance(conv, nn.Conv3d):
-            raise TypeError(f"layer {name} is a {type(conv).__name__}, not a Conv3d")
+        if not isinstance(conv, Convolution) or conv.norm is not None:
+            raise TypeError(f"layer {name} is {conv}; chunks need plain convolutions, fold the normalisation first")
         return conv
 
 

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cmsn_runtime.stages import STAGE_COUNT
+from cmsn_training.models.convolution import Convolution
 
 
 class StageEncoder(nn.Module):
@@ -17,11 +18,9 @@ class StageEncoder(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv3d(in_channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
+        self.conv1 = Convolution(in_channels, channels)
+        self.conv2 = Convolution(channels, channels)
         self.out_channels = channels
-        for conv in (self.conv1, self.conv2):
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Extractor features [N, C, n, h, w] -> step features [N, n, C']."""

@@ -10,6 +10,7 @@ from cmsn_training.config import TrainingConfig
 from cmsn_training.data.windows import Window
 from cmsn_training.losses.vmcl import VariableMarginCosineLoss
 from cmsn_training.models.cmsn import CMSN, freeze
+from cmsn_training.models.convolution import convolutions
 from cmsn_training.phases.optimising import optimiser_of
 
 
@@ -25,6 +26,16 @@ class StagePhase(pl.LightningModule):
         for name in config.stages.frozen:
             freeze(model.extractor.c3d.get_submodule(name))
         freeze(model.evaluator)
+        if config.stages.norm_epochs:
+            for convolution in convolutions(model):
+                convolution.add_norm()
+
+    def on_train_epoch_start(self) -> None:
+        """Late epochs learn with the statistics that will stay."""
+        settled = self.current_epoch >= self.config.stages.norm_epochs
+        for convolution in convolutions(self.model):
+            if convolution.norm is not None:
+                convolution.norm.train(not settled)
 
     def training_step(self, window: Window, index: int) -> torch.Tensor:
         """Loss of one window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -21,8 +22,8 @@ class RenderSettings:
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
             raise SettingsError(f"{self.width}x{self.height} pixels: both must be even and at least 32")
-        if self.fps <= 0 or self.seconds < 1:
-            raise SettingsError(f"{self.seconds} s at {self.fps} fps: at least one second at a positive rate")
+        if self.fps < 1 or not 1 <= self.seconds < math.inf:
+            raise SettingsError(f"{self.seconds} s at {self.fps} fps: both must be at least 1, and seconds finite")
 
     @property
     def frames(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
@@ -31,23 +31,16 @@ def render_streams(
 ) -> Path:
     """Render `streams` streams into a folder and return the path of their annotations, which are written last.
 
-    The same settings give the same streams, whatever the number of workers. done: called with each finished name.
+    The same settings give the same streams, whatever the number of workers. A folder that holds annotations is
+    complete: those of an earlier rendering go first. done: called with each finished name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    database: dict[str, Any] = {}
-    if workers == 1:
-        for index in range(streams):
-            name, entry = render_stream(folder, settings, index)
-            database[name] = entry
-            done(name)
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(render_stream, folder, settings, index) for index in range(streams)]
-            for job in jobs:
-                name, entry = job.result()
-                database[name] = entry
-                done(name)
     path = folder / ANNOTATIONS_FILE
+    path.unlink(missing_ok=True)
+    database: dict[str, Any] = {}
+    for name, entry in _rendered(folder, settings, streams=streams, workers=workers):
+        database[name] = entry
+        done(name)
     unfinished = path.with_name(f".{path.name}.partial")
     unfinished.write_text(json.dumps({"database": database}, indent=1) + "\n", encoding="utf-8")
     os.replace(unfinished, path)
@@ -69,13 +62,32 @@ def render_stream(folder: Path, settings: RenderSettings, index: int) -> tuple[s
     return name, _entry(script, settings)
 
 
+def _rendered(
+    folder: Path, settings: RenderSettings, *, streams: int, workers: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and annotation entry of each stream, in order, from this process or from several."""
+    if workers == 1:
+        yield from (render_stream(folder, settings, index) for index in range(streams))
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(render_stream, folder, settings, index) for index in range(streams)]
+        try:
+            for job in jobs:
+                yield job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # one failure, or Ctrl-C, must not wait for all the rest
+
+
 def _encode(path: Path, script: Script, settings: RenderSettings, rng: np.random.Generator) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=settings.fps)
         stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
-        stream.options = {"preset": "veryfast", "crf": "23", "threads": "1"}
-        for pixels in film(script, settings, rng):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        # With its macroblock tree on, x264 gives files that differ from run to run, even from one thread.
+        stream.options = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
+        for index, pixels in enumerate(film(script, settings, rng)):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = index, 1 / settings.fps
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
@@ -91,6 +103,7 @@ def _entry(script: Script, settings: RenderSettings) -> dict[str, Any]:
             }
         )
     return {
+        "subset": "rendered",
         "duration": round(float(settings.frames / settings.fps), 3),
         "resolution": f"{settings.width}x{settings.height}",
         "annotations": annotations,

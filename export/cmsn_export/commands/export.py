@@ -1,0 +1,31 @@
+"""`cmsn export`: from a trained model to a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Export a trained model as a bundle for the runtime.")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="NAME.cmsn, a folder.")
+@click.option("--force", is_flag=True, help="Replace a bundle of that name.")
+def export(checkpoint: Path, output: Path, force: bool) -> None:
+    """Export CHECKPOINT, the model.safetensors of a training, as a bundle: ONNX graphs and manifest.json.
+
+    The graphs are run on ONNX Runtime and compared with torch; the export is refused where they differ.
+    """
+    from cmsn_runtime.errors import MissingExtraError
+
+    for library in ("torch", "onnx"):
+        try:
+            __import__(library)
+        except ImportError as error:
+            raise MissingExtraError(library, "export", "exporting") from error
+    from cmsn_export.bundling import export_bundle
+
+    manifest = export_bundle(checkpoint, output, overwrite=force)
+    total = sum(graph.bytes for graph in manifest.graphs.values())
+    errors = ", ".join(f"{name} {value:.1e}" for name, value in manifest.parity.items())
+    click.echo(f"{output}: {total / 1e6:.2f} MB; relative error against torch: {errors}")

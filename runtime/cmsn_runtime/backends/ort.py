@@ -1,0 +1,167 @@
+"""The networks on ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
+
+from cmsn_runtime.errors import BackendError, SettingsError
+
+Features = npt.NDArray[np.float32]
+
+_INPUTS = {
+    "extractor": ["frames", "position", "length"],  # and the states
+    "stages": ["features"],
+    "evaluator": ["features", "left", "right"],
+}
+_OUTPUTS = {"extractor": ["features"], "stages": ["probabilities"], "evaluator": ["scores"]}
+_TYPES = {"frames": "uint8", "position": "int64", "length": "int64", "left": "int64", "right": "int64"}
+_RANKS = {
+    "extractor": {"frames": 5, "position": 1, "length": 1},
+    "stages": {"features": 3},
+    "evaluator": {"features": 2, "left": 2, "right": 2},
+}
+
+
+class OrtState:
+    """The extractor's memory of one camera: input name -> float32 array [1, ...]."""
+
+    __slots__ = ("arrays",)
+
+    def __init__(self, arrays: dict[str, Features]) -> None:
+        self.arrays = arrays
+
+
+class OnnxRuntimeBackend:
+    """Backend protocol over three ONNX graphs, on the CPU. Streams in several threads may share it.
+
+    graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
+    states: name and shape (without the batch) of each of the extractor's states, in order.
+    threads: for each operator, at least 1; all physical cores by default.
+    frame_size (height, width), feature_channels and roi_bins are what the graphs take.
+
+    Raises BackendError where a graph cannot be loaded or its inputs and outputs are not those of a bundle with these
+    states, SettingsError for less than one thread.
+    """
+
+    def __init__(
+        self,
+        graphs: Mapping[str, bytes],
+        states: Sequence[tuple[str, tuple[int, ...]]],
+        *,
+        threads: int | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise SettingsError(f"threads is {threads}; it must be at least 1; leave it out to use all cores")
+        self._states = [(name, tuple(shape)) for name, shape in states]
+        self._sessions = {name: _session(name, graphs[name], threads) for name in _INPUTS}
+        shapes = {name: self._checked_shapes(name) for name in _INPUTS}
+        self.frame_size: tuple[int, int] = shapes["extractor"]["frames"][2:4]
+        self.feature_channels: int = shapes["stages"]["features"][2]
+        self.roi_bins: int = shapes["evaluator"]["left"][1]
+        self.name = f"ONNX Runtime {onnxruntime.__version__} ({', '.join(self._sessions['extractor'].get_providers())})"
+
+    def __enter__(self) -> OnnxRuntimeBackend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the sessions; using the backend afterwards raises BackendError."""
+        self._sessions = {}
+
+    def new_state(self) -> OrtState:
+        """Zeros: the state before the first frame."""
+        return OrtState({f"past.{name}": np.zeros((1, *shape), np.float32) for name, shape in self._states})
+
+    def extract(self, frames: npt.NDArray[np.uint8], state: OrtState, *, position: int, length: int) -> Features:
+        """See Backend.extract. Where it raises BackendError, `state` is as it was."""
+        height, width = self.frame_size
+        if frames.dtype != np.uint8 or frames.ndim != 4 or not len(frames) or frames.shape[1:] != (height, width, 3):
+            raise BackendError(
+                f"frames are {frames.dtype} {list(frames.shape)}; this model takes uint8 [T, {height}, {width}, 3]; "
+                "prepare them with cmsn_runtime.preprocess"
+            )
+        # Plain arrays: binding the states to fixed buffers saved nothing that could be measured (6.5 MB at full width).
+        feeds: dict[str, npt.NDArray[Any]] = {
+            "frames": frames[None],
+            "position": np.array([position], np.int64),
+            "length": np.array([length], np.int64),
+            **state.arrays,
+        }
+        features, *following = self._run("extractor", feeds)
+        state.arrays = dict(zip(state.arrays, following, strict=True))
+        steps: Features = features[0]
+        return steps
+
+    def stages(self, features: Features) -> Features:
+        """See Backend.stages."""
+        probabilities: Features = self._run("stages", {"features": features[None]})[0][0]
+        return probabilities
+
+    def evaluate(self, features: Features, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Features:
+        """See Backend.evaluate."""
+        return self._run("evaluator", {"features": features, "left": left, "right": right})[0]
+
+    def _run(self, graph: str, feeds: Mapping[str, npt.NDArray[Any]]) -> list[Features]:
+        session = self._sessions.get(graph)
+        if session is None:
+            raise BackendError("the backend is closed; an open one is needed; open the bundle again")
+        try:
+            outputs: list[Features] = session.run(None, feeds)
+        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+            shapes = ", ".join(f"{name} {value.dtype} {list(value.shape)}" for name, value in feeds.items())
+            raise BackendError(
+                f"ONNX Runtime failed on the {graph} graph ({_one_line(error)}); fed {shapes}; check what was fed"
+            ) from error
+        return outputs
+
+    def _checked_shapes(self, graph: str) -> dict[str, Any]:
+        """Input name -> shape of one graph, once its names, types, ranks and states are those of a bundle."""
+        session = self._sessions[graph]
+        names = [name for name, _ in self._states] if graph == "extractor" else []
+        inputs = {item.name: item for item in session.get_inputs()}
+        outputs = [item.name for item in session.get_outputs()]
+        _expect(graph, "inputs", list(inputs), [*_INPUTS[graph], *(f"past.{name}" for name in names)])
+        _expect(graph, "outputs", outputs, [*_OUTPUTS[graph], *(f"next.{name}" for name in names)])
+        for name, item in inputs.items():
+            _expect(graph, f"type of {name}", item.type, f"tensor({_TYPES.get(name, 'float')})")
+        for name, rank in _RANKS[graph].items():
+            _expect(graph, f"rank of {name}", len(inputs[name].shape), rank)
+        for name, shape in self._states if graph == "extractor" else []:
+            _expect(graph, f"shape of state {name}", tuple(inputs[f"past.{name}"].shape[1:]), shape)
+        return {name: tuple(item.shape) for name, item in inputs.items()}
+
+
+def _session(name: str, graph: bytes, threads: int | None) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 4  # fatal only: what fails is raised, and shall not be on stderr a second time
+    options.add_session_config_entry(
+        "session.load_model_format", "ONNX"
+    )  # not its own, which `location` in bundle.py does not cover
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+        raise BackendError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load the {name} graph ({_one_line(error)}); "
+            "an ONNX graph as `cmsn export` writes it is needed; export the model again"
+        ) from error
+
+
+def _expect(graph: str, what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise BackendError(f"the {graph} graph has {what} {found}; its bundle needs {expected}; export the model again")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

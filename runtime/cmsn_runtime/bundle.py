@@ -1,0 +1,190 @@
+"""A bundle: a folder with a model that runs as it stands, checked before any of it is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from cmsn_runtime.backends import Backend, BackendKind, open_backend
+from cmsn_runtime.errors import BackendError, BundleError
+from cmsn_runtime.manifest import MANIFEST_FILE, GraphFile, Manifest, parse_manifest, refusal
+from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.proposals import StageStep
+from cmsn_runtime.timegrid import TimeGrid
+
+if TYPE_CHECKING:
+    from cmsn_runtime.stream import Stream
+
+DEMO_BUNDLE = Path(__file__).parent / "bundles" / "demo.cmsn"
+
+_MANIFEST_LIMIT = 4 * 2**20  # bytes; what is longer is no manifest, and is not read into memory to find out
+# Extra flags of os.open that not all systems have: a link is not followed, a named pipe does not hang.
+_OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class Bundle:
+    """An opened bundle: its manifest, and the backend that all its streams share.
+
+    Close it, or use it in a `with` block, when its streams are done.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, backend: Backend) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.backend = backend
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.path.name}, {self.backend.name})"
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the backend."""
+        self.backend.close()
+
+    @property
+    def grid(self) -> TimeGrid:
+        """The frame rate, stride and window of the model."""
+        return self.manifest.grid
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What is done to pictures."""
+        return self.manifest.preprocessing
+
+    def stream(
+        self,
+        *,
+        on_step: Callable[[StageStep], None] | None = None,
+        chunk_frames: int | None = None,
+        hop_steps: int = 1,
+        min_score: float | None = None,
+    ) -> Stream:
+        """A new stream, for one camera or one video.
+
+        on_step: see Stream. chunk_frames: see StreamingExtractor. hop_steps: the stage network looks again every so
+        many steps. min_score: proposals below it are dropped; the bundle's own by default.
+        Raises SettingsError.
+        """
+        from cmsn_runtime.stream import Stream, StreamSettings  # here: numba is slow to import, and inspect needs none
+
+        manifest = self.manifest
+        proposals = manifest.proposals if min_score is None else replace(manifest.proposals, min_score=min_score)
+        settings = StreamSettings(
+            grid=manifest.grid,
+            preprocessing=manifest.preprocessing,
+            feature_channels=manifest.network.feature_channels,
+            delay_steps=manifest.network.delay_steps,
+            receptive_field_frames=manifest.network.receptive_field_frames,
+            proposals=proposals,
+            tracking=manifest.tracking,
+            chunk_frames=chunk_frames,
+            hop_steps=hop_steps,
+        )
+        return Stream(self.backend, settings, on_step=on_step)
+
+
+def open_bundle(path: str | Path | None = None, *, backend: BackendKind = "auto", threads: int | None = None) -> Bundle:
+    """Open a bundle folder; without a path, the demo bundle of the package.
+
+    Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
+    threads: see OnnxRuntimeBackend. Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs
+    that cannot run, SettingsError for an unknown backend or no threads.
+    """
+    folder = DEMO_BUNDLE if path is None else Path(path)
+    manifest = read_manifest(folder)
+    graphs = {name: read_graph(folder, graph) for name, graph in manifest.graphs.items()}
+    try:
+        return Bundle(folder, manifest, open_backend(backend, graphs, manifest, threads=threads))
+    except BackendError as error:
+        raise BundleError(f"{_name(folder)}: {error}") from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle folder, without opening its graphs. Raises BundleError."""
+    if not folder.is_dir():
+        found = "is a file" if folder.exists() else "does not exist"
+        raise refusal(
+            _name(folder),
+            f"{folder} {found}",
+            "a bundle is a folder NAME.cmsn with a manifest.json",
+            "check the path, or write one with `cmsn export`",
+        )
+    with _opened(folder, MANIFEST_FILE) as file:
+        raw = file.read(_MANIFEST_LIMIT + 1)
+    if len(raw) > _MANIFEST_LIMIT:
+        raise refusal(
+            _name(folder),
+            f"{MANIFEST_FILE} is longer than {_MANIFEST_LIMIT} bytes",
+            "a manifest is shorter",
+            "get a fresh copy of the bundle",
+        )
+    return parse_manifest(raw, bundle=_name(folder))
+
+
+def read_graph(folder: Path, graph: GraphFile) -> bytes:
+    """The bytes of one graph, once their size and hash are what the manifest says. Raises BundleError."""
+    with _opened(folder, graph.file) as file:
+        size = os.fstat(file.fileno()).st_size
+        raw = file.read(graph.bytes + 1)
+    if len(raw) != graph.bytes:
+        raise refusal(
+            _name(folder),
+            f"{graph.file} has {size} bytes",
+            f"{graph.bytes} were exported",
+            "it is incomplete or another file, get a fresh copy of the bundle",
+        )
+    found = hashlib.sha256(raw).hexdigest()
+    if found != graph.sha256:
+        raise refusal(
+            _name(folder),
+            f"{graph.file} has the SHA-256 {found[:12]}...",
+            f"{graph.sha256[:12]}... was exported",
+            "it is damaged or another file, get a fresh copy of the bundle",
+        )
+    # ONNX names files outside of it under this key and no other, and ONNX Runtime would look for them in the
+    # working directory. No graph of ours has the word, so there is no need to parse.
+    if b"location" in raw:
+        raise refusal(
+            _name(folder),
+            f"{graph.file} refers to data outside of it",
+            "a graph must be a single file",
+            "get the bundle from someone you trust, or export the model again",
+        )
+    return raw
+
+
+@contextmanager
+def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
+    """A regular file of the folder, itself and not what a link there leads to; `name` is plain."""
+    try:
+        with open(folder / name, "rb", opener=lambda path, flags: os.open(path, flags | _OPEN_FLAGS)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError("not a regular file")
+            yield file
+    except OSError as error:
+        found = "is a link" if (folder / name).is_symlink() else f"cannot be read ({error.strerror or error})"
+        raise refusal(
+            _name(folder),
+            f"{name} {found}",
+            "a bundle's files must lie in the folder itself",
+            "get a fresh copy of the bundle",
+        ) from error
+
+
+def _name(folder: Path) -> str:
+    """What a bundle is called in messages; "." and "/" have no name of their own."""
+    return folder.name or str(folder)

@@ -1,0 +1,1 @@
+"""The runtime's own subcommands of `cmsn`. Their modules import nothing heavy until they are called."""

@@ -1,0 +1,60 @@
+"""`cmsn inspect`: what is in a bundle."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cmsn_runtime.manifest import Manifest
+
+
+@click.command(short_help="Say what is in a bundle.")
+@click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The manifest as it stands.")
+def inspect(bundle: Path | None, as_json: bool) -> None:
+    """Check a bundle's files and say what is in it; without a name, the one that comes with cmsn."""
+    from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
+    from cmsn_runtime.manifest import MANIFEST_FILE
+
+    folder = DEMO_BUNDLE if bundle is None else bundle
+    manifest = read_manifest(folder)
+    for graph in manifest.graphs.values():
+        read_graph(folder, graph)
+    if as_json:
+        click.echo((folder / MANIFEST_FILE).read_text(encoding="utf-8"), nl=False)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{folder.name}: every file is as it was exported", show_header=False)
+    for name, value in _facts(manifest):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _facts(manifest: Manifest) -> list[tuple[str, str]]:
+    network, grid, picture = manifest.network, manifest.grid, manifest.preprocessing
+    state = sum(math.prod(item.shape) for item in manifest.states) * 4 / 1e6
+    crop = f"{picture.crop[1]}x{picture.crop[0]} of {picture.resize[1]}x{picture.resize[0]}"
+    graphs = [
+        (f"graph {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
+        for name, graph in manifest.graphs.items()
+    ]
+    parity = ", ".join(f"{name} {value:.1e}" for name, value in manifest.parity.items())
+    return [
+        ("name", f"{manifest.name}, exported {manifest.created}, format {manifest.format_version}"),
+        ("network", f"width {network.width:g}, {network.feature_channels} channels a step"),
+        ("time", f"{grid.fps} fps, a step of {grid.stride} frames, a window of {grid.window} steps"),
+        ("delay", f"{network.delay_steps} steps; a gap over {network.receptive_field_frames} frames resets"),
+        ("state", f"{state:.2f} MB a camera, {len(manifest.states)} tensors"),
+        ("picture", f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}"),
+        *graphs,
+        ("proposals", str(manifest.proposals)),
+        ("tracking", str(manifest.tracking)),
+        ("parity", f"relative error against torch: {parity}"),
+        ("training", ", ".join(f"{key}: {value}" for key, value in manifest.training.items() if key != "config")),
+    ]

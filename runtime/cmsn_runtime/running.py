@@ -1,0 +1,92 @@
+"""One source through one stream into sinks."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import FrameType
+from typing import Any, Protocol
+
+from cmsn_runtime.errors import SourceError
+from cmsn_runtime.frames import Frame
+from cmsn_runtime.proposals import Event, StageStep
+from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.sources.base import Source
+
+
+class EventStream(Protocol):
+    """What is needed of a Stream."""
+
+    def push(self, frame: Frame) -> list[Event]: ...
+    def flush(self) -> list[Event]: ...
+
+
+class StreamOpener(Protocol):
+    """Opens a stream, as `Bundle.stream` does."""
+
+    def __call__(self, *, on_step: Callable[[StageStep], None]) -> AbstractContextManager[EventStream]: ...
+
+
+def run_source(open_stream: StreamOpener, source: Source, sinks: Sequence[Sink]) -> None:
+    """Read a source to its end, and give the sinks all that is said of it.
+
+    open_stream: `bundle.stream`, or a partial of it with more options.
+
+    However it ends, the sinks were told all there was to say: where the source breaks or Ctrl-C is pressed, the stream
+    is flushed first, so that the proposals up to there are kept. Raises SourceError (DecodeError where it broke on
+    the way) and KeyboardInterrupt after that, and whatever the backend or a sink raises.
+    """
+    name = source.name
+
+    def tell_step(step: StageStep) -> None:
+        for sink in sinks:
+            sink.step(name, step)
+
+    def tell(events: list[Event]) -> None:
+        for event in events:
+            for sink in sinks:
+                sink.event(name, event)
+
+    with ExitStack() as ending, open_stream(on_step=tell_step) as stream:
+        for sink in sinks:
+            sink.begin(name, source.duration)
+        for sink in reversed(sinks):  # a stack unwinds backwards; sinks end in their own order
+            ending.callback(sink.end, name)
+        try:
+            for frame in source:
+                with held_interrupts():
+                    tell(stream.push(frame))
+                    for sink in sinks:
+                        sink.advance(name, frame.seconds)
+        except (SourceError, KeyboardInterrupt):
+            with held_interrupts():
+                tell(stream.flush())
+            raise
+        with held_interrupts():
+            tell(stream.flush())
+
+
+@contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Ctrl-C takes effect at the end of the block: a stream stopped within a step could not be flushed.
+
+    Outside the main thread, which alone gets signals, this does nothing.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+
+    def hold(number: int, frame: FrameType | None) -> Any:
+        held.append((number, frame))
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held:
+        handler(*held[0])

@@ -1,0 +1,148 @@
+"""What people see in a terminal: a progress bar, news as they come, and a table at the end of each source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cmsn_runtime.annotations import Annotation, VideoAnnotations
+from cmsn_runtime.proposals import Event, Proposal
+from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, printable, video_id
+from cmsn_runtime.sinks.ranking import BestActions
+
+TABLE_ROWS = 25
+_COLOURS = {"provisional": "yellow", "revised": "cyan", "withdrawn": "dim", "final": "green", "reset": "magenta"}
+
+
+class TableSink(Sink):
+    """At the end of each source: its actions, best first, each with its best proposal.
+
+    truth: annotations of videos; with them, each row says the best tIoU with any true action.
+    The table has TABLE_ROWS rows at most, so that memory does not grow with the source.
+    """
+
+    def __init__(self, console: Console | None = None, *, truth: Mapping[str, VideoAnnotations] | None = None) -> None:
+        self._console = console or Console()
+        self._truth = truth
+        self._best: dict[str, BestActions] = {}
+
+    def begin(self, source: str, duration: Fraction | None) -> None:
+        """Start a table."""
+        self._best[source] = BestActions(TABLE_ROWS)
+
+    def event(self, source: str, event: Event) -> None:
+        """Keep what is among the best."""
+        self._best[source].add(event)
+
+    def end(self, source: str) -> None:
+        """Print the table."""
+        best = self._best.pop(source)
+        if not best.total:
+            self._console.print(Text(f"{printable(source)}: no action found"))
+            return
+        truth = None if self._truth is None else self._truth.get(video_id(source))
+        self._console.print(_table(source, best, truth.annotations if truth else None))
+
+
+class ProgressSink(Sink):
+    """A bar and the news, for a terminal. Meant for stderr, so that stdout holds results alone."""
+
+    def __init__(self, console: Console | None = None, *, events: EventChoice = "all") -> None:
+        self._console = console or Console(stderr=True)
+        self._events = events
+        self._bars: dict[str, _Bar] = {}
+
+    def begin(self, source: str, duration: Fraction | None) -> None:
+        """Show a bar; a live source has no end to fill it to, and shows its time alone."""
+        self._bars[source] = _Bar(self._console, source, duration)
+
+    def advance(self, source: str, seconds: Fraction) -> None:
+        """Move the bar."""
+        self._bars[source].advance(seconds)
+
+    def event(self, source: str, event: Event) -> None:
+        """One line above the bar; alternatives (ranks after 1) are left to the files."""
+        if event.rank <= 1 and is_chosen(event, self._events):
+            self._console.print(_news(event))
+
+    def end(self, source: str) -> None:
+        """Take the bar away."""
+        self._bars.pop(source).stop()
+
+    def close(self) -> None:
+        """Give the terminal back, whatever happened."""
+        for source in list(self._bars):
+            self.end(source)
+
+
+class _Bar:
+    """One source's progress, in seconds since its first frame."""
+
+    def __init__(self, console: Console, source: str, duration: Fraction | None) -> None:
+        # stdout is left alone: where it is a pipe, rich would write what is meant for it to the terminal instead.
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn() if duration else TextColumn(""),
+            TextColumn("{task.fields[clock]}"),
+            TimeRemainingColumn() if duration else TextColumn(""),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._first: Fraction | None = None
+        total = float(duration) if duration else None
+        self._task: TaskID = self._progress.add_task(printable(source), total=total, clock="")
+        self._progress.start()
+
+    def advance(self, seconds: Fraction) -> None:
+        if self._first is None:
+            self._first = seconds
+        self._progress.update(self._task, completed=float(seconds - self._first), clock=f"{float(seconds):.1f} s")
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+
+def _news(event: Event) -> Text:
+    line = Text(f"{float(event.seconds):9.2f} s  ")
+    line.append(f"{event.kind:<11}", style=_COLOURS[event.kind])
+    if event.proposal is None:
+        return line.append(f"  {event.note}")
+    proposal = event.proposal
+    span = f"{float(proposal.start):.2f} – {float(proposal.end):.2f} s"
+    return line.append(f"  action {event.action:<4}  {span:<22}  score {proposal.score:.3f}")
+
+
+def _table(source: str, best: BestActions, truth: tuple[Annotation, ...] | None) -> Table:
+    table = Table(title=Text(printable(source), style="bold"), caption=_caption(best), title_justify="left")
+    for name in ("#", "action", "start [s]", "end [s]", "length [s]", "score", "final after [s]"):
+        table.add_column(Text(name), justify="right")
+    if truth is not None:
+        table.add_column("best tIoU", justify="right")
+    for number, (event, proposal) in enumerate(best.ranked(), start=1):
+        length, delay = proposal.end - proposal.start, event.seconds - proposal.end
+        seconds = [f"{float(value):.2f}" for value in (proposal.start, proposal.end, length)]
+        cells = [str(number), str(event.action), *seconds, f"{proposal.score:.3f}", f"{float(delay):.2f}"]
+        table.add_row(*cells, *([] if truth is None else [_agreement(proposal, truth)]))
+    return table
+
+
+def _caption(best: BestActions) -> str | None:
+    rest = [
+        f"{best.total - TABLE_ROWS} more actions" if best.total > TABLE_ROWS else "",
+        f"{best.alternatives} alternative proposals" if best.alternatives else "",
+    ]
+    told = " and ".join(part for part in rest if part)
+    return f"{told}: --json, --csv and --results have them" if told else None
+
+
+def _agreement(proposal: Proposal, truth: tuple[Annotation, ...]) -> str:
+    best = max((one.tiou(float(proposal.start), float(proposal.end)) for one in truth), default=0.0)
+    return f"{best:.2f}" if best > 0 else "–"

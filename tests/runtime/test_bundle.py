@@ -1,0 +1,233 @@
+"""A bundle opens and runs as it stands; a damaged one is refused, with what was found and what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmsn_runtime.bundle import open_bundle, read_manifest
+from cmsn_runtime.errors import BundleError, SettingsError
+from cmsn_runtime.frames import Frame
+from cmsn_runtime.manifest import GraphFile, Manifest, StateShape, write_manifest
+
+GRAPHS = ["extractor.onnx", "stages.onnx", "evaluator.onnx"]
+FILES = [*GRAPHS, "manifest.json"]
+
+
+def refused(folder: Path) -> str:
+    """The message of the refusal, whose form is always the same."""
+    with pytest.raises(BundleError) as caught:
+        open_bundle(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{folder.name}: ")
+    assert message.count("; ") >= 2
+    assert "\n" not in message
+    return message
+
+
+def replace_graph(folder: Path, name: str, graph: bytes) -> None:
+    """Put another graph in, and have the manifest agree with it."""
+    manifest = read_manifest(folder)
+    file = GraphFile(f"{name}.onnx", len(graph), hashlib.sha256(graph).hexdigest())
+    (folder / file.file).write_bytes(graph)
+    write_manifest(folder, replace(manifest, graphs={**manifest.graphs, name: file}))
+
+
+def test_opens_with_what_its_manifest_says(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
+    with open_bundle(str(tiny_bundle)) as bundle:
+        assert bundle.manifest == tiny_manifest
+        assert bundle.grid == tiny_manifest.grid
+        assert bundle.preprocessing == tiny_manifest.preprocessing
+        assert repr(bundle).startswith("Bundle(tiny.cmsn, ONNX Runtime")
+
+
+def test_a_stream_of_it_runs_to_the_end(tiny_bundle: Path) -> None:
+    """Dark, then bright in one channel, then dark: the toy stages see one stretch of an action."""
+    colours = [(255, 0, 0)] * 64 + [(0, 0, 255)] * 64 + [(255, 0, 0)] * 96
+    with open_bundle(tiny_bundle) as bundle:
+        stream = bundle.stream(min_score=0.0)
+        events = []
+        for number, colour in enumerate(colours):
+            pixels = np.full((20, 30, 3), colour, np.uint8)
+            events += stream.push(Frame(pixels, Fraction(number * 1001, 30000)))
+        events += stream.flush()
+    finals = [event.proposal for event in events if event.kind == "final" and event.rank == 1]
+    assert [(proposal.start, proposal.end) for proposal in finals if proposal] == [
+        (64 * Fraction(1001, 30000), 128 * Fraction(1001, 30000))
+    ]
+
+
+def test_stream_options_are_checked(tiny_bundle: Path) -> None:
+    with open_bundle(tiny_bundle) as bundle:
+        assert bundle.stream(min_score=0.25).settings.proposals.min_score == 0.25
+        with pytest.raises(SettingsError, match="min_score"):
+            bundle.stream(min_score=2.0)
+
+
+def test_inspecting_needs_neither_numba_nor_onnxruntime(tiny_bundle: Path) -> None:
+    code = (
+        "import sys, pathlib; from cmsn_runtime.bundle import read_manifest; "
+        f"read_manifest(pathlib.Path({str(tiny_bundle)!r})); print({{'numba', 'onnxruntime', 'av'}} & set(sys.modules))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("keep", [0, 0.5])
+def test_a_truncated_file_is_refused(tiny_bundle: Path, file: str, keep: float) -> None:
+    raw = (tiny_bundle / file).read_bytes()
+    (tiny_bundle / file).write_bytes(raw[: int(len(raw) * keep)])
+    message = refused(tiny_bundle)
+    assert file in message
+    assert "get a fresh copy" in message
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_longer_file_is_refused(tiny_bundle: Path, file: str) -> None:
+    with (tiny_bundle / file).open("ab") as stream:
+        stream.write(b"\0")
+    assert file in refused(tiny_bundle)
+
+
+@pytest.mark.parametrize("file", GRAPHS)
+def test_a_flipped_byte_is_refused(tiny_bundle: Path, file: str) -> None:
+    """In the manifest too: test_manifest flips every one of its bytes."""
+    raw = (tiny_bundle / file).read_bytes()
+    for position in random.Random(0).sample(range(len(raw)), 60):
+        (tiny_bundle / file).write_bytes(raw[:position] + bytes([raw[position] ^ 0x10]) + raw[position + 1 :])
+        assert f"{file} has the SHA-256" in refused(tiny_bundle)
+    (tiny_bundle / file).write_bytes(raw)
+    open_bundle(tiny_bundle).close()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_missing_file_is_refused(tiny_bundle: Path, file: str) -> None:
+    (tiny_bundle / file).unlink()
+    assert f"{file} cannot be read (No such file" in refused(tiny_bundle)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_link_is_refused_wherever_it_leads(tiny_bundle: Path, file: str) -> None:
+    outside = tiny_bundle.parent / file
+    shutil.move(tiny_bundle / file, outside)
+    (tiny_bundle / file).symlink_to(outside)
+    assert f"{file} is a link" in refused(tiny_bundle)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_no_regular_file_is_refused(tiny_bundle: Path, file: str) -> None:
+    (tiny_bundle / file).unlink()
+    (tiny_bundle / file).mkdir()
+    assert f"{file} cannot be read" in refused(tiny_bundle)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.timeout(20)
+def test_a_named_pipe_does_not_hang(tiny_bundle: Path, file: str) -> None:
+    (tiny_bundle / file).unlink()
+    os.mkfifo(tiny_bundle / file)
+    assert "not a regular file" in refused(tiny_bundle)
+
+
+def test_a_huge_manifest_is_not_read(tiny_bundle: Path) -> None:
+    with (tiny_bundle / "manifest.json").open("r+b") as stream:
+        stream.truncate(2**34)  # sparse
+    assert "is longer than" in refused(tiny_bundle)
+
+
+def _with_file(name: str, change: Callable[[GraphFile], GraphFile]) -> Callable[[Manifest], Manifest]:
+    return lambda manifest: replace(manifest, graphs={**manifest.graphs, name: change(manifest.graphs[name])})
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_with_file("stages", lambda file: replace(file, sha256="0" * 64)), "000000000000... was exported"),
+        (_with_file("stages", lambda file: replace(file, bytes=file.bytes + 1)), "were exported"),
+        (_with_file("stages", lambda file: replace(file, bytes=file.bytes - 1)), "were exported"),
+        (_with_file("stages", lambda file: replace(file, file="other.onnx")), "other.onnx cannot be read"),
+        (lambda manifest: replace(manifest, states=()), "extractor graph has inputs"),
+        (lambda manifest: replace(manifest, states=(StateShape("step", (2, 3)),)), "shape of state step"),
+        (lambda manifest: replace(manifest, network=replace(manifest.network, feature_channels=4)), "manifest says"),
+        (lambda manifest: replace(manifest, proposals=replace(manifest.proposals, roi_bins=8)), "manifest says"),
+        (
+            lambda manifest: replace(manifest, preprocessing=replace(manifest.preprocessing, crop=(17, 16))),
+            "manifest says",
+        ),
+    ],
+)
+def test_a_whole_manifest_of_other_graphs_is_refused(
+    tiny_bundle: Path, tiny_manifest: Manifest, change: Callable[[Manifest], Manifest], reason: str
+) -> None:
+    write_manifest(tiny_bundle, change(tiny_manifest))
+    assert reason in refused(tiny_bundle)
+
+
+@pytest.mark.parametrize("name", ["extractor", "stages", "evaluator"])
+@pytest.mark.parametrize(
+    "graph",
+    [pickle.dumps({"weights": [1.0]}), b"\0" * 100, b"\x10\0\0\0ORTM" + b"\0" * 100],
+    ids=["pickle", "0", "ort"],
+)
+def test_what_is_no_onnx_is_refused_in_one_place(
+    tiny_bundle: Path, name: str, graph: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    replace_graph(tiny_bundle, name, graph)
+    assert f"cannot load the {name} graph" in refused(tiny_bundle)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "/etc/passwd"])
+def test_a_graph_with_data_outside_of_it_is_refused(
+    tiny_bundle: Path, tiny_graphs: dict[str, bytes], location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the file it asks for is there: in the bundle, or in the working directory ONNX Runtime looks in."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(tiny_graphs["stages"])
+    tensor = model.graph.initializer.add(name="unused", data_type=1, dims=[4], data_location=1)
+    tensor.external_data.add(key="location", value=location)
+    monkeypatch.chdir(tiny_bundle)
+    (tiny_bundle / "weights.bin").write_bytes(bytes(16))
+    replace_graph(tiny_bundle, "stages", model.SerializeToString())
+    assert "stages.onnx refers to data outside of it" in refused(tiny_bundle)
+
+
+def test_graphs_in_each_others_place_are_refused(tiny_bundle: Path, tiny_graphs: dict[str, bytes]) -> None:
+    replace_graph(tiny_bundle, "stages", tiny_graphs["evaluator"])
+    assert "the stages graph has inputs" in refused(tiny_bundle)
+
+
+def test_a_file_a_zip_and_nothing_are_refused(tmp_path: Path) -> None:
+    ordinary = tmp_path / "a.cmsn"
+    ordinary.write_text("{}")
+    assert "is a file" in refused(ordinary)
+    with zipfile.ZipFile(tmp_path / "b.cmsn", "w") as archive:
+        archive.writestr("manifest.json", json.dumps({}))
+    assert "is a file" in refused(tmp_path / "b.cmsn")
+    assert "does not exist" in refused(tmp_path / "c.cmsn")
+    (tmp_path / "d.cmsn").mkdir()
+    assert "manifest.json cannot be read" in refused(tmp_path / "d.cmsn")
+
+
+def test_the_caller_is_told_of_wrong_options(tiny_bundle: Path) -> None:
+    with pytest.raises(SettingsError, match="must be one of auto, onnxruntime"):
+        open_bundle(tiny_bundle, backend="tpu")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="threads is 0"):
+        open_bundle(tiny_bundle, threads=0)

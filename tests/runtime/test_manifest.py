@@ -1,0 +1,218 @@
+"""manifest.json: what is written is read back; whatever was altered or cannot be is refused with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmsn_runtime.errors import BundleError, SettingsError
+from cmsn_runtime.manifest import GraphFile, Manifest, NetworkFacts, StateShape, parse_manifest, write_manifest
+
+Content = dict[str, Any]
+
+
+@pytest.fixture
+def raw(plain_manifest: Manifest, tmp_path: Path) -> bytes:
+    write_manifest(tmp_path, plain_manifest)
+    return (tmp_path / "manifest.json").read_bytes()
+
+
+def sealed(content: Content) -> bytes:
+    """The canonical text of a manifest with the digest that belongs to it, written down a second time."""
+
+    def canonical(value: Content) -> bytes:
+        return (json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
+
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    return canonical({**rest, "digest": hashlib.sha256(canonical(rest)).hexdigest()})
+
+
+def refused(raw: bytes) -> str:
+    """The message of the refusal, whose form is always the same."""
+    with pytest.raises(BundleError) as caught:
+        parse_manifest(raw, bundle="tiny.cmsn")
+    message = str(caught.value)
+    assert message.startswith("tiny.cmsn: ")
+    assert message.count("; ") >= 2
+    assert "\n" not in message
+    return message
+
+
+def test_read_back_as_written(raw: bytes, plain_manifest: Manifest) -> None:
+    assert parse_manifest(raw, bundle="tiny.cmsn") == plain_manifest
+
+
+def test_the_text_is_canonical_and_exact(raw: bytes) -> None:
+    assert raw == sealed(json.loads(raw))
+    assert json.loads(raw)["grid"]["fps"] == "30000/1001"
+
+
+def test_writing_leaves_one_file(raw: bytes, tmp_path: Path) -> None:
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x20, 0x80])
+def test_every_flipped_byte_is_noticed(raw: bytes, mask: int) -> None:
+    for position in range(len(raw)):
+        refused(raw[:position] + bytes([raw[position] ^ mask]) + raw[position + 1 :])
+
+
+def test_every_truncation_is_noticed(raw: bytes) -> None:
+    for length in range(len(raw)):
+        refused(raw[:length])
+
+
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [
+        (lambda raw: raw + b" ", "was altered"),
+        (lambda raw: raw.replace(b"\n", b"\r\n"), "was altered"),
+        (lambda raw: b"\xef\xbb\xbf" + raw, "not JSON"),
+        (lambda raw: raw.replace(b'"name": "tiny"', b'"name": "tiny",\n  "name": "tiny"', 1), "was altered"),
+        (lambda raw: raw.replace(b'"tiny"', b'"\\ud800"', 1), "was altered"),
+        (lambda raw: b"[" * 100_000, "not JSON"),
+        (lambda raw: b'{"a":' * 700 + b"1" + b"}" * 700, ""),
+        (lambda raw: b"[1, 2]", "holds a list"),
+        (lambda raw: b"", "not JSON"),
+        (lambda raw: b"\x80\x04\x95\x00", "not JSON"),
+    ],
+)
+def test_other_spellings_are_refused(raw: bytes, alter: Callable[[bytes], bytes], reason: str) -> None:
+    assert reason in refused(alter(raw))
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", 1.0, True, None])
+def test_an_unknown_format_version_says_which_is_known(raw: bytes, version: object) -> None:
+    message = refused(sealed({**json.loads(raw), "format_version": version}))
+    assert f"format version is {version!r}" in message
+    assert "version 1" in message
+    assert "update cmsn" in message
+
+
+def test_without_a_digest_it_is_refused(raw: bytes) -> None:
+    content = json.loads(raw)
+    del content["digest"]
+    text = json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+    assert "digest" in refused(text.encode())
+
+
+def _put(content: Content, path: str, value: object) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        content = content[key]
+    content[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("surprise", 1),
+        ("grid.surprise", 1),
+        ("name", 7),
+        ("created", "yesterday"),
+        ("network.width", -1.0),
+        ("network.width", True),
+        ("network.feature_channels", 0),
+        ("network.feature_channels", 3.0),
+        ("network.feature_channels", True),
+        ("network.delay_steps", -1),
+        ("network.receptive_field_frames", 0),
+        ("grid.fps", 25.3),
+        ("grid.fps", "0"),
+        ("grid.fps", "-25"),
+        ("grid.fps", "25/0"),
+        ("grid.fps", "1e999999999"),
+        ("grid.stride", 0),
+        ("grid.window", -96),
+        ("preprocessing.crop", [16]),
+        ("preprocessing.crop", [-16, 16]),
+        ("preprocessing.resize", "ab"),
+        ("preprocessing.resize", 7),
+        ("network", [1]),
+        ("states", [7]),
+        ("states", {}),
+        ("preprocessing.mean", [1.0, 2.0, "3"]),
+        ("preprocessing.scale", 0.0),
+        ("preprocessing.channels", "gbr"),
+        ("proposals.sigma", -0.5),
+        ("proposals.nms", "soft"),
+        ("tracking.settle_steps", 0),
+        ("graphs", {}),
+        ("graphs.other", {"file": "other.onnx", "bytes": 1, "sha256": "0" * 64}),
+        ("graphs.stages.bytes", -1),
+        ("graphs.stages.bytes", 2**40),
+        ("graphs.stages.sha256", "F" * 64),
+        ("states", [{"name": "step", "shape": []}]),
+        ("states", [{"name": "step", "shape": [0, 3]}]),
+        ("states", [{"name": "step", "shape": [1, 3]}] * 2),
+        ("parity", {"extractor": 0.0}),
+        ("parity.extractor", -1e-9),
+        ("parity.extractor", 2e-4),
+    ],
+)
+def test_what_cannot_be_is_refused_and_named(raw: bytes, path: str, value: object) -> None:
+    content = json.loads(raw)
+    _put(content, path, value)
+    message = refused(sealed(content))
+    assert path.split(".")[-1] in message
+
+
+@pytest.mark.parametrize("path", ["network.width", "preprocessing.scale", "parity.tolerance", "training.seed"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_not_finite_are_refused(raw: bytes, path: str, value: float) -> None:
+    content = json.loads(raw)
+    _put(content, path, value)
+    assert "not a finite number" in refused(sealed(content))
+
+
+def test_a_number_beyond_floats_is_refused(raw: bytes) -> None:
+    assert "1e999 is not a finite number" in refused(raw.replace(b'"width": 0.5', b'"width": 1e999'))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../stages.onnx", "/tmp/stages.onnx", "a/b.onnx", "a\\b.onnx", "C:b.onnx", "..", ".", "", "a\0", "manifest.json"],
+)
+def test_a_graph_outside_the_folder_is_refused(raw: bytes, name: str) -> None:
+    content = json.loads(raw)
+    content["graphs"]["stages"]["file"] = name
+    message = refused(sealed(content))
+    assert repr(name) in message
+    assert "plain name" in message
+
+
+@pytest.mark.parametrize("section", ["name", "network", "grid", "graphs", "states", "parity", "training"])
+def test_a_missing_field_is_named(raw: bytes, section: str) -> None:
+    content = json.loads(raw)
+    del content[section]
+    assert f'"{section}"' in refused(sealed(content))
+
+
+def test_writing_refuses_what_cannot_be_read_back(plain_manifest: Manifest, tmp_path: Path) -> None:
+    for training in ({"loss": float("nan")}, {"path": Path("x")}, {"text": "\ud800"}):
+        with pytest.raises(BundleError, match="JSON"):
+            write_manifest(tmp_path, replace(plain_manifest, training=training))
+    with pytest.raises(BundleError, match="fps"):
+        write_manifest(tmp_path, replace(plain_manifest, grid=replace(plain_manifest.grid, fps=Fraction(1, 10**10))))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: GraphFile("../x.onnx", 1, "0" * 64),
+        lambda: GraphFile("x.onnx", 0, "0" * 64),
+        lambda: StateShape("conv1a", ()),
+        lambda: NetworkFacts(float("nan"), 1, 0, 1),
+    ],
+)
+def test_parts_are_checked_where_they_are_made(build: Callable[[], object]) -> None:
+    with pytest.raises(SettingsError, match="must be"):
+        build()

@@ -1,0 +1,150 @@
+"""The ONNX Runtime backend on graphs small enough to be computed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from cmsn_runtime.backends import UNKNOWN_LENGTH
+from cmsn_runtime.backends.ort import OnnxRuntimeBackend
+from cmsn_runtime.errors import BackendError
+from cmsn_runtime.extracting import StreamingExtractor
+
+STATES = [("step", (1, 3))]
+
+Frames = npt.NDArray[np.uint8]
+
+
+@pytest.fixture
+def backend(tiny_graphs: dict[str, bytes]) -> Iterator[OnnxRuntimeBackend]:
+    with OnnxRuntimeBackend(tiny_graphs, STATES, threads=1) as opened:
+        yield opened
+
+
+@pytest.fixture
+def frames() -> Frames:
+    return np.random.default_rng(0).integers(0, 256, (48, 16, 16, 3), dtype=np.uint8)
+
+
+def mean_colours(frames: Frames) -> npt.NDArray[np.float64]:
+    """What the tiny extractor computes, without its delay: [steps, 3]."""
+    means: npt.NDArray[np.float64] = frames.astype(np.float64).reshape(-1, 8 * 16 * 16, 3).mean(axis=1)
+    return means
+
+
+def test_says_what_it_is_and_takes(backend: OnnxRuntimeBackend) -> None:
+    assert backend.name.startswith("ONNX Runtime ")
+    assert "CPUExecutionProvider" in backend.name
+    assert (backend.frame_size, backend.feature_channels, backend.roi_bins) == ((16, 16), 3, 4)
+
+
+@pytest.mark.parametrize("chunk", [8, 16, 48])
+def test_state_carries_over_chunks(backend: OnnxRuntimeBackend, frames: Frames, chunk: int) -> None:
+    state = backend.new_state()
+    parts = [
+        backend.extract(frames[start : start + chunk], state, position=start, length=UNKNOWN_LENGTH)
+        for start in range(0, len(frames), chunk)
+    ]
+    features = np.concatenate(parts)
+    assert features.dtype == np.float32
+    np.testing.assert_array_equal(features[0], 0)  # the step before the first: the state's zeros
+    np.testing.assert_allclose(features[1:], mean_colours(frames)[:-1], rtol=1e-5)
+
+
+def test_cameras_do_not_mix(backend: OnnxRuntimeBackend, frames: Frames) -> None:
+    left, right = backend.new_state(), backend.new_state()
+    backend.extract(frames[:8], left, position=0, length=UNKNOWN_LENGTH)
+    backend.extract(frames[8:16], right, position=0, length=UNKNOWN_LENGTH)
+    later = [backend.extract(frames[16:24], state, position=8, length=UNKNOWN_LENGTH)[0] for state in (left, right)]
+    np.testing.assert_allclose(later, mean_colours(frames)[:2], rtol=1e-5)
+
+
+def test_feeds_the_streaming_extractor(backend: OnnxRuntimeBackend, frames: Frames) -> None:
+    extractor = StreamingExtractor(backend, stride=8, channels=3, delay_steps=1, chunk_frames=16)
+    features = np.concatenate([*(extractor.push(frame) for frame in frames), extractor.flush()])
+    np.testing.assert_allclose(features, mean_colours(frames), rtol=1e-5)
+
+
+def test_frames_need_not_be_contiguous(backend: OnnxRuntimeBackend, frames: Frames) -> None:
+    mirrored = frames[:8, :, ::-1, ::-1]
+    state = backend.new_state()
+    backend.extract(mirrored, state, position=0, length=UNKNOWN_LENGTH)
+    features = backend.extract(mirrored, state, position=8, length=UNKNOWN_LENGTH)
+    np.testing.assert_allclose(features, mean_colours(frames[:8])[:, ::-1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 96])
+def test_stages_are_probabilities_of_each_step(backend: OnnxRuntimeBackend, steps: int) -> None:
+    features = np.random.default_rng(1).normal(size=(steps, 3)).astype(np.float32)
+    exponentials = np.exp(np.pad(features.astype(np.float64), ((0, 0), (0, 3))))
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(backend.stages(features), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("proposals", [0, 1, 7])
+def test_one_score_a_proposal(backend: OnnxRuntimeBackend, proposals: int) -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(10, 3)).astype(np.float32)
+    left = rng.integers(0, 40, (proposals, 4))
+    right = rng.integers(0, 40, (proposals, 4))
+    largest = features.max(axis=1)[np.maximum(left, right) % 10].max(axis=1, initial=-np.inf)
+    np.testing.assert_allclose(backend.evaluate(features, left, right), 1 / (1 + np.exp(-largest)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((8, 16, 16, 3), np.float32),
+        np.zeros((8, 16, 24, 3), np.uint8),
+        np.zeros((8, 16, 16, 1), np.uint8),
+        np.zeros((16, 16, 3), np.uint8),
+        np.zeros((0, 16, 16, 3), np.uint8),
+    ],
+)
+def test_wrong_frames_are_named(backend: OnnxRuntimeBackend, wrong: Frames) -> None:
+    with pytest.raises(BackendError, match=r"this model takes uint8 \[T, 16, 16, 3\]") as caught:
+        backend.extract(wrong, backend.new_state(), position=0, length=UNKNOWN_LENGTH)
+    assert str(wrong.dtype) in str(caught.value)
+    assert str(list(wrong.shape)) in str(caught.value)
+
+
+def test_what_fails_inside_is_mapped_and_quiet(
+    backend: OnnxRuntimeBackend, frames: Frames, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """12 frames are no multiple of the stride: the graph finds out, and the state is as before."""
+    state = backend.new_state()
+    with pytest.raises(
+        BackendError, match=r"failed on the extractor graph .*frames uint8 \[1, 12, 16, 16, 3\]"
+    ) as caught:
+        backend.extract(frames[:12], state, position=0, length=UNKNOWN_LENGTH)
+    assert caught.value.__cause__ is not None
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+    np.testing.assert_array_equal(state.arrays["past.step"], 0)
+    backend.extract(frames[:8], state, position=0, length=UNKNOWN_LENGTH)
+
+
+def test_closed_is_said(tiny_graphs: dict[str, bytes]) -> None:
+    with OnnxRuntimeBackend(tiny_graphs, STATES) as backend:
+        pass
+    with pytest.raises(BackendError, match="closed"):
+        backend.stages(np.zeros((4, 3), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("states", "reason"),
+    [
+        ([], "inputs"),
+        ([("other", (1, 3))], "inputs"),
+        ([*STATES, ("more", (1, 3))], "inputs"),
+        ([("step", (3,))], "shape of state step"),
+    ],
+)
+def test_other_states_are_refused(
+    tiny_graphs: dict[str, bytes], states: list[tuple[str, tuple[int, ...]]], reason: str
+) -> None:
+    with pytest.raises(BackendError, match=f"the extractor graph has {reason}"):
+        OnnxRuntimeBackend(tiny_graphs, states)
