@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmsn_runtime.manifest import FORMAT_VERSION, GraphFile, Manifest, NetworkFacts, StateShape, write_manifest
@@ -23,8 +25,9 @@ Tensor = tuple[str, int, list[Any]]  # name, element type, sides
 
 @pytest.fixture(scope="session")
 def tiny_graphs() -> dict[str, bytes]:
-    """extractor: a step's feature is its mean colour, one step late. stages: softmax of the first features, the rest 0.
+    """extractor: a step's feature is its mean colour, one step late.
 
+    stages: red means Background, green Start, blue End.
     evaluator: sigmoid of the largest feature in the rows it is given (modulo the window, it has no table).
     """
     pytest.importorskip("onnx", reason="building the tiny bundle needs onnx, which the runtime does without")
@@ -61,7 +64,7 @@ def manifest_of(graphs: dict[str, bytes]) -> Manifest:
         name="tiny",
         created="2024-05-06T07:08:09+00:00",
         network=NetworkFacts(width=0.5, feature_channels=CHANNELS, delay_steps=1, receptive_field_frames=16),
-        grid=TimeGrid(Fraction(30000, 1001), STRIDE, window=12),
+        grid=TimeGrid(Fraction(30000, 1001), STRIDE, window=48),
         preprocessing=Preprocessing(resize=(18, 24), crop=(16, 16), mean=(1.0, 2.0, 3.0)),
         proposals=ProposalSettings(roi_bins=BINS),
         tracking=TrackerSettings(),
@@ -94,7 +97,13 @@ def _extractor() -> bytes:
         ],
         inputs=[frames, *counters, past],
         outputs=[("features", TensorProto.FLOAT, ["batch", "steps", CHANNELS]), following],
-        integers={"by_step": [0, -1, STRIDE, CHANNELS], "zero": [0], "axis": [1], "minus_one": [-1], "end": [2**40]},
+        constants={
+            "by_step": np.array([0, -1, STRIDE, CHANNELS]),
+            "zero": np.array([0]),
+            "minus_one": np.array([-1]),
+            "end": np.array([2**40]),
+            "axis": np.array([1]),
+        },
     )
 
 
@@ -103,12 +112,12 @@ def _stages() -> bytes:
 
     return _model(
         [
-            helper.make_node("Pad", ["features", "pads"], ["logits"]),
+            helper.make_node("MatMul", ["features", "colour_to_stage"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
         ],
         inputs=[("features", TensorProto.FLOAT, [1, "steps", CHANNELS])],
         outputs=[("probabilities", TensorProto.FLOAT, [1, "steps", 6])],
-        integers={"pads": [0, 0, 0, 0, 0, 6 - CHANNELS]},
+        constants={"colour_to_stage": np.eye(6, dtype=np.float32)[[0, 2, 4]]},
     )
 
 
@@ -127,7 +136,7 @@ def _evaluator() -> bytes:
         ],
         inputs=[("features", TensorProto.FLOAT, ["steps_in", CHANNELS]), *rows],
         outputs=[("scores", TensorProto.FLOAT, ["proposals"])],
-        integers={},
+        constants={},
     )
 
 
@@ -136,19 +145,18 @@ def _model(
     *,
     inputs: Sequence[Tensor],
     outputs: Sequence[Tensor],
-    integers: dict[str, list[int]],
+    constants: dict[str, npt.NDArray[Any]],
 ) -> bytes:
-    """A checked ONNX file of opset 17; `integers` are its int64 constants."""
+    """A checked ONNX file of opset 17."""
     import onnx
-    from onnx import TensorProto, helper
+    from onnx import helper, numpy_helper
 
-    constants = [helper.make_tensor(name, TensorProto.INT64, [len(value)], value) for name, value in integers.items()]
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info(*item) for item in inputs],
         [helper.make_tensor_value_info(*item) for item in outputs],
-        constants,
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model, full_check=True)

@@ -56,8 +56,8 @@ def test_opens_with_what_its_manifest_says(tiny_bundle: Path, tiny_manifest: Man
 
 
 def test_a_stream_of_it_runs_to_the_end(tiny_bundle: Path) -> None:
-    """Dark, then bright in one channel, then dark: the toy stages see one stretch of an action."""
-    colours = [(255, 0, 0)] * 64 + [(0, 0, 255)] * 64 + [(255, 0, 0)] * 96
+    """Green and blue between red are Start and End between Background: one action, found to the frame."""
+    colours = [(255, 0, 0)] * 64 + [(0, 255, 0)] * 32 + [(0, 0, 255)] * 32 + [(255, 0, 0)] * 96
     with open_bundle(tiny_bundle) as bundle:
         stream = bundle.stream(min_score=0.0)
         events = []

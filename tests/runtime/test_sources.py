@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -42,11 +43,11 @@ def write_clip(
 ) -> Path:
     times = times or [Fraction(i, 25) for i in range(len(shown))]
     with av.open(str(path), "w", options=muxing or {}) as container:
-        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream: Any = container.add_stream(codec, rate=25, options=options or {})
         stream.height, stream.width = shown[0].shape[:2]
         stream.pix_fmt = pixel_format
         stream.time_base = stream.codec_context.time_base = Fraction(1, 12800)
-        sound = container.add_stream("aac", rate=16000, layout="mono") if tone_seconds else None
+        sound: Any = container.add_stream("aac", rate=16000, layout="mono") if tone_seconds else None
         for picture, time in zip(shown, times, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.time_base, frame.pts = Fraction(1, 12800), round(time * 12800)
@@ -74,9 +75,9 @@ def read_until_broken(path: Path) -> tuple[list[Frame], DecodeError]:
     return frames, caught.value
 
 
-def decoded_by_pyav(path: Path) -> list[av.VideoFrame]:
+def decoded_by_pyav(path: Path) -> list[Any]:
     """What PyAV gives with nothing of ours in between."""
-    found: list[av.VideoFrame] = []
+    found: list[Any] = []
     with av.open(str(path)) as container:
         stream = container.streams.best("video")
         for packet in container.demux(stream):

@@ -145,7 +145,7 @@ def _session(name: str, graph: bytes, threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # fatal only: what fails is raised, and shall not be on stderr a second time
+    options.log_severity_level = 3  # fatal only: what fails is raised, and shall not be on stderr a second time
     options.add_session_config_entry(
         "session.load_model_format", "ONNX"
     )  # not its own, which `location` in bundle.py does not cover
