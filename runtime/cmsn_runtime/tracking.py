@@ -42,8 +42,8 @@ class Sighting:
     """One action as the current hop sees it.
 
     first, last: its stretch of non-background, in steps, [first, last). active_end: the step after its last Start,
-    Confirm or End. spans: its proposals, best first, never empty. cut: the stretch begins where the window does, so
-    the true start may be lost.
+    Confirm or End. spans: its proposals, best first. cut: the stretch begins where the window does, so the true
+    start may be lost, and with it all spans; otherwise there is at least one.
     """
 
     first: int
@@ -91,6 +91,8 @@ class Tracker:
         tracks: list[_Track] = []
         matches = _match(self._tracks, sightings)
         for number, sighting in enumerate(sightings):
+            if not sighting.spans and number not in matches:
+                continue
             track = self._continued(matches.get(number), sighting)
             if ending or sighting.active_end + self._settings.settle_steps <= seen:
                 spans = track.sighting.spans
@@ -125,10 +127,10 @@ class Tracker:
 
 def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:
     """An action longer than the window: keep the start and the score it had while the window still held its start."""
-    best = sighting.spans[0]
-    if before.start >= best.start:
+    if sighting.spans and before.start >= sighting.spans[0].start:
         return sighting
-    return replace(sighting, spans=(Span(before.start, max(best.end, before.end), before.score),))
+    end = sighting.spans[0].end if sighting.spans else sighting.active_end
+    return replace(sighting, spans=(Span(before.start, max(end, before.end), before.score),))
 
 
 def _match(tracks: Sequence[_Track], sightings: Sequence[Sighting]) -> dict[int, _Track]:

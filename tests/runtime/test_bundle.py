@@ -194,6 +194,17 @@ def test_what_is_no_onnx_is_refused_in_one_place(
     assert capfd.readouterr() == ("", "")
 
 
+def test_onnx_runtimes_own_format_is_refused(tiny_bundle: Path, tiny_graphs: dict[str, bytes], tmp_path: Path) -> None:
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "stages.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(tiny_graphs["stages"], options, providers=["CPUExecutionProvider"])
+    replace_graph(tiny_bundle, "stages", (tmp_path / "stages.ort").read_bytes())
+    assert "cannot load the stages graph" in refused(tiny_bundle)
+
+
 @pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "/etc/passwd"])
 def test_a_graph_with_data_outside_of_it_is_refused(
     tiny_bundle: Path, tiny_graphs: dict[str, bytes], location: str, monkeypatch: pytest.MonkeyPatch

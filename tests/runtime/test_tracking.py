@@ -60,6 +60,19 @@ def test_an_action_longer_than_the_window_keeps_its_start() -> None:
     assert [report.span for report in reports] == [Span(10, 120, 0.9)]
 
 
+def test_an_action_whose_candidates_all_left_the_window_goes_on() -> None:
+    """Only its Confirm and End are in sight: nothing there may start a proposal."""
+    tracker = Tracker(SETTINGS)
+    said(tracker, sighting(10, 90, score=0.9), seen=90)
+    rest = Sighting(40, 130, 130, (), cut=True)
+    assert said(tracker, rest, seen=131) == [("revised", 1, 1, 130)]
+    assert said(tracker, rest, seen=134) == [("final", 1, 1, 130)]
+
+
+def test_a_cut_stretch_nobody_knew_of_is_nothing() -> None:
+    assert said(Tracker(SETTINGS), Sighting(40, 130, 130, (), cut=True), seen=134) == []
+
+
 @pytest.mark.parametrize("wrong", [{"settle_steps": 0}, {"revise_steps": 0}, {"provisional_score": 1.5}])
 def test_settings_are_checked(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError):

@@ -145,10 +145,9 @@ def _session(name: str, graph: bytes, threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3  # fatal only: what fails is raised, and shall not be on stderr a second time
-    options.add_session_config_entry(
-        "session.load_model_format", "ONNX"
-    )  # not its own, which `location` in bundle.py does not cover
+    options.log_severity_level = 4  # fatal only: what fails is raised, and shall not be on stderr a second time
+    # ONNX and not ONNX Runtime's own format, whose ways to refer to other files nobody checked.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this
