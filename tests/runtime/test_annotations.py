@@ -39,7 +39,7 @@ def test_tiou_by_hand() -> None:
         ([1], 'no "database"'),
         ({"database": {"v": []}}, "v: needs an object"),
         ({"database": {"v": {"duration": "long"}}}, "duration 'long'"),
-        ({"database": {"v": {"annotations": [{"segment": [1]}]}}}, r'annotation 0: "segment" is \[1\]"),
+        ({"database": {"v": {"annotations": [{"segment": [1]}]}}}, r"annotation 0: .segment. is \[1\]"),
         ({"database": {"v": {"annotations": [{"segment": [2, 1]}]}}}, "ends before it starts"),
         ({"database": {"v": {"annotations": [{"segment": [True, 2]}]}}}, "in seconds"),
     ],
