@@ -50,5 +50,5 @@ def test_what_is_wrong_is_named(tmp_path: Path, content: Any, words: str) -> Non
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="nowhere.json"):
+    with pytest.raises(AnnotationError, match=r"nowhere\.json"):
         read_annotations(tmp_path / "nowhere.json")
