@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No deadlines: a loaded machine is no fault of the code, and the first example pays for numba's compilation.
+settings.register_profile("cmsn", deadline=None)
+settings.load_profile("cmsn")
 
 
 @pytest.fixture(scope="session")
