@@ -1,12 +1,16 @@
-"""`cmsn run` and `cmsn inspect` from the outside: what is written where, and with which exit status."""
+"""`cmsn` from the outside: what is written where, and with which exit status."""
 
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,16 @@ import av
 import numpy as np
 import pytest
 
+from cmsn_runtime import cli
+
 
 def cmsn(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cmsn_runtime", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+# Red, green, blue, red.
+ACTION = [(255, 0, 0)] * 64 + [(0, 255, 0)] * 32 + [(0, 0, 255)] * 32 + [(255, 0, 0)] * 96
 
 
 def clip(path: Path, colours: Sequence[tuple[int, int, int]]) -> Path:
@@ -34,9 +44,14 @@ def clip(path: Path, colours: Sequence[tuple[int, int, int]]) -> Path:
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    """Red, green, blue, red: one action for the tiny bundle, from 64 to 128 frames."""
-    colours = [(255, 0, 0)] * 64 + [(0, 255, 0)] * 32 + [(0, 0, 255)] * 32 + [(255, 0, 0)] * 96
-    return clip(tmp_path / "action.mp4", colours)
+    """One action for the tiny bundle, from 64 to 128 frames."""
+    return clip(tmp_path / "action.mp4", ACTION)
+
+
+@pytest.fixture
+def long_video(tmp_path: Path) -> Path:
+    """The same thirty times over, so that something can happen while it runs."""
+    return clip(tmp_path / "long.mp4", ACTION * 30)
 
 
 def best(lines: str) -> dict[str, Any]:
@@ -128,3 +143,99 @@ def test_inspect_says_what_is_in_it_and_notices_damage(tiny_bundle: Path) -> Non
     damaged = cmsn("inspect", tiny_bundle)
     assert damaged.returncode == 1
     assert "stages.onnx" in damaged.stderr
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """A run that has said its first word."""
+    command = [sys.executable, "-m", "cmsn_runtime", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["kind"] == "provisional"
+    return process
+
+
+def test_ctrl_c_keeps_what_was_found(long_video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    process = start("run", long_video, "--bundle", tiny_bundle, "--results", results)
+    process.send_signal(signal.SIGINT)
+    lines, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.strip()) == (130, "")
+    events = [json.loads(line) for line in lines.splitlines()]
+    assert events[-1]["kind"] == "final"
+    assert 0 < events[-1]["at"] < 30 * len(ACTION) * 1001 / 30000 - 1
+    finals = sum(event["kind"] == "final" for event in events)
+    assert len(json.loads(results.read_text())["results"]["long"]) == finals
+
+
+def test_a_reader_that_leaves_is_no_complaint(long_video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    process = start("run", long_video, "--bundle", tiny_bundle, "--results", results)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 1
+    assert "long" in json.loads(results.read_text())["results"]
+
+
+def test_a_closed_standard_output_is_one_line(video: Path, tiny_bundle: Path) -> None:
+    command = f'exec "{sys.executable}" -m cmsn_runtime run "{video}" --bundle "{tiny_bundle}" >&-'
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "--json PATH" in line
+
+
+@pytest.mark.parametrize(("options", "table", "lines"), [([], True, False), (["--json", "-"], False, True)])
+def test_people_at_a_terminal_get_a_table(
+    video: Path, tiny_bundle: Path, options: list[str], table: bool, lines: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cmsn_runtime", "run", str(video), "--bundle", str(tiny_bundle), *options]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side of a terminal is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    assert ("best" not in shown.decode()) and ("┏" in shown.decode()) == table
+    assert (b'"kind": "final"' in shown) == lines
+
+
+def test_low_scores_can_be_left_out(video: Path, tiny_bundle: Path) -> None:
+    done = cmsn("run", video, "--bundle", tiny_bundle, "--events", "final", "--min-score", "0.9")
+    scores = [json.loads(line)["score"] for line in done.stdout.splitlines()]
+    assert scores and min(scores) >= 0.9
+    everything = cmsn("run", video, "--bundle", tiny_bundle, "--events", "final").stdout.splitlines()
+    assert len(everything) > len(scores)
+
+
+def test_a_picture_for_each_of_several_sources(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    other = video.rename(tmp_path / "a.mp4").parent / "b.mp4"
+    other.write_bytes((tmp_path / "a.mp4").read_bytes())
+    timeline = tmp_path / "time.png"
+    done = cmsn("run", tmp_path / "a.mp4", other, "--bundle", tiny_bundle, "--timeline", timeline, "--quiet")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["time-a.png", "time-b.png"]
+
+
+def test_a_command_that_cannot_be_imported_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = EntryPoint("train", "no_such_package.commands:train", "cmsn.commands")
+    monkeypatch.setattr(cli, "entry_points", lambda group: [entry])
+    for arguments, status in ((["--help"], 0), (["train", "config.toml", "--resume"], 1)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == status
+        shown = capsys.readouterr()
+        assert "pip install 'cmsn[train]'" in (shown.err if status else shown.out)
+    assert "no_such_package" in shown.err

@@ -16,10 +16,8 @@ for name in json.loads(sys.argv[1]):
 import cmsn_runtime
 found = pkgutil.walk_packages(cmsn_runtime.__path__, "cmsn_runtime.")
 names = [module.name for module in found if not module.name.endswith("__main__")]
-drawing = [n for n in names if n.endswith("timeline_picture")]  # the one module that is matplotlib through and through
 for name in names:
-    if name not in drawing:
-        importlib.import_module(name)
+    importlib.import_module(name)
 for name in cmsn_runtime.__all__:
     getattr(cmsn_runtime, name)
 print(len(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -162,7 +163,17 @@ def _fit(
         _loader(validation, None) if len(validation) else None,  # type: ignore[arg-type]
         ckpt_path=str(last) if resume and last.exists() else None,
     )
-    return {key: float(value) for key, value in trainer.callback_metrics.items()}
+    return _kept_metrics(folder / "metrics.json", trainer)
+
+
+def _kept_metrics(path: Path, trainer: pl.Trainer) -> dict[str, float]:
+    """The phase's last figures; those of a phase that was finished before a resume are read back."""
+    measured = {key: float(value) for key, value in trainer.callback_metrics.items()}
+    if measured:
+        path.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    elif path.exists():
+        measured = json.loads(path.read_text(encoding="utf-8"))
+    return measured
 
 
 def _loader(dataset: Dataset[Any], seed: int | None) -> DataLoader[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from cmsn_runtime.manifest import Manifest
+    from cmsn_runtime.proposing.settings import ProposalSettings
+    from cmsn_runtime.tracking import TrackerSettings
 
 
 @click.command(short_help="Say what is in a bundle.")
@@ -53,8 +56,12 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("state", f"{state:.2f} MB a camera, {len(manifest.states)} tensors"),
         ("picture", f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}"),
         *graphs,
-        ("proposals", str(manifest.proposals)),
-        ("tracking", str(manifest.tracking)),
+        ("proposals", _settings(manifest.proposals)),
+        ("tracking", _settings(manifest.tracking)),
         ("parity", f"relative error against torch: {parity}"),
         ("training", ", ".join(f"{key}: {value}" for key, value in manifest.training.items() if key != "config")),
     ]
+
+
+def _settings(settings: ProposalSettings | TrackerSettings) -> str:
+    return ", ".join(f"{name} {value}" for name, value in asdict(settings).items())

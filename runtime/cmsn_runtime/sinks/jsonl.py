@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TextIO
 
+from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposals import Event
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, written_to
 
@@ -26,7 +27,10 @@ class JsonLinesSink(Sink):
         self._events = events
         self._owned = path is not None
         with written_to(self._name):
-            self._file: TextIO = path.open("w", encoding="utf-8") if path else sys.stdout
+            file: TextIO | None = path.open("w", encoding="utf-8") if path else sys.stdout
+        if file is None:  # the shell closed it
+            raise SettingsError("JSON lines go to standard output, which is closed; give --json PATH, or --quiet")
+        self._file = file
 
     def event(self, source: str, event: Event) -> None:
         """Write one line, all the way through to the reader."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TextIO
 
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.sinks.base import EventChoice, Sink
@@ -47,11 +48,11 @@ def open_sinks(
     lines, unless they go to a file. See TimelineSink for step_seconds, one_each and truth. Raises SettingsError and
     MissingExtraError.
     """
-    screen = sys.stdout.isatty()
+    screen = _is_terminal(sys.stdout)
     piped_json = outputs.json is None and not screen and not outputs.quiet
     sinks: list[Sink] = []
     # The bar comes first: it has to be gone from the terminal before the table is printed there.
-    if not outputs.quiet and sys.stderr.isatty() and not (screen and outputs.json == STDOUT):
+    if not outputs.quiet and _is_terminal(sys.stderr) and not (screen and outputs.json == STDOUT):
         from cmsn_runtime.sinks.console import ProgressSink
 
         sinks.append(stack.enter_context(ProgressSink(events=outputs.events)))
@@ -72,3 +73,8 @@ def open_sinks(
 
         sinks.append(stack.enter_context(TableSink(truth=truth)))
     return sinks
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Python has none where the shell closed it (`>&-`)."""
+    return stream is not None and stream.isatty()

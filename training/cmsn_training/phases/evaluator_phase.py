@@ -22,6 +22,7 @@ class EvaluatorPhase(pl.LightningModule):
         self.config = config
         freeze(model.extractor)
         freeze(model.stages)
+        self.evaluator.train()  # the rest stays in evaluation mode: its dropout is over
         for parameter in self.evaluator.parameters():
             parameter.requires_grad_(True)
 
