@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from cmsn_runtime.sinks.jsonl import JsonLinesSink
 from cmsn_runtime.sinks.ranking import BestActions
 from cmsn_runtime.sinks.results import ResultsSink
 from cmsn_runtime.sinks.timeline import TimelineSink
+from cmsn_runtime.sinks.timeline_picture import row_limits
 from cmsn_runtime.stages import Stage
 
 FIRST = Event("provisional", 1, 1, Proposal(Fraction(1), Fraction(2), 0.4), Fraction(3))
@@ -125,6 +127,15 @@ def test_the_timeline_is_a_picture(tmp_path: Path) -> None:
     with image.open(path) as picture:
         colours = len(picture.convert("RGB").getcolors(1 << 20))
         assert picture.width > 600 and colours > 50
+
+
+@pytest.mark.parametrize(("end", "rows"), [(12.0, 1), (608.5, 5), (7200.0, 12), (10.0, 1)])
+def test_a_long_picture_is_broken_into_few_equal_rows(end: float, rows: int) -> None:
+    limits = row_limits(10.0, end)
+    assert len(limits) == rows
+    assert limits[0][0] == 10.0 and limits[-1][1] >= end
+    assert all(before[1] == after[0] for before, after in pairwise(limits))
+    assert len({stop - start for start, stop in limits}) == 1 and limits[0][1] > 10.0
 
 
 def test_names_of_sources() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,6 @@ import click
 
 if TYPE_CHECKING:
     from cmsn_runtime.manifest import Manifest
-    from cmsn_runtime.proposing.settings import ProposalSettings
-    from cmsn_runtime.tracking import TrackerSettings
 
 
 @click.command(short_help="Say what is in a bundle.")
@@ -56,12 +55,16 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("state", f"{state:.2f} MB a camera, {len(manifest.states)} tensors"),
         ("picture", f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}"),
         *graphs,
-        ("proposals", _settings(manifest.proposals)),
-        ("tracking", _settings(manifest.tracking)),
+        ("proposals", _listing(asdict(manifest.proposals))),
+        ("tracking", _listing(asdict(manifest.tracking))),
         ("parity", f"relative error against torch: {parity}"),
-        ("training", ", ".join(f"{key}: {value}" for key, value in manifest.training.items() if key != "config")),
+        # The configuration is pages long; --json has it.
+        *((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config"),
     ]
 
 
-def _settings(settings: ProposalSettings | TrackerSettings) -> str:
-    return ", ".join(f"{name} {value}" for name, value in asdict(settings).items())
+def _listing(value: object) -> str:
+    """An object's items in one line; anything else as it is."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return ", ".join(f"{name} {item}" for name, item in value.items())

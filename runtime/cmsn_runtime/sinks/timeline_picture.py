@@ -100,10 +100,16 @@ def draw_timeline(timeline: Timeline, path: Path) -> None:
 
 
 def row_limits(start: float, end: float) -> list[tuple[float, float]]:
-    """Seconds -> (start, end) of each row: equally long, about _ROW_SECONDS, longer where there would be too many."""
+    """Seconds -> (start, end) of each row: equally long, about _ROW_SECONDS, longer where there would be too many.
+
+    Several rows have whole seconds each, so that their ticks stand above each other; the last may go beyond the end.
+    """
     length = max(end - start, 0.1)
     count = min(math.ceil(length / _ROW_SECONDS), _MOST_ROWS)
-    return [(start + length * index / count, start + length * (index + 1) / count) for index in range(count)]
+    if count == 1:
+        return [(start, start + length)]
+    row = math.ceil(length / count)
+    return [(start + row * index, start + row * (index + 1)) for index in range(count)]
 
 
 def _bars(finals: tuple[Event, ...]) -> list[_Bar]:
