@@ -16,7 +16,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) VENV=$(VENV) scripts/check
 
-# What runs on a device: no torch, no onnx, only the tests of the runtime.
+# What runs on a device, without torch. (onnx only builds the tiny bundles of the tests.)
 test-runtime: $(VENV)/.runtime
 	$(BIN)/python -m pytest tests/runtime
 
@@ -41,7 +41,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -e '.[plot,render]' pytest pytest-timeout hypothesis
+	$(PIP) install -e '.[plot,render]' hypothesis onnx pytest pytest-timeout
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 import numpy as np
-from cmsn_runtime.bundle import Bundle, open_bundle
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from cmsn_runtime.annotations import read_annotations
+from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.proposals import Proposal
 from cmsn_runtime.sources import open_source
 from cmsn_training.evaluation import Spans, average_recall, sliding_windows

@@ -19,10 +19,10 @@ import click
 import numpy as np
 import numpy.typing as npt
 import torch
-from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 
 from cmsn_export.graphs import build_graphs
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
+from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.models.cmsn import CMSN
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 
+from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 from cmsn_runtime.extracting import StreamingExtractor
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_training.models.cmsn import CMSN

@@ -36,7 +36,7 @@ MODEL_FILE = "model.safetensors"
 def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     """Run phase 1, then phase 2, and write OUTPUT/model.safetensors; returns its path.
 
-    resume: go on from the last checkpoint of each phase in the output folder, if there is one. Without it an
+    resume: go on from the last whole epoch of each phase in the output folder, if there is one. Without it an
     output folder that already holds checkpoints is refused, so that no finished training is overwritten by accident.
     """
     if not resume and any(config.output.glob("*/last.ckpt")):
@@ -150,7 +150,8 @@ def _fit(
         max_epochs=phase.epochs,
         accumulate_grad_batches=phase.accumulate,
         gradient_clip_val=phase.gradient_clip,
-        callbacks=[ModelCheckpoint(folder, save_last=True, save_top_k=0, every_n_train_steps=100)],
+        # Only whole epochs: a run that goes on sees what the unbroken one would have seen.
+        callbacks=[ModelCheckpoint(folder, save_last=True, save_top_k=0, save_on_train_epoch_end=True)],
         logger=TensorBoardLogger(config.output, name="log", version=name),
         log_every_n_steps=10,
         num_sanity_val_steps=0,
