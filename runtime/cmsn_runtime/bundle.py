@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from cmsn_runtime.backends import Backend, BackendKind, open_backend
+from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError
 from cmsn_runtime.manifest import MANIFEST_FILE, GraphFile, Manifest, parse_manifest, refusal
 from cmsn_runtime.preprocessing import Preprocessing
@@ -29,7 +29,7 @@ _MANIFEST_LIMIT = 4 * 2**20  # bytes; what is longer is no manifest, and is not 
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-class Bundle:
+class Bundle(Closing):
     """An opened bundle: its manifest, and the backend that all its streams share.
 
     Close it, or use it in a `with` block, when its streams are done.
@@ -42,14 +42,6 @@ class Bundle:
 
     def __repr__(self) -> str:
         return f"Bundle({self.path.name}, {self.backend.name})"
-
-    def __enter__(self) -> Bundle:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the backend."""

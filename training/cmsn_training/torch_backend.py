@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from cmsn_runtime.closing import Closing
 from cmsn_training.models.cmsn import CMSN
 
 
@@ -18,21 +17,13 @@ class TorchState:
         self.tensors = tensors
 
 
-class TorchBackend:
+class TorchBackend(Closing):
     """Backend protocol over a CMSN, on the device its weights are on. The model is put into evaluation mode."""
 
     def __init__(self, model: CMSN) -> None:
         self._model = model.eval()
         self._device = model.extractor.mean.device
         self.name = f"torch ({self._device})"
-
-    def __enter__(self) -> TorchBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Nothing to let go of: the model belongs to the caller."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
+from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
 
 Features = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ class OrtState:
         self.arrays = arrays
 
 
-class OnnxRuntimeBackend:
+class OnnxRuntimeBackend(Closing):
     """Backend protocol over three ONNX graphs, on the CPU. Streams in several threads may share it.
 
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
@@ -65,14 +65,6 @@ class OnnxRuntimeBackend:
         self.feature_channels: int = shapes["stages"]["features"][2]
         self.roi_bins: int = shapes["evaluator"]["left"][1]
         self.name = f"ONNX Runtime {onnxruntime.__version__} ({', '.join(self._sessions['extractor'].get_providers())})"
-
-    def __enter__(self) -> OnnxRuntimeBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the sessions; using the backend afterwards raises BackendError."""

@@ -6,30 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import Literal
 from urllib.parse import urlsplit
 
+from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposals import Event, StageStep
 
 EventChoice = Literal["all", "final"]
 
 
-class Sink:
+class Sink(Closing):
     """Takes what is said of one or more sources, and writes it as it comes. All hooks do nothing by themselves.
 
     `source` is the source's name throughout. Between `begin` and `end` of a source come its frames, steps and events.
     Several sources may be open at once. Raises SettingsError where its output cannot be written.
     """
-
-    def __enter__(self) -> Sink:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def begin(self, source: str, duration: Fraction | None) -> None:
         """A source was opened. duration: seconds, where it is known beforehand."""

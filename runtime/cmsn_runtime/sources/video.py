@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from types import TracebackType
 from typing import cast
 
 import av.error
@@ -12,6 +11,7 @@ from av import Packet, VideoFrame
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import DecodeError, SourceError
 from cmsn_runtime.frames import Frame
 from cmsn_runtime.sources.clock import FrameClock
@@ -23,7 +23,7 @@ _MISSING_SECONDS = Fraction(1)  # headers round; what ends this much early is in
 _USUAL_TIME_BASE = Fraction(1, 90_000)
 
 
-class VideoSource:
+class VideoSource(Closing):
     """Frames of the best video stream of `url`: upright RGB (see PictureMaker) with exact times (see FrameClock).
 
     url: path, URL or device, as av.open takes it. format: FFmpeg's name of the input where it cannot be guessed.
@@ -69,14 +69,6 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
-
-    def __enter__(self) -> VideoSource:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the file, the connection or the device, and end the iteration. May be called twice."""
