@@ -41,12 +41,12 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -e '.[plot,render]' hypothesis onnx pytest pytest-timeout
+	$(PIP) install -e '.[features,plot,render]' hypothesis onnx pytest pytest-timeout
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[plot,render,train,export,dev]'
+	$(PIP) install -c constraints.txt -e '.[features,plot,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.runtime
 
 clean:

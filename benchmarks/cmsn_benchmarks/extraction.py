@@ -63,9 +63,10 @@ def paper_config(width: float) -> TrainingConfig:
 def main(output: Path | None, width: float, rounds: int, chunk: int) -> None:
     """Compare both ways and print frames per second, their ratio, and the state a camera keeps."""
     torch.manual_seed(0)
-    model = CMSN(paper_config(width)).eval()
+    config = paper_config(width)
+    model = CMSN(config).eval()
     shapes = model.extractor.state_shapes()
-    height, width_pixels = model.extractor.preprocessing.crop
+    height, width_pixels = config.picture().crop
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (WINDOW_FRAMES, height, width_pixels, 3), dtype=np.uint8)
     times: dict[str, list[float]] = {"windowed": [], "incremental": []}

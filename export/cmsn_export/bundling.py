@@ -14,12 +14,17 @@ from typing import Any
 from cmsn_export.graphs import OPSET, build_graphs
 from cmsn_export.parity import TOLERANCE, measure_parity
 from cmsn_runtime.errors import BundleError
-from cmsn_runtime.manifest import FORMAT_VERSION, GraphFile, Manifest, NetworkFacts, StateShape, write_manifest
-from cmsn_runtime.proposing.settings import ProposalSettings
-from cmsn_runtime.tracking import TrackerSettings
+from cmsn_runtime.manifest import (
+    FORMAT_VERSION,
+    FeatureInput,
+    GraphFile,
+    Manifest,
+    NetworkFacts,
+    StateShape,
+    write_manifest,
+)
 from cmsn_training.config import TrainingConfig
 from cmsn_training.models.cmsn import CMSN, load_model
-from cmsn_training.models.incremental import DELAY_STEPS, receptive_field_frames
 
 
 def export_bundle(checkpoint: Path, folder: Path, *, overwrite: bool = False, tolerance: float = TOLERANCE) -> Manifest:
@@ -66,19 +71,20 @@ def describe(
         network=NetworkFacts(
             width=config.model.width,
             feature_channels=model.feature_channels,
-            delay_steps=DELAY_STEPS,
-            receptive_field_frames=receptive_field_frames(),
+            delay_steps=model.extractor.delay_steps,
+            receptive_field_frames=model.extractor.receptive_field_frames,
         ),
         grid=config.time_grid(),
-        preprocessing=config.picture(),
-        proposals=ProposalSettings(roi_bins=config.model.roi_bins),
-        tracking=TrackerSettings(),
+        preprocessing=config.picture() if config.features is None else None,
+        features=FeatureInput(config.features.width, config.features.names) if config.features else None,
+        proposals=config.proposal_settings(),
+        tracking=config.tracker_settings(),
         graphs=files,
         states=tuple(StateShape(name, shape) for name, shape in model.extractor.state_shapes().items()),
         parity=parity,
         training={
             **provenance,
-            "config": config.model_dump(mode="json", exclude={"data", "output"}),
+            "config": config.model_dump(mode="json", exclude={"data": True, "output": True, "model": {"pretrained"}}),
             "exported_with": {**exported_with, "opset": OPSET},
         },
     )

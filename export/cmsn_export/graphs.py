@@ -10,8 +10,10 @@ import onnx
 import torch
 from torch import nn
 
+from cmsn_training.models.c3d import TIME_STRIDE
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.evaluator import ProposalEvaluator
+from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.stage_subnet import StageClassifier
 
@@ -41,20 +43,24 @@ def build_graphs(model: CMSN, *, window: int) -> dict[str, bytes]:
     }
 
 
-def _extractor(extractor: IncrementalExtractor) -> bytes:
+def _extractor(extractor: IncrementalExtractor | FeatureExtractor) -> bytes:
     names = list(extractor.state_shapes())
-    height, width = extractor.preprocessing.crop
-    frames = torch.zeros(1, 16, height, width, 3, dtype=torch.uint8)
+    if isinstance(extractor, FeatureExtractor):
+        first, stride = "rows", extractor.stride
+        frames = torch.zeros(1, 2 * stride, extractor.width)
+    else:
+        first, stride = "frames", TIME_STRIDE
+        frames = torch.zeros(1, 2 * stride, *extractor.preprocessing.crop, 3, dtype=torch.uint8)
     counter = torch.zeros(1, dtype=torch.int64)
     past = [f"past.{name}" for name in names]
     following = [f"next.{name}" for name in names]
     axes: Axes = {name: {0: "batch"} for name in ("position", "length", *past, *following)}
-    axes["frames"] = {0: "batch", 1: "frames"}
+    axes[first] = {0: "batch", 1: first}
     axes["features"] = {0: "batch", 1: "steps"}
     return _export(
         extractor,
-        (frames, counter, counter + 16, *extractor.new_state()),
-        inputs=["frames", "position", "length", *past],
+        (frames, counter, counter + 2 * stride, *extractor.new_state()),
+        inputs=[first, "position", "length", *past],
         outputs=["features", *following],
         axes=axes,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 from cmsn_runtime.extracting import StreamingExtractor
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_training.models.cmsn import CMSN
-from cmsn_training.models.incremental import DELAY_STEPS
+from cmsn_training.models.incremental import IncrementalExtractor
 
 TOLERANCE = 1e-4
 _FRAMES = 200  # no multiple of most chunks: both ends take part
@@ -22,15 +23,15 @@ _CHUNKS = (8, 16, 40, 768)
 def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, seed: int = 0) -> dict[str, float]:
     """Largest relative error of each graph against torch in float32 -> {"extractor", "stages", "evaluator"}.
 
-    The extractor is fed in chunks of 8, 16, 40 and 768 frames and compared with a single pass over all of them;
+    The extractor is fed in chunks of 8, 16, 40 and 768 frames (or rows, rounded up to whole steps) and compared with a
+    single pass over all of them;
     the others get that pass's features. Error: largest absolute difference over the largest absolute value.
     """
     states = [(name, tuple(shape)) for name, shape in model.extractor.state_shapes().items()]
-    rng = np.random.default_rng(seed)
-    frames = _moving_picture(rng, model.extractor.preprocessing.crop)
+    frames = _example(model, np.random.default_rng(seed))
     with OnnxRuntimeBackend(graphs, states) as backend, torch.inference_mode():
         whole = model.extractor.whole(torch.from_numpy(frames)[None])[0].numpy()
-        extractor = max(_relative(_stream(backend, frames, chunk, whole.shape[1]), whole) for chunk in _CHUNKS)
+        extractor = max(_relative(_stream(model, backend, frames, chunk), whole) for chunk in _CHUNKS)
         features = np.resize(whole, (window, whole.shape[1]))
         stages = _relative(
             backend.stages(features), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
@@ -41,6 +42,17 @@ def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, see
         expected = model.evaluator(*(torch.from_numpy(array) for array in (features, left, right))).numpy()
         evaluator = _relative(backend.evaluate(features, left, right), expected)
     return {"extractor": extractor, "stages": stages, "evaluator": evaluator}
+
+
+def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
+    """Frames uint8 [T, height, width, 3], or rows float32 [T, width] of the size the training part had."""
+    extractor = model.extractor
+    if isinstance(extractor, IncrementalExtractor):
+        return _moving_picture(rng, extractor.preprocessing.crop)
+    mean, deviation = (part[: extractor.width].numpy() for part in (extractor.mean, extractor.deviation))
+    count = _FRAMES // extractor.stride * extractor.stride  # a single pass leaves a last incomplete step out
+    rows: npt.NDArray[np.float32] = (mean + deviation * rng.normal(size=(count, extractor.width))).astype(np.float32)
+    return rows
 
 
 def _moving_picture(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
@@ -54,10 +66,15 @@ def _moving_picture(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDAr
     return noisy
 
 
-def _stream(
-    backend: OnnxRuntimeBackend, frames: npt.NDArray[np.uint8], chunk: int, channels: int
-) -> npt.NDArray[np.float32]:
-    extractor = StreamingExtractor(backend, stride=8, channels=channels, delay_steps=DELAY_STEPS, chunk_frames=chunk)
+def _stream(model: CMSN, backend: OnnxRuntimeBackend, frames: npt.NDArray[Any], chunk: int) -> npt.NDArray[np.float32]:
+    stride = 8 if isinstance(model.extractor, IncrementalExtractor) else model.extractor.stride
+    extractor = StreamingExtractor(
+        backend,
+        stride=stride,
+        channels=model.feature_channels,
+        delay_steps=model.extractor.delay_steps,
+        chunk_frames=-(-chunk // stride) * stride,
+    )
     parts = [extractor.push(frame) for frame in frames]
     return np.concatenate([*parts, extractor.flush()])
 

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from cmsn_runtime.backends import Backend, BackendKind, open_backend
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.errors import BackendError, BundleError
+from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.manifest import MANIFEST_FILE, GraphFile, Manifest, parse_manifest, refusal
 from cmsn_runtime.preprocessing import Preprocessing
 from cmsn_runtime.proposals import StageStep
+from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
 
 if TYPE_CHECKING:
+    from cmsn_runtime.feature_stream import FeatureStream
     from cmsn_runtime.stream import Stream
 
 DEMO_BUNDLE = Path(__file__).parent / "bundles" / "demo.cmsn"
@@ -54,8 +56,15 @@ class Bundle(Closing):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What is done to pictures."""
+        """What is done to pictures. Raises SettingsError where the model takes feature rows."""
+        if self.manifest.preprocessing is None:
+            raise SettingsError(f"{self.path.name} takes feature rows, not pictures; open a feature_stream()")
         return self.manifest.preprocessing
+
+    @property
+    def takes_features(self) -> bool:
+        """Whether it takes rows of numbers (`feature_stream`) in place of pictures (`stream`)."""
+        return self.manifest.features is not None
 
     def stream(
         self,
@@ -73,20 +82,48 @@ class Bundle(Closing):
         """
         from cmsn_runtime.stream import Stream, StreamSettings  # here: numba is slow to import, and inspect needs none
 
-        manifest = self.manifest
-        proposals = manifest.proposals if min_score is None else replace(manifest.proposals, min_score=min_score)
+        network = self.manifest.network
         settings = StreamSettings(
-            grid=manifest.grid,
-            preprocessing=manifest.preprocessing,
-            feature_channels=manifest.network.feature_channels,
-            delay_steps=manifest.network.delay_steps,
-            receptive_field_frames=manifest.network.receptive_field_frames,
-            proposals=proposals,
-            tracking=manifest.tracking,
+            grid=self.manifest.grid,
+            preprocessing=self.preprocessing,
+            feature_channels=network.feature_channels,
+            delay_steps=network.delay_steps,
+            receptive_field_frames=network.receptive_field_frames,
+            proposals=self._proposals(min_score),
+            tracking=self.manifest.tracking,
             chunk_frames=chunk_frames,
             hop_steps=hop_steps,
         )
         return Stream(self.backend, settings, on_step=on_step)
+
+    def feature_stream(
+        self,
+        *,
+        on_step: Callable[[StageStep], None] | None = None,
+        chunk_rows: int | None = None,
+        hop_steps: int = 1,
+        min_score: float | None = None,
+    ) -> FeatureStream:
+        """A new stream of feature rows; options as in `stream`. Raises SettingsError where the model takes pictures."""
+        from cmsn_runtime.feature_stream import FeatureStream, FeatureStreamSettings
+
+        if self.manifest.features is None:
+            raise SettingsError(f"{self.path.name} takes pictures, not feature rows; open a stream()")
+        settings = FeatureStreamSettings(
+            grid=self.manifest.grid,
+            width=self.manifest.features.width,
+            feature_channels=self.manifest.network.feature_channels,
+            delay_steps=self.manifest.network.delay_steps,
+            proposals=self._proposals(min_score),
+            tracking=self.manifest.tracking,
+            chunk_rows=chunk_rows,
+            hop_steps=hop_steps,
+        )
+        return FeatureStream(self.backend, settings, on_step=on_step)
+
+    def _proposals(self, min_score: float | None) -> ProposalSettings:
+        own = self.manifest.proposals
+        return own if min_score is None else replace(own, min_score=min_score)
 
 
 def open_bundle(path: str | Path | None = None, *, backend: BackendKind = "auto", threads: int | None = None) -> Bundle:

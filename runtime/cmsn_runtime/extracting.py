@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend, ExtractorState
 from cmsn_runtime.errors import SettingsError
 
-Frames = npt.NDArray[np.uint8]
+Frames = npt.NDArray[Any]  # one moment: uint8 [height, width, 3] of a picture, float32 [width] of a feature row
 Features = npt.NDArray[np.float32]
 
 
@@ -48,7 +50,7 @@ class StreamingExtractor:
         self._position = 0
 
     def push(self, frame: Frames) -> Features:
-        """One crop uint8 [height, width, 3] -> the features [n, C] that became ready, mostly none."""
+        """One crop or one feature row -> the features [n, C] that became ready, mostly none."""
         self._waiting.append(frame)
         if len(self._waiting) < self._chunk_frames:
             return self._none()
@@ -64,7 +66,7 @@ class StreamingExtractor:
         else:
             self._waiting = [np.zeros_like(self._last)] * self._stride
         steps = -(-total // self._stride)
-        outputs: list[Features] = []
+        outputs = [self._none()]
         while self._position < (steps + self.delay_steps) * self._stride:
             outputs.append(self._run(length=steps * self._stride))
             self._waiting = [np.zeros_like(self._last)] * self._stride

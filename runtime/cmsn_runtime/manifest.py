@@ -85,10 +85,22 @@ class NetworkFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureInput:
+    """A model that takes rows of numbers, not pictures. width: values a row. names: what they are, in words."""
+
+    width: int
+    names: str
+
+    def __post_init__(self) -> None:
+        _require(self.width >= 1, "width of features", self.width, "at least 1")
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The contents of manifest.json.
 
     created: ISO 8601 date and time of the export.
+    preprocessing: of pictures; none where the model takes feature rows, which `features` describes then.
     graphs: exactly `extractor`, `stages` and `evaluator`.
     parity: graph -> relative error against torch, measured at export, and `tolerance`, above which it was refused.
     training: where the weights come from, free JSON.
@@ -99,7 +111,7 @@ class Manifest:
     created: str
     network: NetworkFacts
     grid: TimeGrid
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     proposals: ProposalSettings
     tracking: TrackerSettings
     graphs: dict[str, GraphFile]
@@ -108,6 +120,7 @@ class Manifest:
     training: dict[str, Any]
     licence: str | None = None
     notes: str | None = None
+    features: FeatureInput | None = None
 
     def __post_init__(self) -> None:
         _require(_is_date(self.created), "created", self.created, "an ISO 8601 date")
@@ -119,7 +132,17 @@ class Manifest:
         tolerance = self.parity["tolerance"]
         for name, error in self.parity.items():
             _require(0 <= error <= tolerance < math.inf, f"parity of {name}", error, f"from 0 to {tolerance}")
-        _require(self.preprocessing.scale > 0, "scale", self.preprocessing.scale, "above 0")
+        inputs = [name for name in ("preprocessing", "features") if getattr(self, name) is not None]
+        _require(len(inputs) == 1, "the input", " and ".join(inputs), "either preprocessing or features")
+        if self.preprocessing is not None:
+            _require(self.preprocessing.scale > 0, "scale", self.preprocessing.scale, "above 0")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """What the extractor takes at each moment: (height, width, 3) of a picture, or (width,) of a feature row."""
+        if self.preprocessing is not None:
+            return (*self.preprocessing.crop, 3)
+        return () if self.features is None else (self.features.width,)
 
 
 def refusal(bundle: str, found: str, needed: str, action: str) -> BundleError:

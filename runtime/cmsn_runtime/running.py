@@ -6,33 +6,48 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from fractions import Fraction
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cmsn_runtime.errors import SourceError
+from cmsn_runtime.feature_stream import FeatureRow
 from cmsn_runtime.frames import Frame
 from cmsn_runtime.proposals import Event, StageStep
 from cmsn_runtime.sinks.base import Sink
-from cmsn_runtime.sources.base import Source
+
+Moment = TypeVar("Moment", Frame, FeatureRow)
+Pushed = TypeVar("Pushed", Frame, FeatureRow, contravariant=True)
+Yielded = TypeVar("Yielded", Frame, FeatureRow, covariant=True)
 
 
-class EventStream(Protocol):
-    """What is needed of a Stream."""
+class EventStream(Protocol[Pushed]):
+    """What is needed of a Stream or a FeatureStream."""
 
-    def push(self, frame: Frame) -> list[Event]: ...
+    def push(self, moment: Pushed, /) -> list[Event]: ...
     def flush(self) -> list[Event]: ...
 
 
-class StreamOpener(Protocol):
-    """Opens a stream, as `Bundle.stream` does."""
+class StreamOpener(Protocol[Pushed]):
+    """Opens a stream, as `Bundle.stream` and `Bundle.feature_stream` do."""
 
-    def __call__(self, *, on_step: Callable[[StageStep], None]) -> AbstractContextManager[EventStream]: ...
+    def __call__(self, *, on_step: Callable[[StageStep], None]) -> AbstractContextManager[EventStream[Pushed]]: ...
 
 
-def run_source(open_stream: StreamOpener, source: Source, sinks: Sequence[Sink]) -> None:
+class AnySource(Protocol[Yielded]):
+    """What is needed of a Source or a FeatureSource."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def duration(self) -> Fraction | None: ...
+    def __iter__(self) -> Iterator[Yielded]: ...
+
+
+def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sinks: Sequence[Sink]) -> None:
     """Read a source to its end, and give the sinks all that is said of it.
 
-    open_stream: `bundle.stream`, or a partial of it with more options.
+    open_stream: `bundle.stream`, or a partial of it with more options; `bundle.feature_stream` for feature rows.
 
     However it ends, the sinks were told all there was to say: where the source breaks or Ctrl-C is pressed, the stream
     is flushed first, so that the proposals up to there are kept. Raises SourceError (DecodeError where it broke on
@@ -55,11 +70,11 @@ def run_source(open_stream: StreamOpener, source: Source, sinks: Sequence[Sink])
         for sink in reversed(sinks):  # a stack unwinds backwards; sinks end in their own order
             ending.callback(sink.end, name)
         try:
-            for frame in source:
+            for moment in source:
                 with held_interrupts():
-                    tell(stream.push(frame))
+                    tell(stream.push(moment))
                     for sink in sinks:
-                        sink.advance(name, frame.seconds)
+                        sink.advance(name, moment.seconds)
         except (SourceError, KeyboardInterrupt):
             with held_interrupts():
                 tell(stream.flush())

@@ -38,7 +38,7 @@ def mean_colours(frames: Frames) -> npt.NDArray[np.float64]:
 def test_says_what_it_is_and_takes(backend: OnnxRuntimeBackend) -> None:
     assert backend.name.startswith("ONNX Runtime ")
     assert "CPUExecutionProvider" in backend.name
-    assert (backend.frame_size, backend.feature_channels, backend.roi_bins) == ((16, 16), 3, 4)
+    assert (backend.input_shape, backend.feature_channels, backend.roi_bins) == ((16, 16, 3), 3, 4)
 
 
 @pytest.mark.parametrize("chunk", [8, 16, 48])

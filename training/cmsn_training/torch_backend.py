@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -34,7 +36,7 @@ class TorchBackend(Closing):
 
     @torch.inference_mode()
     def extract(
-        self, frames: npt.NDArray[np.uint8], state: TorchState, *, position: int, length: int
+        self, frames: npt.NDArray[Any], state: TorchState, *, position: int, length: int
     ) -> npt.NDArray[np.float32]:
         """See Backend.extract."""
         chunk = torch.from_numpy(frames)[None].to(self._device)

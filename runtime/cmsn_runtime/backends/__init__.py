@@ -30,12 +30,12 @@ def open_backend(
 
     states = [(state.name, state.shape) for state in manifest.states]
     backend = OnnxRuntimeBackend(graphs, states, threads=threads)
-    announced = (manifest.preprocessing.crop, manifest.network.feature_channels, manifest.proposals.roi_bins)
-    found = (backend.frame_size, backend.feature_channels, backend.roi_bins)
+    announced = (manifest.input_shape, manifest.network.feature_channels, manifest.proposals.roi_bins)
+    found = (backend.input_shape, backend.feature_channels, backend.roi_bins)
     if found != announced:
         backend.close()
         raise BackendError(
-            f"its graphs have frame size, feature channels and RoI bins {found}; its manifest says {announced}; "
+            f"its graphs have input shape, feature channels and RoI bins {found}; its manifest says {announced}; "
             "export the model again"
         )
     return backend

@@ -24,11 +24,11 @@ class Backend(Protocol):
         ...
 
     def extract(
-        self, frames: npt.NDArray[np.uint8], state: ExtractorState, *, position: int, length: int
+        self, frames: npt.NDArray[Any], state: ExtractorState, *, position: int, length: int
     ) -> npt.NDArray[np.float32]:
-        """Frames uint8 [T, height, width, 3] -> step features [T / stride, C]; `state` moves on.
+        """Frames uint8 [T, height, width, 3], or rows float32 [T, width] -> step features [T / stride, C].
 
-        position: index of the first frame in its segment. length: of the segment in
+        state: moves on. position: index of the first frame in its segment. length: of the segment in
         frames, UNKNOWN_LENGTH while it goes on.
         Features lag: the k-th is that of step position / stride - delay + k; those of negative steps mean nothing.
         """

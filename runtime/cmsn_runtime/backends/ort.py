@@ -15,14 +15,14 @@ from cmsn_runtime.errors import BackendError, SettingsError
 Features = npt.NDArray[np.float32]
 
 _INPUTS = {
-    "extractor": ["frames", "position", "length"],  # and the states
+    "extractor": ["frames", "position", "length"],  # and the states; "rows" in place of "frames" for feature rows
     "stages": ["features"],
     "evaluator": ["features", "left", "right"],
 }
 _OUTPUTS = {"extractor": ["features"], "stages": ["probabilities"], "evaluator": ["scores"]}
 _TYPES = {"frames": "uint8", "position": "int64", "length": "int64", "left": "int64", "right": "int64"}
 _RANKS = {
-    "extractor": {"frames": 5, "position": 1, "length": 1},
+    "extractor": {"frames": 5, "rows": 3, "position": 1, "length": 1},
     "stages": {"features": 3},
     "evaluator": {"features": 2, "left": 2, "right": 2},
 }
@@ -43,7 +43,8 @@ class OnnxRuntimeBackend(Closing):
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
     states: name and shape (without the batch) of each of the extractor's states, in order.
     threads: for each operator, at least 1; all physical cores by default.
-    frame_size (height, width), feature_channels and roi_bins are what the graphs take.
+    input_shape (height, width, 3 of a picture; values of a feature row), feature_channels and roi_bins are what the
+    graphs take.
 
     Raises BackendError where a graph cannot be loaded or its inputs and outputs are not those of a bundle with these
     states, SettingsError for less than one thread.
@@ -60,8 +61,10 @@ class OnnxRuntimeBackend(Closing):
             raise SettingsError(f"threads is {threads}; it must be at least 1; leave it out to use all cores")
         self._states = [(name, tuple(shape)) for name, shape in states]
         self._sessions = {name: _session(name, graphs[name], threads) for name in _INPUTS}
+        first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]
+        self._input = "rows" if first == ["rows"] else "frames"
         shapes = {name: self._checked_shapes(name) for name in _INPUTS}
-        self.frame_size: tuple[int, int] = shapes["extractor"]["frames"][2:4]
+        self.input_shape: tuple[int, ...] = shapes["extractor"][self._input][2:]
         self.feature_channels: int = shapes["stages"]["features"][2]
         self.roi_bins: int = shapes["evaluator"]["left"][1]
         self.name = f"ONNX Runtime {onnxruntime.__version__} ({', '.join(self._sessions['extractor'].get_providers())})"
@@ -74,17 +77,19 @@ class OnnxRuntimeBackend(Closing):
         """Zeros: the state before the first frame."""
         return OrtState({f"past.{name}": np.zeros((1, *shape), np.float32) for name, shape in self._states})
 
-    def extract(self, frames: npt.NDArray[np.uint8], state: OrtState, *, position: int, length: int) -> Features:
+    def extract(self, frames: npt.NDArray[Any], state: OrtState, *, position: int, length: int) -> Features:
         """See Backend.extract. Where it raises BackendError, `state` is as it was."""
-        height, width = self.frame_size
-        if frames.dtype != np.uint8 or frames.ndim != 4 or not len(frames) or frames.shape[1:] != (height, width, 3):
+        kind = np.float32 if self._input == "rows" else np.uint8
+        if frames.dtype != kind or not len(frames) or frames.shape[1:] != self.input_shape:
+            sides = ", ".join(str(side) for side in self.input_shape)
             raise BackendError(
-                f"frames are {frames.dtype} {list(frames.shape)}; this model takes uint8 [T, {height}, {width}, 3]; "
-                "prepare them with cmsn_runtime.preprocess"
+                f"{self._input} are {frames.dtype} {list(frames.shape)}; "
+                f"this model takes {np.dtype(kind)} [T, {sides}]; prepare them with cmsn_runtime.preprocess, "
+                "or check how the features were made"
             )
         # Plain arrays: binding the states to fixed buffers saved nothing that could be measured (6.5 MB at full width).
         feeds: dict[str, npt.NDArray[Any]] = {
-            "frames": frames[None],
+            self._input: frames[None],
             "position": np.array([position], np.int64),
             "length": np.array([length], np.int64),
             **state.arrays,
@@ -122,12 +127,13 @@ class OnnxRuntimeBackend(Closing):
         names = [name for name, _ in self._states] if graph == "extractor" else []
         inputs = {item.name: item for item in session.get_inputs()}
         outputs = [item.name for item in session.get_outputs()]
-        _expect(graph, "inputs", list(inputs), [*_INPUTS[graph], *(f"past.{name}" for name in names)])
+        expected = [self._input if name == "frames" else name for name in _INPUTS[graph]]
+        _expect(graph, "inputs", list(inputs), [*expected, *(f"past.{name}" for name in names)])
         _expect(graph, "outputs", outputs, [*_OUTPUTS[graph], *(f"next.{name}" for name in names)])
         for name, item in inputs.items():
             _expect(graph, f"type of {name}", item.type, f"tensor({_TYPES.get(name, 'float')})")
-        for name, rank in _RANKS[graph].items():
-            _expect(graph, f"rank of {name}", len(inputs[name].shape), rank)
+        for name in expected:
+            _expect(graph, f"rank of {name}", len(inputs[name].shape), _RANKS[graph][name])
         for name, shape in self._states if graph == "extractor" else []:
             _expect(graph, f"shape of state {name}", tuple(inputs[f"past.{name}"].shape[1:]), shape)
         return {name: tuple(item.shape) for name, item in inputs.items()}

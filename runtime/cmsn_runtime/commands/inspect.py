@@ -39,9 +39,8 @@ def inspect(bundle: Path | None, as_json: bool) -> None:
 
 
 def _facts(manifest: Manifest) -> list[tuple[str, str]]:
-    network, grid, picture = manifest.network, manifest.grid, manifest.preprocessing
+    network, grid = manifest.network, manifest.grid
     state = sum(math.prod(item.shape) for item in manifest.states) * 4 / 1e6
-    crop = f"{picture.crop[1]}x{picture.crop[0]} of {picture.resize[1]}x{picture.resize[0]}"
     graphs = [
         (f"graph {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
         for name, graph in manifest.graphs.items()
@@ -53,7 +52,7 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("time", f"{grid.fps} fps, a step of {grid.stride} frames, a window of {grid.window} steps"),
         ("delay", f"{network.delay_steps} steps; a gap over {network.receptive_field_frames} frames resets"),
         ("state", f"{state:.2f} MB a camera, {len(manifest.states)} tensors"),
-        ("picture", f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}"),
+        ("input", _input(manifest)),
         *graphs,
         ("proposals", _listing(asdict(manifest.proposals))),
         ("tracking", _listing(asdict(manifest.tracking))),
@@ -61,6 +60,14 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         # The configuration is pages long; --json has it.
         *((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config"),
     ]
+
+
+def _input(manifest: Manifest) -> str:
+    picture = manifest.preprocessing
+    if picture is not None:
+        crop = f"{picture.crop[1]}x{picture.crop[0]} of {picture.resize[1]}x{picture.resize[0]}"
+        return f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}"
+    return "" if manifest.features is None else f"rows of {manifest.features.width} values: {manifest.features.names}"
 
 
 def _listing(value: object) -> str:

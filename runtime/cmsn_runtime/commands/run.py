@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from cmsn_runtime.annotations import VideoAnnotations
     from cmsn_runtime.backends import BackendKind
-    from cmsn_runtime.running import StreamOpener
+    from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.sinks.base import EventChoice, Sink
 
 _OUTPUT = click.Path(path_type=Path)
@@ -37,6 +37,13 @@ _OUTPUT = click.Path(path_type=Path)
 )
 @click.option("--backend", type=click.Choice(["auto", "onnxruntime"]), default="auto", show_default=True)
 @click.option("--chunk-frames", type=click.IntRange(1), help="Frames run at once: more is faster, and later.")
+@click.option(
+    "--hop-steps",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Look again every so many steps; half the window is the paper's schedule.",
+)
 @click.option("--quiet", is_flag=True, help="No table, bar or default JSON; files that are asked for, and errors.")
 def run(
     sources: tuple[str, ...],
@@ -50,9 +57,12 @@ def run(
     events: EventChoice,
     backend: BackendKind,
     chunk_frames: int | None,
+    hop_steps: int,
     quiet: bool,
 ) -> None:
     """Find actions in each SOURCE: a video file, a stream's URL, or a camera such as /dev/video0.
+
+    Where the bundle takes feature rows, a SOURCE is a file of them: .npy, .txt, .csv, or FILE.h5::DATASET.
 
     On a terminal this shows news, progress and a table; otherwise it writes JSON lines to stdout, each event as it
     happens. Several sources run one after the other; one that breaks does not stop the rest, what was found in it
@@ -67,7 +77,6 @@ def run(
     outputs = Outputs(json_path, csv_path, results, timeline, events, quiet)
     with ExitStack() as stack:
         opened = stack.enter_context(open_bundle(bundle, backend=backend))
-        open_stream = partial(opened.stream, chunk_frames=chunk_frames, min_score=min_score)
         sinks = open_sinks(
             outputs,
             stack,
@@ -75,12 +84,15 @@ def run(
             one_each=len(sources) > 1,
             truth=annotations,
         )
-        broken = [url for url in sources if not _run_one(url, open_stream, opened.preprocessing.resize, sinks)]
+        run_one = partial(_run_one, opened, sinks=sinks, chunk=chunk_frames, hop=hop_steps, min_score=min_score)
+        broken = [url for url in sources if not run_one(url)]
     if broken:
         raise click.exceptions.Exit(1)
 
 
-def _run_one(url: str, open_stream: StreamOpener, size: tuple[int, int], sinks: Sequence[Sink]) -> bool:
+def _run_one(
+    bundle: Bundle, url: str, *, sinks: Sequence[Sink], chunk: int | None, hop: int, min_score: float | None
+) -> bool:
     """Run one source; where it cannot be opened or breaks, say so in one line and return false."""
     from cmsn_runtime.cli import report
     from cmsn_runtime.errors import DecodeError, SourceError
@@ -88,8 +100,16 @@ def _run_one(url: str, open_stream: StreamOpener, size: tuple[int, int], sinks: 
     from cmsn_runtime.sources import open_source
 
     try:
-        with open_source(url, size=size) as source:
-            run_source(open_stream, source, sinks)
+        if bundle.takes_features:
+            from cmsn_runtime.sources.features import FeatureSource
+
+            rows = partial(bundle.feature_stream, chunk_rows=chunk, hop_steps=hop, min_score=min_score)
+            with FeatureSource(url, rate=bundle.grid.fps) as features:
+                run_source(rows, features, sinks)
+        else:
+            frames = partial(bundle.stream, chunk_frames=chunk, hop_steps=hop, min_score=min_score)
+            with open_source(url, size=bundle.preprocessing.resize) as source:
+                run_source(frames, source, sinks)
     except DecodeError as error:
         report(f"{error} (the proposals up to there are kept)")
         return False

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from cmsn_runtime.errors import SettingsError
 
 NmsKind = Literal["gaussian", "linear", "greedy", "none"]
+Scoring = Literal["evaluated", "pre-score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class ProposalSettings:
     min_score: spans that score below are dropped, 0..1.
     max_proposals: spans kept a hop, at least 1.
     roi_bins: bins of the temporal RoI pooling, at least 1; the evaluation subnet is trained with one value.
+    scoring: `evaluated` is pre-score times the tIoU that the PES predicts; `pre-score` ranks without the PES (Table 4,
+        which takes away the suppression too: nms = "none").
 
     Raises SettingsError for a value outside its range.
     """
@@ -33,6 +36,7 @@ class ProposalSettings:
     min_score: float = 0.01
     max_proposals: int = 100
     roi_bins: int = 8
+    scoring: Scoring = "evaluated"
 
     def __post_init__(self) -> None:
         _require(0 <= self.decay < math.inf, "decay", self.decay, "a finite number from 0 up")
@@ -42,6 +46,7 @@ class ProposalSettings:
         _require(0 <= self.min_score <= 1, "min_score", self.min_score, "from 0 to 1")
         _require(self.max_proposals >= 1, "max_proposals", self.max_proposals, "at least 1")
         _require(self.roi_bins >= 1, "roi_bins", self.roi_bins, "at least 1")
+        _require(self.scoring in get_args(Scoring), "scoring", self.scoring, "one of " + ", ".join(get_args(Scoring)))
 
 
 def _require(valid: bool, name: str, value: object, allowed: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,13 @@ _SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotatedVideo:
-    """frames: uint8 [T, height, width, 3] at the model's rate. segments: float64 [K, 2] seconds."""
+    """frames: uint8 [T, height, width, 3] at the model's rate, or feature rows float32 [T, width].
+
+    segments: float64 [K, 2] seconds.
+    """
 
     name: str
-    frames: npt.NDArray[np.uint8]
+    frames: npt.NDArray[Any]
     segments: npt.NDArray[np.float64]
 
 

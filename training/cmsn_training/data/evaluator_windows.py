@@ -13,9 +13,7 @@ from torch.utils.data import Dataset
 from cmsn_runtime.proposing.pipeline import propose
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
-from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.sampling import balanced_sample, best_tiou
-from cmsn_training.data.windows import Augmentation, Window, augment
 from cmsn_training.models.cmsn import CMSN, no_grad_features
 
 
@@ -41,21 +39,11 @@ class EvaluatorBatch:
         return EvaluatorBatch(*(part.to(device) for part in (self.features, self.left, self.right, self.tiou)))
 
 
-def feature_track(
-    model: CMSN,
-    video: AnnotatedVideo,
-    *,
-    grid: TimeGrid,
-    shift: int,
-    augmentation: Augmentation | None,
-    seed: int,
-) -> FeatureTrack:
-    """Features of a video from frame `shift` on, under one augmentation; the extractor is frozen by now."""
-    frames = torch.from_numpy(np.array(video.frames[shift:]))
-    if augmentation is not None:
-        empty = torch.empty(0, dtype=torch.int64)
-        frames = augment(Window(frames, empty, 0), augmentation, np.random.default_rng(seed)).frames
-    segments = (video.segments * float(grid.fps) - shift) / grid.stride
+def feature_track(model: CMSN, frames: torch.Tensor, segments: npt.NDArray[np.float64]) -> FeatureTrack:
+    """Features of a whole video; the extractor is frozen by now.
+
+    frames: uint8 [T, H, W, 3], or rows float32 [T, width]. segments: in steps.
+    """
     return FeatureTrack(no_grad_features(model, frames), segments)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sized
 
 import numpy as np
+import torch.distributed
 from torch.utils.data import Sampler
 
 
@@ -12,6 +13,8 @@ class EpochSampler(Sampler[int]):
     """Yields epoch * len(dataset) + i, shuffled by (seed, epoch).
 
     Datasets that draw at random seed themselves with this number. Lightning calls `set_epoch` before each epoch.
+    Where several processes train together, each takes every world-size-th number; the last few are left out of an epoch
+    that does not divide evenly.
     """
 
     def __init__(self, dataset: Sized, *, seed: int) -> None:
@@ -20,12 +23,21 @@ class EpochSampler(Sampler[int]):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.dataset) // _processes()[1]
 
     def __iter__(self) -> Iterator[int]:
+        rank, count = _processes()
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.dataset))
-        return iter((order + self.epoch * len(self.dataset)).tolist())
+        numbers = order + self.epoch * len(self.dataset)
+        return iter(numbers[rank : len(self) * count : count].tolist())
 
     def set_epoch(self, epoch: int) -> None:
         """Move on to another epoch's numbers."""
         self.epoch = epoch
+
+
+def _processes() -> tuple[int, int]:
+    """This process's number, and how many train together."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()

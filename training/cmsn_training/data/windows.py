@@ -21,7 +21,11 @@ MARGIN_STEPS = -(-(receptive_field_frames() // 2) // 8)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """frames: uint8 [T, H, W, 3]. labels: int64 [n]. first: the step of the extractor's output where labels begin."""
+    """Windows of equal length that learn together; one, with pictures.
+
+    frames: uint8 [N, T, H, W, 3], or rows float32 [N, T, width]. labels: int64 [N, n].
+    first: the step of the extractor's output where labels begin.
+    """
 
     frames: torch.Tensor
     labels: torch.Tensor
@@ -49,19 +53,23 @@ def cut_window(video: AnnotatedVideo, begin: int, steps: int, *, grid: TimeGrid)
     last = min(begin + (steps + MARGIN_STEPS) * grid.stride, len(video.frames))
     frames = torch.from_numpy(np.array(video.frames[begin - before * grid.stride : last]))
     centres = (begin + (np.arange(steps) + 0.5) * grid.stride) / float(grid.fps)
-    return Window(frames, torch.from_numpy(stage_labels(video.segments, centres)), before)
+    return Window(frames[None], torch.from_numpy(stage_labels(video.segments, centres))[None], before)
 
 
 def augment(window: Window, augmentation: Augmentation, rng: np.random.Generator) -> Window:
     """Mirror the pictures and change their light, the same for all frames of the window."""
-    frames = window.frames
+    return Window(augmented(window.frames, augmentation, rng), window.labels, window.first)
+
+
+def augmented(frames: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
+    """Frames uint8 [..., T, H, W, 3] -> the same, mirrored and in another light, or not."""
     if augmentation.flip and rng.random() < 0.5:
-        frames = frames.flip(2)
+        frames = frames.flip(-2)
     if augmentation.light > 0:
         contrast, brightness = 1 + augmentation.light * rng.uniform(-1, 1, size=2)
         levels = np.clip((np.arange(256) - 128) * contrast + 128 * brightness, 0, 255).astype(np.uint8)
         frames = torch.from_numpy(np.take(levels, frames.numpy()))
-    return Window(frames, window.labels, window.first)
+    return frames
 
 
 class StageWindows(Dataset[Window]):

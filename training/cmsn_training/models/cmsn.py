@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.config import TrainingConfig, parse_config
+from cmsn_training.config import FeaturesConfig, TrainingConfig, parse_config
 from cmsn_training.models.c3d import C3D, scaled
 from cmsn_training.models.evaluator import ProposalEvaluator
+from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.stage_subnet import StageClassifier, StageEncoder
 
@@ -25,21 +26,42 @@ ASS_CHANNELS = 512
 class CMSN(nn.Module):
     """Extractor, stage subnet and evaluator, built from a configuration."""
 
+    extractor: IncrementalExtractor | FeatureExtractor
+
     def __init__(self, config: TrainingConfig) -> None:
         super().__init__()
         sizes = config.model
-        channels = scaled(ASS_CHANNELS, sizes.width)
-        c3d = C3D(width=sizes.width)
-        self.extractor = IncrementalExtractor(c3d, StageEncoder(c3d.out_channels, channels), config.picture())
-        self.stages = StageClassifier(channels, sizes.lstm_hidden, dropout=sizes.dropout, scale=config.loss.scale)
+        self.extractor = _pictures(config) if config.features is None else _features(config, config.features)
+        channels = self.extractor.out_channels
+        self.stages = StageClassifier(
+            channels, sizes.lstm_hidden, dropout=sizes.dropout, scale=config.loss.scale, kind=config.loss.kind
+        )
         self.evaluator = ProposalEvaluator(
             channels,
             sizes.evaluator_hidden,
             bins=sizes.roi_bins,
             levels=config.grid.window.bit_length(),
             dropout=sizes.dropout,
+            head=sizes.evaluator_head,
         )
         self.feature_channels = channels
+
+
+def _pictures(config: TrainingConfig) -> IncrementalExtractor:
+    width = config.model.width
+    c3d = C3D(width=width)
+    encoder = StageEncoder(c3d.out_channels, scaled(ASS_CHANNELS, width))
+    return IncrementalExtractor(c3d, encoder, config.picture())
+
+
+def _features(config: TrainingConfig, features: FeaturesConfig) -> FeatureExtractor:
+    return FeatureExtractor(
+        features.width,
+        stride=config.grid.stride,
+        context=features.context,
+        difference=features.difference,
+        dropout=features.dropout,
+    )
 
 
 def save_model(model: CMSN, config: TrainingConfig, provenance: dict[str, Any], path: Path) -> None:
@@ -78,7 +100,7 @@ def freeze(module: nn.Module) -> None:
 
 
 def no_grad_features(model: CMSN, frames: torch.Tensor) -> torch.Tensor:
-    """Step features of uint8 frames [T, H, W, 3] -> [T // 8, C], in evaluation mode, without gradients."""
+    """Step features of uint8 frames [T, H, W, 3], or of rows [T, width] -> [n, C], in evaluation mode, no gradients."""
     with torch.inference_mode():
         features: torch.Tensor = model.extractor.whole(frames[None])[0]
     return features.clone()

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cmsn_training.models.tiou_heads import HeadKind, build_head
+
 
 def sparse_max_table(features: torch.Tensor, levels: int) -> torch.Tensor:
     """Step features [n, C] -> [levels * n, C]: row l * n + i is the maximum over the 2**l steps from i on.
@@ -27,24 +29,40 @@ class ProposalEvaluator(nn.Module):
     """Predicts the tIoU of a candidate proposal with the action it lies on.
 
     bins: temporal bins of the RoI pooling. hidden: units of both hidden layers (2048 in the paper).
-    levels: levels of the sparse table, 7 for windows of 64 to 127 steps.
+    levels: levels of the sparse table, 7 for windows of 64 to 127 steps. head: the last layer and its loss.
     """
 
-    def __init__(self, in_channels: int, hidden: int, *, bins: int = 8, levels: int = 7, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        hidden: int,
+        *,
+        bins: int = 8,
+        levels: int = 7,
+        dropout: float = 0.5,
+        head: HeadKind = "sigmoid",
+    ) -> None:
         super().__init__()
         self.levels = levels
         self.fc1 = nn.Linear(bins * in_channels, hidden)
         self.fc2 = nn.Linear(hidden, hidden)
-        self.score = nn.Linear(hidden, 1)
+        self.score = build_head(head, hidden)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """Step features [n, C], table rows left and right [K, bins] -> predicted tIoU [K] in 0..1."""
-        table = sparse_max_table(features, self.levels)
-        return self.score_pooled(torch.maximum(table[left], table[right]))
+        predicted: torch.Tensor = self.score(self._hidden(features, left, right))
+        return predicted
 
-    def score_pooled(self, pooled: torch.Tensor) -> torch.Tensor:
-        """RoI features [K, bins, C] -> predicted tIoU [K]."""
+    def loss(self, features: torch.Tensor, left: torch.Tensor, right: torch.Tensor, tiou: torch.Tensor) -> torch.Tensor:
+        """The same and the true tIoU [K] -> mean loss of the head."""
+        loss: torch.Tensor = self.score.loss(self._hidden(features, left, right), tiou)
+        return loss
+
+    def _hidden(self, features: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        """RoI max-pooling and both hidden layers -> [K, hidden]."""
+        table = sparse_max_table(features, self.levels)
+        pooled = torch.maximum(table[left], table[right])  # [K, bins, C]
         x = self.dropout(F.relu(self.fc1(pooled.flatten(1))))
-        x = self.dropout(F.relu(self.fc2(x)))
-        return torch.sigmoid(self.score(x)).squeeze(-1)
+        hidden: torch.Tensor = self.dropout(F.relu(self.fc2(x)))
+        return hidden

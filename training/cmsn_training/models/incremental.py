@@ -77,6 +77,9 @@ class IncrementalExtractor(nn.Module):
         self.c3d = c3d
         self.encoder = encoder
         self.preprocessing = preprocessing
+        self.out_channels = encoder.out_channels
+        self.delay_steps = DELAY_STEPS
+        self.receptive_field_frames = receptive_field_frames()
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1, 1), persistent=False)
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:

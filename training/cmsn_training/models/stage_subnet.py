@@ -1,4 +1,4 @@
-"""The Action Stage Subnet (ASS): two convolutions, a pool over space, a BiLSTM, a cosine classifier (section 3.1)."""
+"""The Action Stage Subnet (ASS): two convolutions, a pool over space, a BiLSTM, a classifier (section 3.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from cmsn_runtime.stages import STAGE_COUNT
+from cmsn_training.losses.building import LossKind
+from cmsn_training.losses.softmax import full_precision
 from cmsn_training.models.convolution import Convolution
+
+# A feature shorter than this counts as short, not as far off in some direction: 1 / length is the slope of its cosines,
+# and half precision ends at 65,504.
+_SHORTEST = 1e-3
 
 
 class StageEncoder(nn.Module):
@@ -29,6 +35,17 @@ class StageEncoder(nn.Module):
         return x.amax(dim=(3, 4)).transpose(1, 2)
 
 
+def unit_vectors(x: torch.Tensor) -> torch.Tensor:
+    """Vectors [..., F] -> the same at length 1, in float32 or better; those shorter than 0.001 keep a part of it.
+
+    Finite, and with finite gradients, for zeros and for values whose squares float32 cannot hold.
+    """
+    x = full_precision(x)
+    # Dividing by a constant leaves the direction, and with it the gradient, as it is.
+    peak = x.detach().abs().amax(dim=-1, keepdim=True).clamp_min(1.0)
+    return F.normalize(x / peak, dim=-1, eps=_SHORTEST)
+
+
 class CosineClassifier(nn.Module):
     """Cosine between a feature and one weight vector a class: no bias, both normalised (equation 4)."""
 
@@ -38,27 +55,40 @@ class CosineClassifier(nn.Module):
         nn.init.xavier_normal_(self.weight)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Features [..., F] -> cosines [..., classes], always in float32: norms lose too much in half precision."""
+        """Features [..., F] -> cosines [..., classes], never in half precision, which loses too much in norms."""
         with torch.autocast(x.device.type, enabled=False):
-            return F.linear(F.normalize(x.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
+            return F.linear(unit_vectors(x), unit_vectors(self.weight))
 
 
 class StageClassifier(nn.Module):
-    """The rest of the ASS: a 2-layer bidirectional LSTM over the window, then the cosine classifier."""
+    """The rest of the ASS: a 2-layer bidirectional LSTM over the window, then a classifier as the loss needs it.
 
-    def __init__(self, in_channels: int, hidden: int, *, dropout: float = 0.5, scale: float = 16.0) -> None:
+    kind: the loss it learns by: a linear layer with bias for `softmax`, cosines for the others.
+    scale: s of the cosines, the loss's own; `softmax` has none.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden: int,
+        *,
+        dropout: float = 0.5,
+        scale: float = 16.0,
+        kind: LossKind = "vmcl",
+    ) -> None:
         super().__init__()
         self.lstm = nn.LSTM(in_channels, hidden, num_layers=2, bidirectional=True, batch_first=True, dropout=dropout)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = CosineClassifier(2 * hidden, STAGE_COUNT)
-        self.scale = scale
+        linear = kind == "softmax"
+        self.classifier = nn.Linear(2 * hidden, STAGE_COUNT) if linear else CosineClassifier(2 * hidden, STAGE_COUNT)
+        self.scale = 1.0 if linear else scale
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Step features [N, n, C] -> cosines [N, n, 6]."""
+        """Step features [N, n, C] -> cosines, or logits, [N, n, 6]."""
         sequence, _ = self.lstm(features)
-        cosines: torch.Tensor = self.classifier(self.dropout(sequence))
-        return cosines
+        scores: torch.Tensor = self.classifier(self.dropout(sequence))
+        return scores
 
     def probabilities(self, features: torch.Tensor) -> torch.Tensor:
-        """Step features [N, n, C] -> stage probabilities [N, n, 6]: softmax over s times the cosines."""
-        return torch.softmax(self.scale * self(features), dim=-1)
+        """Step features [N, n, C] -> stage probabilities [N, n, 6]: softmax over s * cosines, or over logits."""
+        return torch.softmax(self.scale * full_precision(self(features)), dim=-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch.nn import functional as F
 
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.evaluator_windows import EvaluatorBatch
@@ -14,7 +13,7 @@ from cmsn_training.phases.optimising import optimiser_of
 
 
 class EvaluatorPhase(pl.LightningModule):
-    """Smooth L1 between the predicted and the true tIoU."""
+    """The loss of the PES's head (Smooth L1 or VMCL) between the predicted and the true tIoU."""
 
     def __init__(self, model: CMSN, config: TrainingConfig) -> None:
         super().__init__()
@@ -30,7 +29,7 @@ class EvaluatorPhase(pl.LightningModule):
         """Loss of one window's sample; none where the window held no Big proposal."""
         if len(batch.tiou) == 0:
             return None
-        loss = F.smooth_l1_loss(self.evaluator(batch.features, batch.left, batch.right), batch.tiou)
+        loss = self.evaluator.loss(batch.features, batch.left, batch.right, batch.tiou)
         self.log("evaluator/loss", loss, prog_bar=True, batch_size=1)
         return loss
 

@@ -8,23 +8,22 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.windows import Window
-from cmsn_training.losses.vmcl import VariableMarginCosineLoss
+from cmsn_training.losses.building import build_loss
 from cmsn_training.models.cmsn import CMSN, freeze
 from cmsn_training.models.convolution import convolutions
 from cmsn_training.phases.optimising import optimiser_of
 
 
 class StagePhase(pl.LightningModule):
-    """One window a step, as in the paper: VMCL between the cosines and the stage labels."""
+    """One window a step, as in the paper: VMCL (or another loss) between the cosines and the stage labels."""
 
     def __init__(self, model: CMSN, config: TrainingConfig) -> None:
         super().__init__()
         self.model = model
         self.config = config
-        loss = config.loss
-        self.loss = VariableMarginCosineLoss(m=loss.m, n=loss.n, scale=loss.scale, form=loss.form)
+        self.loss = build_loss(config.loss)
         for name in config.stages.frozen:
-            freeze(model.extractor.c3d.get_submodule(name))
+            freeze(model.extractor.get_submodule(f"c3d.{name}"))
         freeze(model.evaluator)
         if config.stages.norm_epochs:
             for convolution in convolutions(model):
@@ -55,8 +54,8 @@ class StagePhase(pl.LightningModule):
         return optimiser_of(self.parameters(), self.config.stages, updates=updates)
 
     def _assess(self, window: Window) -> tuple[torch.Tensor, torch.Tensor]:
-        steps = len(window.labels)
-        features = self.model.extractor.whole(window.frames[None])[:, window.first : window.first + steps]
-        cosines = self.model.stages(features)[0]
+        steps = window.labels.shape[1]
+        features = self.model.extractor.whole(window.frames)[:, window.first : window.first + steps]
+        cosines = self.model.stages(features)
         loss: torch.Tensor = self.loss(cosines, window.labels)
         return loss, (cosines.argmax(-1) == window.labels).float().mean()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 
 from cmsn_training.rendering.camera import film
 from cmsn_training.rendering.script import Script, write_script
@@ -41,9 +43,7 @@ def render_streams(
     for name, entry in _rendered(folder, settings, streams=streams, workers=workers):
         database[name] = entry
         done(name)
-    unfinished = path.with_name(f".{path.name}.partial")
-    unfinished.write_text(json.dumps({"database": database}, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    write_annotations(path, database)
     return path
 
 
@@ -52,13 +52,8 @@ def render_stream(folder: Path, settings: RenderSettings, index: int) -> tuple[s
     plot, pixels = (np.random.default_rng(seed) for seed in np.random.SeedSequence((settings.seed, index)).spawn(2))
     script = write_script(plot, settings.seconds)
     name = f"render-{settings.seed}-{index:04d}"
-    path = folder / f"{name}.mp4"
-    unfinished = folder / f".{name}.partial.mp4"
-    try:
-        _encode(unfinished, script, settings, pixels)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    size = (settings.width, settings.height)
+    encode_video(folder / f"{name}.mp4", film(script, settings, pixels), size=size, fps=settings.fps)
     return name, _entry(script, settings)
 
 
@@ -78,17 +73,33 @@ def _rendered(
             pool.shutdown(cancel_futures=True)  # one failure, or Ctrl-C, must not wait for all the rest
 
 
-def _encode(path: Path, script: Script, settings: RenderSettings, rng: np.random.Generator) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=settings.fps)
-        stream.width, stream.height, stream.pix_fmt = settings.width, settings.height, "yuv420p"
-        # With its macroblock tree on, x264 gives files that differ from run to run, even from one thread.
-        stream.options = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
-        for index, pixels in enumerate(film(script, settings, rng)):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = index, 1 / settings.fps
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], *, size: tuple[int, int], fps: Fraction) -> None:
+    """Write frames uint8 [height, width, 3] as an mp4, one every 1 / fps seconds; size is (width, height).
+
+    The same frames give the same bytes. The file is there whole or not at all.
+    """
+    unfinished = path.with_name(f".{path.stem}.partial.mp4")
+    try:
+        with av.open(str(unfinished), "w") as container:
+            stream = container.add_stream("libx264", rate=fps)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            # With its macroblock tree on, x264 gives files that differ from run to run, even from one thread.
+            stream.options = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
+            for index, pixels in enumerate(frames):
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = index, 1 / fps
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_annotations(path: Path, database: dict[str, Any]) -> None:
+    """Write an ActivityNet-format JSON, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.partial")
+    unfinished.write_text(json.dumps({"database": database}, indent=1) + "\n", encoding="utf-8")
+    os.replace(unfinished, path)
 
 
 def _entry(script: Script, settings: RenderSettings) -> dict[str, Any]:

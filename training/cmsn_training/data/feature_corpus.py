@@ -1,0 +1,43 @@
+"""A folder of feature files with their annotations, as rows and segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cmsn_runtime.annotations import read_annotations
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.sources.features import FEATURE_SUFFIXES, read_features
+from cmsn_training.data.corpus import AnnotatedVideo
+
+
+def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> list[AnnotatedVideo]:
+    """Every annotated video's rows: NAME.npy, .txt, .csv or .h5 in a folder, or dataset NAME of one HDF5 file.
+
+    Raises SettingsError where files are missing or rows are not `width` wide, SourceError where one cannot be read.
+    """
+    truth = read_annotations(annotations)
+    addresses = {name: _address(features, name) for name in sorted(truth)}
+    missing = [name for name, address in addresses.items() if address is None]
+    if missing or not addresses:
+        what = f"no file for {len(missing)} of its entries ({', '.join(missing[:5])}...)" if missing else "no entry"
+        raise SettingsError(
+            f"{annotations}: {what} in {features}; each entry needs a file NAME{{{','.join(FEATURE_SUFFIXES)}}} there, "
+            "or give one HDF5 file with a dataset for each"
+        )
+    corpus: list[AnnotatedVideo] = []
+    for name, address in addresses.items():
+        rows = read_features(str(address))
+        if rows.shape[1] != width:
+            raise SettingsError(f"{address}: its rows have {rows.shape[1]} values; features.width is {width}")
+        segments = np.array([(a.start, a.end) for a in truth[name].annotations]).reshape(-1, 2)
+        corpus.append(AnnotatedVideo(name, rows, segments))
+    return corpus
+
+
+def _address(features: Path, name: str) -> str | None:
+    if features.suffix.lower() in (".h5", ".hdf5"):
+        return f"{features}::{name}"
+    paths = (features / f"{name}{suffix}" for suffix in FEATURE_SUFFIXES)
+    return next((str(path) for path in paths if path.is_file()), None)

@@ -1,0 +1,134 @@
+"""What training learns from: pictures or feature rows, loaded, cut into windows, shown in several views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.progress import track
+from torch.utils.data import Dataset
+
+from cmsn_training.config import FeaturesConfig, TrainingConfig
+from cmsn_training.data.cache import FrameCache
+from cmsn_training.data.corpus import AnnotatedVideo, load_corpus
+from cmsn_training.data.feature_corpus import load_feature_corpus
+from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, noisy, played
+from cmsn_training.data.windows import Augmentation, StageWindows, Window, augmented
+from cmsn_training.models.cmsn import CMSN
+from cmsn_training.models.feature_extractor import FeatureExtractor
+
+Segments = npt.NDArray[np.float64]
+
+
+class Inputs(Protocol):
+    """One kind of input. `training` and `held_out` are its videos; views are what phase 2 learns from."""
+
+    training: list[AnnotatedVideo]
+    held_out: list[AnnotatedVideo]
+
+    def prepare(self, model: CMSN) -> None:
+        """Take from the training part what the network needs to know before it learns."""
+        ...
+
+    def windows(self, videos: Sequence[AnnotatedVideo], *, learning: bool) -> Dataset[Window]:
+        """Windows for phase 1; `learning` ones are augmented."""
+        ...
+
+    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> tuple[torch.Tensor, Segments]:
+        """A whole video and its segments in steps; with a generator, augmented and shifted against the grid."""
+        ...
+
+
+def open_inputs(config: TrainingConfig) -> Inputs:
+    """Load the data of a configuration. Raises SettingsError, AnnotationError and SourceError."""
+    return PictureInputs(config) if config.features is None else FeatureInputs(config, config.features)
+
+
+class PictureInputs:
+    """Videos, decoded through the cache."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.grid = config.time_grid()
+        self.augmentation = Augmentation(flip=config.stages.flip, light=config.stages.light)
+        self._cache = FrameCache(config.data.cache, grid=self.grid, preprocessing=config.picture())
+        held_out = config.data.held_out()
+        self.held_out = self._load(*held_out, "validation") if held_out else []
+        self.training = self._load(config.data.videos, config.data.annotations, "training")
+
+    def prepare(self, model: CMSN) -> None:
+        """See Inputs: the layout of the weights. Frames arrive with their channels last; weights of the same layout
+        double the speed on CPUs, and suit GPUs.
+        """
+        model.extractor.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+    def windows(self, videos: Sequence[AnnotatedVideo], *, learning: bool) -> Dataset[Window]:
+        """See Inputs."""
+        return StageWindows(
+            videos,
+            grid=self.grid,
+            augmentation=self.augmentation if learning else None,
+            seed=self.config.seed,
+            windows_per_video=self.config.stages.windows_per_video if learning else None,
+        )
+
+    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> tuple[torch.Tensor, Segments]:
+        """See Inputs."""
+        shift = 0 if rng is None else int(rng.integers(self.grid.stride))
+        frames = torch.from_numpy(np.array(video.frames[shift:]))
+        if rng is not None:
+            frames = augmented(frames, self.augmentation, rng)
+        return frames, (video.segments * float(self.grid.fps) - shift) / self.grid.stride
+
+    def _load(self, videos: Path, annotations: Path, what: str) -> list[AnnotatedVideo]:
+        def progress(items: Sequence[tuple[str, Path]]) -> Sequence[tuple[str, Path]]:
+            return track(list(items), f"Decoding {what} videos")  # type: ignore[return-value]
+
+        return load_corpus(videos, annotations, self._cache, progress=progress)  # type: ignore[arg-type]
+
+
+class FeatureInputs:
+    """Files of feature rows, held in memory."""
+
+    def __init__(self, config: TrainingConfig, features: FeaturesConfig) -> None:
+        self.config = config
+        self.features = features
+        self.grid = config.time_grid()
+        held_out = config.data.held_out()
+        self.held_out = load_feature_corpus(*held_out, width=features.width) if held_out else []
+        self.training = load_feature_corpus(config.data.videos, config.data.annotations, width=features.width)
+        deviation = np.concatenate([video.frames for video in self.training]).std(axis=0).astype(np.float32)
+        self.augmentation = FeatureAugmentation(features.noise, features.stretch, deviation)
+
+    def prepare(self, model: CMSN) -> None:
+        """See Inputs: mean and deviation of every value."""
+        if isinstance(model.extractor, FeatureExtractor):
+            model.extractor.fit([torch.from_numpy(video.frames) for video in self.training])
+
+    def windows(self, videos: Sequence[AnnotatedVideo], *, learning: bool) -> Dataset[Window]:
+        """See Inputs."""
+        return FeatureWindows(
+            videos,
+            grid=self.grid,
+            augmentation=self.augmentation if learning else None,
+            seed=self.config.seed,
+            batch=self.config.stages.batch if learning else 1,
+            windows_per_video=self.config.stages.windows_per_video if learning else None,
+        )
+
+    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> tuple[torch.Tensor, Segments]:
+        """See Inputs."""
+        segments = video.segments * float(self.grid.fps)
+        if rng is None:
+            return torch.from_numpy(video.frames), segments / self.grid.stride
+        stretch = self.features.stretch
+        speed = float(np.exp(rng.uniform(-stretch, stretch))) if stretch else 1.0
+        shift = int(rng.integers(self.grid.stride))
+        rows = played(video.frames, shift, int((len(video.frames) - shift) / speed), speed)
+        if self.features.noise:
+            rows = noisy(rows, self.augmentation, rng)
+        return torch.from_numpy(rows), (segments - shift) / speed / self.grid.stride

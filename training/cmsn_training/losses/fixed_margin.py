@@ -1,0 +1,53 @@
+"""Losses with one margin for all classes: LMCL (CosFace) and ArcFace (section 4.1)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_training.losses.angles import widened
+from cmsn_training.losses.softmax import cross_entropy, full_precision
+
+
+class LargeMarginCosineLoss(nn.Module):
+    """Equation 3 (LMCL, CosFace): cross-entropy over s * cosine, m taken from the true class.
+
+    m: the margin, at least 0. scale: s. Raises SettingsError for a negative margin.
+    """
+
+    def __init__(self, *, m: float = 0.35, scale: float = 16.0) -> None:
+        super().__init__()
+        if not m >= 0:
+            raise SettingsError(f"margin m = {m} of LMCL: give 0 or more; 0 is a normalised softmax")
+        self.m, self.scale = m, scale
+
+    def forward(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Cosines [..., classes] and labels int64 [...] -> mean loss, in float32 or better."""
+        cosines = full_precision(scores)
+        return cross_entropy(self.scale * (cosines - self.m * _true(cosines, labels)), labels)
+
+
+class ArcFaceLoss(nn.Module):
+    """ArcFace: cross-entropy over s * cosine, the angle of the true class widened by m; see `widened` for its ends.
+
+    m: the margin in radians, 0..pi. scale: s. Raises SettingsError for a margin outside.
+    """
+
+    def __init__(self, *, m: float = 0.5, scale: float = 16.0) -> None:
+        super().__init__()
+        if not 0 <= m <= math.pi:
+            raise SettingsError(f"margin m = {m} of ArcFace is an angle in radians: give 0..pi")
+        self.m, self.scale = m, scale
+
+    def forward(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Cosines [..., classes] and labels int64 [...] -> mean loss, in float32 or better."""
+        cosines = full_precision(scores)
+        return cross_entropy(self.scale * widened(cosines, self.m * _true(cosines, labels)), labels)
+
+
+def _true(cosines: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """1 at the true class and 0 elsewhere, as the cosines are."""
+    return nn.functional.one_hot(labels, cosines.shape[-1]).to(cosines.dtype)

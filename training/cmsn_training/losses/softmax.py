@@ -1,0 +1,34 @@
+"""Softmax cross-entropy: the loss the paper compares with, and the last step of all the others (equation 2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def full_precision(x: torch.Tensor) -> torch.Tensor:
+    """The same values in float32 where they came in half precision; float64 stays."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Logits [..., classes] and labels int64 [...] -> mean of -log softmax at the label.
+
+    In float32 or better, under autocast too. Every label counts: torch's own would pass over -100 without a word.
+    Raises ValueError where the shapes differ, RuntimeError for a label that is no class.
+    """
+    if labels.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"labels {tuple(labels.shape)} for scores {tuple(logits.shape)}: give one label a row of scores"
+        )
+    with torch.autocast(logits.device.type, enabled=False):
+        chances = torch.log_softmax(full_precision(logits), dim=-1)
+        return -chances.gather(-1, labels[..., None]).mean()
+
+
+class SoftmaxLoss(nn.Module):
+    """Equation 2: cross-entropy over the logits of a plain linear layer; no normalisation, no margin."""
+
+    def forward(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Logits [..., classes] and labels int64 [...] -> mean loss, in float32 or better."""
+        return cross_entropy(scores, labels)

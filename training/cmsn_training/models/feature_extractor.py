@@ -1,0 +1,110 @@
+"""Feature input: rows of numbers, normalised and average-pooled into step features, whole or chunk by chunk."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class FeatureExtractor(nn.Module):
+    """What stands in for C3D and the CNN of the ASS where features come from outside: one average-pooling layer
+    (section 5.1, two-stream features), behind a normalisation whose figures come from the training part.
+
+    width: values a row. stride: rows in a step. context: neighbouring steps averaged on each side; the paper does not
+        give the size of its pool, 1 is ours. difference: the rows' first difference is put beside them.
+    dropout: of normalised values, in training only.
+
+    Speaks as IncrementalExtractor does, so that everything behind it is the same.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(
+        self, width: int, *, stride: int = 1, context: int = 1, difference: bool = False, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.width, self.stride, self.context, self.difference = width, stride, context, difference
+        self.out_channels = 2 * width if difference else width
+        self.delay_steps = context
+        self.receptive_field_frames = (2 * context + 1) * stride + difference
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("mean", torch.zeros(self.out_channels))
+        self.register_buffer("deviation", torch.ones(self.out_channels))
+
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every state tensor of one stream, in order."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.difference:
+            shapes["row"] = (1, self.width)
+        if self.context:
+            shapes["steps"] = (2 * self.context, self.out_channels)
+        return shapes
+
+    def new_state(self, batch: int = 1) -> tuple[torch.Tensor, ...]:
+        """The state before the first row: zeros."""
+        return tuple(self.mean.new_zeros(batch, *shape) for shape in self.state_shapes().values())
+
+    @torch.no_grad()
+    def fit(self, videos: list[torch.Tensor]) -> None:
+        """Take mean and deviation of every value from the training rows, each float32 [T, width]."""
+        rows = torch.cat([self.spread(video[None])[0] for video in videos]).double()
+        self.mean.copy_(rows.mean(0))
+        # A value that never changes says nothing; it must not become a division by zero.
+        deviation = rows.std(0, correction=0)
+        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
+
+    def spread(self, rows: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
+        """Rows [N, T, width] -> [N, T, out_channels]: with their first difference, where that is asked for.
+
+        before: [N, 1, width], the row before the first; by default the first itself.
+        """
+        if not self.difference:
+            return rows
+        earlier = torch.cat((rows[:, :1] if before is None else before, rows[:, :-1]), dim=1)
+        return torch.cat((rows, rows - earlier), dim=2)
+
+    def normalise(self, rows: torch.Tensor) -> torch.Tensor:
+        """[N, T, out_channels] -> the same with mean 0 and deviation 1 on the training part."""
+        return (rows - self.mean) / self.deviation
+
+    def whole(self, rows: torch.Tensor) -> torch.Tensor:
+        """Rows float32 [N, T, width] -> step features [N, T // stride, out_channels] in a single pass."""
+        x = self.dropout(self.normalise(self.spread(rows)))
+        x = self._steps(x).transpose(1, 2)
+        pooled = F.avg_pool1d(x, 2 * self.context + 1, 1, self.context, count_include_pad=False)
+        return pooled.transpose(1, 2)
+
+    def forward(
+        self, rows: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *past: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """One chunk: see IncrementalExtractor.forward, with rows float32 [N, T, width] in place of frames.
+
+        Returns features of steps position / stride - context onwards, then the next state.
+        """
+        states = list(past)
+        following: list[torch.Tensor] = []
+        before: torch.Tensor | None = None
+        if self.difference:
+            before = torch.where((position == 0)[:, None, None], rows[:, :1], states.pop(0))
+            following.append(rows[:, -1:])
+        steps = self._steps(self.normalise(self.spread(rows, before)))
+        if not self.context:
+            return (steps, *following)
+        all_steps = torch.cat((states.pop(0), steps), dim=1)
+        following.append(all_steps[:, -2 * self.context :])
+        first = torch.div(position, self.stride, rounding_mode="trunc") - 2 * self.context
+        index = first[:, None] + torch.arange(all_steps.shape[1], device=rows.device)[None, :]
+        last = torch.div(length, self.stride, rounding_mode="trunc")
+        inside = ((index >= 0) & (index < last[:, None])).to(all_steps.dtype)[:, None, :]  # [N, 1, n]
+        size = 2 * self.context + 1
+        sums = F.avg_pool1d(all_steps.transpose(1, 2) * inside, size, 1)
+        # Steps outside the stream take no part: the mean is over those that are there.
+        counts = F.avg_pool1d(inside, size, 1).clamp(min=1 / (2 * size))
+        return ((sums / counts).transpose(1, 2), *following)
+
+    def _steps(self, rows: torch.Tensor) -> torch.Tensor:
+        """[N, T, C] -> [N, T // stride, C]: the mean of each step's rows."""
+        count = rows.shape[1] // self.stride
+        return rows[:, : count * self.stride].reshape(rows.shape[0], count, self.stride, rows.shape[2]).mean(dim=2)

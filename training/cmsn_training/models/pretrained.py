@@ -1,0 +1,174 @@
+"""C3D weights people own: read, checked against what they were trained with, put into a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dacite
+import safetensors
+import torch
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_training.models.incremental import IncrementalExtractor
+from cmsn_training.models.pretrained_layouts import KNOWN, Source, c3d_shapes, recognise
+
+if TYPE_CHECKING:  # the configuration asks the weights what they were trained with
+    from cmsn_training.config import TrainingConfig
+    from cmsn_training.models.cmsn import CMSN
+
+_WRAPPERS = ("state_dict", "model", "model_state_dict")
+_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class C3DWeights:
+    """What a file holds of C3D.
+
+    tensors: `conv1a.weight` .. `conv5b.bias`, float32, as `C3D.state_dict` names them. width: as in the configuration.
+    source: whose naming the file follows. preprocessing: what the weights were trained with.
+    """
+
+    path: Path
+    tensors: dict[str, torch.Tensor]
+    width: float
+    source: Source
+    preprocessing: Preprocessing
+
+
+def read_c3d_weights(path: Path) -> C3DWeights:
+    """Read conv1a..conv5b from a PyTorch file (state dict, or a checkpoint that holds one) or a safetensors file.
+
+    Recognised by the names of its tensors, see `pretrained_layouts`; everything else in it is left alone. Only tensors
+    are unpickled, never code. Raises SettingsError where the file cannot be read so, is not known, or does not fit.
+    """
+    tensors, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
+    recognised = recognise(tensors.keys())
+    if recognised is None:
+        raise SettingsError(f"{path}: no C3D that is known here; it holds {_listing(tensors)}; known are: {KNOWN}")
+    layout, prefix = recognised
+    width, preprocessing = (1.0, layout.preprocessing) if layout.preprocessing else _trained_here(path, metadata)
+    keys = layout.keys(prefix)
+    shapes = c3d_shapes(width)
+    chosen = {name: _checked(path, tensors, key, shapes[name]) for name, key in keys.items()}
+    return C3DWeights(path, chosen, width, layout.source, preprocessing)
+
+
+def check_width(weights: C3DWeights, width: float) -> None:
+    """Raises SettingsError where a network of this width has other shapes than the weights."""
+    if c3d_shapes(width) != c3d_shapes(weights.width):
+        raise SettingsError(
+            f"{weights.path} holds a C3D of width {weights.width:g}, model.width is {width:g}: "
+            f"set model.width = {weights.width:g}, or start from a model of width {width:g} trained here"
+        )
+
+
+def check_preprocessing(weights: C3DWeights, preprocessing: Preprocessing) -> None:
+    """Raises SettingsError where mean, scale or channel order are not those the weights were trained with.
+
+    Nothing else would ever tell: a network that is fed other values than it knows works, and is worse.
+    """
+    known = weights.preprocessing
+    same_mean = all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(preprocessing.mean, known.mean, strict=True))
+    same_scale = math.isclose(preprocessing.scale, known.scale, rel_tol=1e-6)
+    if not (same_mean and same_scale and preprocessing.channels == known.channels):
+        raise SettingsError(
+            f"{weights.path} ({weights.source}) was trained with {_normalisation(known)}; [preprocessing] has "
+            f"{_normalisation(preprocessing)}: leave these three out, and they follow the weights, "
+            'or set model.pretrained_preprocessing = "ignore"'
+        )
+
+
+def apply_pretrained(model: CMSN, config: TrainingConfig) -> dict[str, str] | None:
+    """Put the weights that `model.pretrained` names into the extractor's C3D; none are named: None.
+
+    Returns their provenance: file, sha256, source. Raises SettingsError where they do not fit the configuration.
+    """
+    path = config.model.pretrained
+    if path is None or not isinstance(model.extractor, IncrementalExtractor):
+        return None
+    weights = read_c3d_weights(path)
+    check_width(weights, config.model.width)
+    if config.model.pretrained_preprocessing == "check":
+        check_preprocessing(weights, config.picture())
+    model.extractor.c3d.load_state_dict(weights.tensors)
+    return {"file": path.name, "sha256": _sha256(path), "source": weights.source}
+
+
+def _read_torch(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror or error}); give the file of the weights"
+        ) from error
+    except Exception as error:  # what is no pickle, or a broken one, ends in any exception there is
+        raise SettingsError(
+            f"{path}: cannot be read as tensors alone; either it is no PyTorch file, or it holds Python objects, which "
+            "are not loaded since they can run code: where you trust it, save model.state_dict() alone with torch.save"
+        ) from error
+    while isinstance(content, Mapping):
+        inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
+        if inner is None:
+            named = ((name, value) for name, value in content.items() if isinstance(name, str))
+            return {name: value for name, value in named if isinstance(value, torch.Tensor)}
+        content = inner
+    raise SettingsError(f"{path}: holds a {type(content).__name__}, no named tensors; give a state dict")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise SettingsError(f"{path}: cannot be read as safetensors ({error}); give the file of the weights") from error
+
+
+def _trained_here(path: Path, metadata: Mapping[str, str]) -> tuple[float, Preprocessing]:
+    """Width and preprocessing that `cmsn train` wrote beside the weights."""
+    try:
+        config = json.loads(metadata["config"])
+        strictly = dacite.Config(cast=[tuple], strict=True)
+        return float(config["model"]["width"]), dacite.from_dict(Preprocessing, config["preprocessing"], strictly)
+    except (KeyError, TypeError, ValueError, dacite.DaciteError) as error:
+        raise SettingsError(
+            f"{path}: its names are those of `cmsn train`, but not what they were trained with; give the "
+            "model.safetensors of the output folder"
+        ) from error
+
+
+def _checked(path: Path, tensors: Mapping[str, torch.Tensor], key: str, shape: tuple[int, ...]) -> torch.Tensor:
+    value = tensors.get(key)
+    if value is None:
+        raise SettingsError(f"{path}: has no {key}, a C3D needs it {list(shape)}; it holds {_listing(tensors)}")
+    if tuple(value.shape) != shape:
+        raise SettingsError(f"{path}: {key} is {list(value.shape)}, a C3D needs {list(shape)}; give weights of a C3D")
+    if not value.is_floating_point() or not value.isfinite().all():
+        raise SettingsError(f"{path}: {key} holds {value.dtype} values that are no finite numbers; give sound weights")
+    return value.to(torch.float32)
+
+
+def _listing(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The first names with their shapes, for messages."""
+    first = [f"{name} {list(value.shape)}" for name, value in list(tensors.items())[:_LISTED]]
+    more = len(tensors) - len(first)
+    return ", ".join(first) + (f" and {more} more" if more else "") if first else "no named tensors"
+
+
+def _normalisation(preprocessing: Preprocessing) -> str:
+    """As one writes it in TOML."""
+    return f'mean = {list(preprocessing.mean)}, scale = {preprocessing.scale:g}, channels = "{preprocessing.channels}"'
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
