@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -32,12 +32,17 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """Folders of videos with their ActivityNet-format annotations; relative paths start at the TOML file."""
+    """Folders of videos (or of feature files) with their annotations; relative paths start at the TOML file.
+
+    validation: watched while training. test: what `cmsn ablate` judges on, and nothing else looks at.
+    """
 
     videos: Path
     annotations: Path
     validation_videos: Path | None = None
     validation_annotations: Path | None = None
+    test_videos: Path | None = None
+    test_annotations: Path | None = None
     cache: Path = Path("cache")
 
     def held_out(self) -> tuple[Path, Path] | None:
@@ -164,12 +169,14 @@ class EvaluatorPhaseConfig(PhaseConfig):
     epochs: 0 leaves the PES untrained, for proposals.scoring = "pre-score".
     views: how often each video goes through the frozen extractor, each time augmented anew (the first is plain).
     windows_per_view: windows drawn from each view in an epoch. least: see `sampling.balanced_sample`.
+    most: of a window, drawn from its sample; none takes all, as the paper does.
     """
 
     epochs: Annotated[int, Field(ge=0)] = 4
     windows_per_view: Annotated[int, Field(ge=1)] = 8
     views: Annotated[int, Field(ge=1)] = 1
     least: Annotated[int, Field(ge=0)] = 0
+    most: Annotated[int, Field(ge=1)] | None = None
 
 
 class ProposalsConfig(_Section):
@@ -181,6 +188,8 @@ class ProposalsConfig(_Section):
     iou_threshold: Annotated[float, Field(ge=0, le=1)] = 0.65
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_proposals: Annotated[int, Field(ge=1)] = 100
+    background: tuple[float, ...] = ()
+    pes_power: Annotated[float, Field(gt=0)] = 1.0
     scoring: Scoring = "evaluated"
 
 
@@ -252,12 +261,21 @@ class TrainingConfig(_Section):
 
 def load_config(path: Path) -> TrainingConfig:
     """Read and check a TOML file. Raises SettingsError that names each wrong field."""
+    return resolve_config(read_toml(path), path)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a TOML file. Raises SettingsError."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
+
+
+def resolve_config(values: object, path: Path) -> TrainingConfig:
+    """Check the values that stood in the file `path`: relative paths in them start at its folder."""
     config = parse_config(values, origin=str(path))
     base = path.parent
     data = config.data.model_copy(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
@@ -16,14 +17,35 @@ from cmsn_training.config import PhaseConfig, TrainingConfig
 from cmsn_training.data.sampling_order import EpochSampler
 
 
-class _SeededEpochs(pl.Callback):
-    """Dropout's randomness depends on the epoch and not on what came before it."""
+class _SeededSteps(pl.Callback):
+    """Dropout's randomness depends on the step and not on what came before it.
+
+    Seeding each epoch is not enough: data loaders draw from the same generator, and a resumed run opens them in
+    another order.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        torch.manual_seed(self.seed * 100_003 + trainer.current_epoch * 101 + trainer.global_rank)
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
+        key = (self.seed, trainer.current_epoch, index, trainer.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+
+
+class _EpochCheckpoint(pl.Callback):
+    """FOLDER/last.ckpt after each epoch: the whole of the old one or the whole of the new one, whenever we are killed.
+
+    Lightning's own callback writes the last checkpoint only where it also keeps the best few.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        unfinished = self.path.with_suffix(".partial")
+        trainer.save_checkpoint(unfinished)  # every process takes part in this
+        if trainer.is_global_zero:
+            os.replace(unfinished, self.path)
 
 
 def fit_phase(
@@ -42,6 +64,7 @@ def fit_phase(
     of the seed and the epoch, so a run that was killed at any moment and resumed gives the same final weights.
     """
     folder = config.output / name
+    last = folder / "last.ckpt"
     hardware = config.hardware
     trainer = pl.Trainer(
         max_epochs=phase.epochs,
@@ -51,20 +74,21 @@ def fit_phase(
         devices=hardware.devices,
         precision=hardware.precision,
         callbacks=[
-            _SeededEpochs(config.seed),
-            ModelCheckpoint(folder, save_last=True, save_top_k=0, save_on_train_epoch_end=True),
+            _SeededSteps(config.seed),
+            _EpochCheckpoint(last),
         ],
+        enable_checkpointing=False,
         logger=TensorBoardLogger(config.output, name="log", version=name),
         log_every_n_steps=10,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         use_distributed_sampler=False,  # EpochSampler shares the epoch out itself
     )
-    last = folder / "last.ckpt"
+    sampler = EpochSampler(training, seed=config.seed, epoch=lambda: trainer.current_epoch)  # type: ignore[arg-type]
     samples = len(validation)  # type: ignore[arg-type]
     trainer.fit(
         module,
-        _loader(training, EpochSampler(training, seed=config.seed)),  # type: ignore[arg-type]
+        _loader(training, sampler),
         _loader(validation, None) if samples else None,
         ckpt_path=str(last) if resume and last.exists() else None,
         weights_only=False,

@@ -23,7 +23,7 @@ class TorchBackend(Closing):
     """Backend protocol over a CMSN, on the device its weights are on. The model is put into evaluation mode."""
 
     def __init__(self, model: CMSN) -> None:
-        self._model = model.eval()
+        self.model = model.eval()
         self._device = model.extractor.mean.device
         self.name = f"torch ({self._device})"
 
@@ -32,7 +32,7 @@ class TorchBackend(Closing):
 
     def new_state(self) -> TorchState:
         """Zeros: the state before the first frame."""
-        return TorchState(self._model.extractor.new_state())
+        return TorchState(self.model.extractor.new_state())
 
     @torch.inference_mode()
     def extract(
@@ -41,7 +41,7 @@ class TorchBackend(Closing):
         """See Backend.extract."""
         chunk = torch.from_numpy(frames)[None].to(self._device)
         where, end = (torch.tensor([value], device=self._device) for value in (position, length))
-        features, *rest = self._model.extractor(chunk, where, end, *state.tensors)
+        features, *rest = self.model.extractor(chunk, where, end, *state.tensors)
         state.tensors = tuple(rest)
         return _numpy(features[0])
 
@@ -49,7 +49,7 @@ class TorchBackend(Closing):
     def stages(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """See Backend.stages."""
         window = torch.from_numpy(features)[None].to(self._device)
-        return _numpy(self._model.stages.probabilities(window)[0])
+        return _numpy(self.model.stages.probabilities(window)[0])
 
     @torch.inference_mode()
     def evaluate(
@@ -57,7 +57,7 @@ class TorchBackend(Closing):
     ) -> npt.NDArray[np.float32]:
         """See Backend.evaluate."""
         window, *rows = (torch.from_numpy(array).to(self._device) for array in (features, left, right))
-        return _numpy(self._model.evaluator(window, *rows))
+        return _numpy(self.model.evaluator(window, *rows))
 
 
 def _numpy(tensor: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -74,6 +74,7 @@ def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, *, res
             seed=config.seed,
             windows_per_track=phase.windows_per_view,
             least=phase.least,
+            most=phase.most,
         )
 
     training = windows(inputs.training, views=phase.views)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,8 @@ from cmsn_runtime.stages import STAGE_COUNT, Stage
 class Candidates:
     """Every span of a window that may hold an action, unranked; steps count from the window's first.
 
-    stages: int8 [n], the decoded stages, Background before the frontier.
+    stages: int8 [n], the decoded stages (of the boldest decoding, see ProposalSettings.background), Background before
+        the frontier.
     sequences: int32 [m, 4]: first step, last step (inclusive), start anchor, end anchor.
     starts, ends: int32 [K], inclusive steps. prescores: float32 [K], 0..1, never 0.
     owners: int32 [K], the row of `sequences` each span lies in.
@@ -74,12 +77,44 @@ def propose(probabilities: npt.NDArray[np.float32], *, frontier: int, settings: 
         raise SettingsError(
             f"stage probabilities have the shape {probabilities.shape}; pass [n, {STAGE_COUNT}], a column a stage"
         )
+    stages, sequences, *spans = _decode(probabilities, 1.0, frontier=frontier, settings=settings)
+    for factor in sorted(settings.background, reverse=True):
+        stages, sequences, *more = _decode(probabilities, factor, frontier=frontier, settings=settings)
+        spans = _united(spans, more, sequences)
+    starts, ends, prescores, owners = spans
+    left, right = roi_indices(starts, ends, len(stages), settings.roi_bins)
+    return Candidates(stages, sequences, starts, ends, prescores, owners, left, right)
+
+
+def _decode(
+    probabilities: npt.NDArray[np.float32], factor: float, *, frontier: int, settings: ProposalSettings
+) -> tuple[npt.NDArray[Any], ...]:
+    """Stages, sequences, starts, ends, prescores, owners, with the probability of Background times `factor`."""
+    if factor != 1.0:
+        probabilities = probabilities.copy()
+        probabilities[:, Stage.BACKGROUND] *= factor
     stages = probabilities.argmax(axis=1).astype(np.int8)
     stages[: max(frontier, 0)] = Stage.BACKGROUND
     sequences = find_sequences(stages)
-    starts, ends, prescores, owners = find_candidates(stages, sequences, float(settings.decay))
-    left, right = roi_indices(starts, ends, len(stages), settings.roi_bins)
-    return Candidates(stages, sequences, starts, ends, prescores, owners, left, right)
+    return stages, sequences, *find_candidates(stages, sequences, float(settings.decay))
+
+
+def _united(
+    spans: Sequence[npt.NDArray[Any]], more: Sequence[npt.NDArray[Any]], sequences: npt.NDArray[np.int32]
+) -> list[npt.NDArray[Any]]:
+    """Spans of two decodings, each once with the higher pre-score, in order of start and end.
+
+    sequences: of the bolder decoding. Less Background only adds steps to sequences, or joins some: a cut between two
+    steps stays one. So each sequence of the other lies in one of these, and Soft-NMS within them stays exact.
+    """
+    starts, ends, prescores = (np.concatenate((spans[part], more[part])) for part in range(3))
+    order = np.lexsort((-prescores, ends, starts))
+    starts, ends, prescores = starts[order], ends[order], prescores[order]
+    first = np.ones(len(starts), dtype=bool)
+    first[1:] = (starts[1:] != starts[:-1]) | (ends[1:] != ends[:-1])
+    starts, ends, prescores = starts[first], ends[first], prescores[first]
+    owners = (np.searchsorted(sequences[:, 0], starts, side="right") - 1).astype(np.int32)
+    return [starts, ends, prescores, owners]
 
 
 def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, settings: ProposalSettings) -> Ranked:
@@ -96,7 +131,7 @@ def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, set
             raise SettingsError(
                 f"evaluation scores have the shape {pes_scores.shape}; pass ({len(candidates)},), one a candidate"
             )
-        scores *= pes_scores
+        scores *= pes_scores if settings.pes_power == 1 else pes_scores.astype(np.float64) ** settings.pes_power
     order, kept = suppress(candidates.starts, candidates.ends + 1, scores, settings)
     return Ranked(candidates.starts[order], candidates.ends[order], kept, candidates.owners[order])
 

@@ -23,6 +23,10 @@ class ProposalSettings:
     min_score: spans that score below are dropped, 0..1.
     max_proposals: spans kept a hop, at least 1.
     roi_bins: bins of the temporal RoI pooling, at least 1; the evaluation subnet is trained with one value.
+    background: factors between 0 and 1. For each of them the window is decoded once more, with the probability of
+        Background multiplied by it, and the candidates of all decodings are put together: actions that the stage
+        network only half believes in get proposals too, for the PES to judge. None, the default, is the paper's.
+    pes_power: the final score is pre-score times the PES's score to this power; 1 is the paper's.
     scoring: `evaluated` is pre-score times the tIoU that the PES predicts; `pre-score` ranks without the PES (Table 4,
         which takes away the suppression too: nms = "none").
 
@@ -36,6 +40,8 @@ class ProposalSettings:
     min_score: float = 0.01
     max_proposals: int = 100
     roi_bins: int = 8
+    background: tuple[float, ...] = ()
+    pes_power: float = 1.0
     scoring: Scoring = "evaluated"
 
     def __post_init__(self) -> None:
@@ -46,6 +52,9 @@ class ProposalSettings:
         _require(0 <= self.min_score <= 1, "min_score", self.min_score, "from 0 to 1")
         _require(self.max_proposals >= 1, "max_proposals", self.max_proposals, "at least 1")
         _require(self.roi_bins >= 1, "roi_bins", self.roi_bins, "at least 1")
+        factors = all(0 < factor < 1 for factor in self.background)
+        _require(factors, "background", self.background, "factors above 0 and below 1")
+        _require(0 < self.pes_power < math.inf, "pes_power", self.pes_power, "a finite number above 0")
         _require(self.scoring in get_args(Scoring), "scoring", self.scoring, "one of " + ", ".join(get_args(Scoring)))
 
 

@@ -42,7 +42,7 @@ def load_corpus(
     (all missing names at once), AnnotationError's like where the JSON is wrong, SourceError where a video is broken.
     """
     truth = read_annotations(annotations)
-    paths = {name: _find(videos, name) for name in sorted(truth)}
+    paths = {name: find_video(videos, name) for name in sorted(truth)}
     missing = [name for name, path in paths.items() if path is None]
     if missing or not paths:
         what = f"no video for {len(missing)} of its entries ({', '.join(missing[:5])}...)" if missing else "no entry"
@@ -56,6 +56,6 @@ def load_corpus(
     return corpus
 
 
-def _find(folder: Path, name: str) -> Path | None:
+def find_video(folder: Path, name: str) -> Path | None:
     candidates = (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)

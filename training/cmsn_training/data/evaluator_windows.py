@@ -60,6 +60,7 @@ class EvaluatorWindows(Dataset[EvaluatorBatch]):
         seed: int,
         windows_per_track: int,
         least: int = 0,
+        most: int | None = None,
     ) -> None:
         self.model = model
         self.tracks = [track for track in tracks if len(track.features)]
@@ -68,6 +69,7 @@ class EvaluatorWindows(Dataset[EvaluatorBatch]):
         self.seed = seed
         self.windows_per_track = windows_per_track
         self.least = least
+        self.most = most
 
     def __len__(self) -> int:
         return len(self.tracks) * self.windows_per_track
@@ -84,6 +86,8 @@ class EvaluatorWindows(Dataset[EvaluatorBatch]):
         spans = np.stack([found.starts, found.ends + 1], axis=1).astype(np.float64)
         tiou = best_tiou(spans, track.segments - begin)
         chosen = balanced_sample(tiou, rng, least=self.least)
+        if self.most is not None and len(chosen) > self.most:
+            chosen = rng.choice(chosen, self.most, replace=False)
         return EvaluatorBatch(
             features,
             torch.from_numpy(found.left[chosen]),

@@ -18,7 +18,7 @@ def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> lis
     Raises SettingsError where files are missing or rows are not `width` wide, SourceError where one cannot be read.
     """
     truth = read_annotations(annotations)
-    addresses = {name: _address(features, name) for name in sorted(truth)}
+    addresses = {name: find_features(features, name) for name in sorted(truth)}
     missing = [name for name, address in addresses.items() if address is None]
     if missing or not addresses:
         what = f"no file for {len(missing)} of its entries ({', '.join(missing[:5])}...)" if missing else "no entry"
@@ -36,7 +36,7 @@ def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> lis
     return corpus
 
 
-def _address(features: Path, name: str) -> str | None:
+def find_features(features: Path, name: str) -> str | None:
     if features.suffix.lower() in (".h5", ".hdf5"):
         return f"{features}::{name}"
     paths = (features / f"{name}{suffix}" for suffix in FEATURE_SUFFIXES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 
 import numpy as np
 import torch.distributed
@@ -12,28 +12,27 @@ from torch.utils.data import Sampler
 class EpochSampler(Sampler[int]):
     """Yields epoch * len(dataset) + i, shuffled by (seed, epoch).
 
-    Datasets that draw at random seed themselves with this number. Lightning calls `set_epoch` before each epoch.
+    Datasets that draw at random seed themselves with this number.
+    epoch: asked when the first number of an epoch is drawn. Lightning's own way, `set_epoch`, comes too late for the
+    first epoch of a resumed run, which then is epoch 0 all over again.
     Where several processes train together, each takes every world-size-th number; the last few are left out of an epoch
     that does not divide evenly.
     """
 
-    def __init__(self, dataset: Sized, *, seed: int) -> None:
+    def __init__(self, dataset: Sized, *, seed: int, epoch: Callable[[], int]) -> None:
         self.dataset = dataset
         self.seed = seed
-        self.epoch = 0
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.dataset) // _processes()[1]
 
     def __iter__(self) -> Iterator[int]:
         rank, count = _processes()
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.dataset))
-        numbers = order + self.epoch * len(self.dataset)
-        return iter(numbers[rank : len(self) * count : count].tolist())
-
-    def set_epoch(self, epoch: int) -> None:
-        """Move on to another epoch's numbers."""
-        self.epoch = epoch
+        epoch = self.epoch()
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.dataset))
+        numbers = order + epoch * len(self.dataset)
+        yield from numbers[rank : len(self) * count : count].tolist()
 
 
 def _processes() -> tuple[int, int]:

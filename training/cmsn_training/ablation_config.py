@@ -1,0 +1,84 @@
+"""A table of experiments: one TOML file that says what changes from row to row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_training.config import TrainingConfig, read_toml, resolve_config
+
+Method = Literal["cmsn", "watershed", "sliding windows"]
+Measure = Literal["first-n", "thumos", "activitynet"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RowConfig(_Section):
+    """One row. change: dotted names of configuration values -> what they are here.
+
+    method: how proposals are made of the stage scores; all but `cmsn` are baselines. paper: the paper's figures.
+    """
+
+    name: str
+    change: dict[str, Any] = {}
+    method: Method = "cmsn"
+    paper: tuple[float, ...] | None = None
+
+
+class FoldConfig(_Section):
+    """One division into training and test part; `change` as in a row."""
+
+    name: str
+    change: dict[str, Any]
+
+
+class AblationConfig(_Section):
+    """The table.
+
+    base: the training configuration all rows start from, relative to this file. an: numbers of proposals a video.
+    measure: `first-n` takes each video's first N; the others are the protocols of `cmsn evaluate`.
+    hop_steps: see SegmentSettings. folds: without any, the base's own training and test part.
+    """
+
+    title: str
+    base: Path
+    an: Annotated[tuple[int, ...], Field(min_length=1)]
+    measure: Measure = "thumos"
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    hop_steps: Annotated[int, Field(ge=1)] = 1
+    folds: tuple[FoldConfig, ...] = ()
+    rows: Annotated[tuple[RowConfig, ...], Field(min_length=1)]
+
+
+def load_ablation(path: Path) -> AblationConfig:
+    """Read and check a table. Raises SettingsError that names each wrong field."""
+    try:
+        config = AblationConfig.model_validate(read_toml(path))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
+        raise SettingsError(f"{path}: {wrong}") from error
+    for row in config.rows:
+        if row.paper is not None and len(row.paper) != len(config.an):
+            raise SettingsError(f"{path}: row {row.name!r} has {len(row.paper)} figures of the paper for {config.an}")
+    return config.model_copy(update={"base": path.parent / config.base})
+
+
+def configured(
+    table: AblationConfig, row: RowConfig, fold: FoldConfig | None, *, seed: int, output: Path
+) -> TrainingConfig:
+    """The training configuration of one cell. Raises SettingsError where a change names what does not exist."""
+    values = read_toml(table.base)
+    changes = {**(fold.change if fold else {}), **row.change, "seed": seed}
+    for name, value in changes.items():
+        *sections, field = name.split(".")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[field] = value
+    config = resolve_config(values, table.base)
+    return config.model_copy(update={"output": output})
