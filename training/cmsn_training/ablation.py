@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.ablation_config import AblationConfig, FoldConfig, RowConfig, configured
 from cmsn_training.config import TrainingConfig
+from cmsn_training.data.truth import read_truth, segments_of
 
 Spans = npt.NDArray[np.float64]
 
@@ -158,5 +158,4 @@ def _result(table: AblationConfig, row: RowConfig, cells: list[Cell], found: lis
 def _truth(config: TrainingConfig) -> dict[str, Spans]:
     if config.data.test_annotations is None:
         raise SettingsError("data.test_annotations is not given")
-    videos = read_annotations(config.data.test_annotations)
-    return {name: np.array([(a.start, a.end) for a in v.annotations]).reshape(-1, 2) for name, v in videos.items()}
+    return {name: segments_of(video) for name, video in read_truth(config.data.test_annotations).items()}

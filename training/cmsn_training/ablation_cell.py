@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.ablation_config import Measure, Method
 from cmsn_training.baselines import actionness, ranked, sliding_windows_of, watershed_proposals
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import find_video
 from cmsn_training.data.feature_corpus import find_features
-from cmsn_training.evaluation import average_recall
+from cmsn_training.data.truth import read_truth
+from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, in_frames, recall_curve
+from cmsn_training.evaluation.tiou import average_recall
 from cmsn_training.models.cmsn import CMSN, load_model
 from cmsn_training.predicting import Prediction, predict
 from cmsn_training.training import MODEL_FILE
@@ -29,7 +30,7 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
     if data.test_videos is None or data.test_annotations is None:
         raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
     model = load_model(config.output / MODEL_FILE)[0]
-    names = sorted(read_annotations(data.test_annotations))
+    names = sorted(read_truth(data.test_annotations))
     return {name: _propose(model, config, _find(config, data.test_videos, name), method, hop_steps) for name in names}
 
 
@@ -39,7 +40,13 @@ def average_recalls(
     """AR at each number of proposals, in percent."""
     if measure == "first-n":
         return [average_recall(proposals, truth, per_video=number) for number in an]
-    raise SettingsError(f"measure {measure} is not there yet")
+    if measure == "activitynet":
+        curve = recall_curve(proposals, truth, ACTIVITYNET)
+    else:
+        # At 25 frames a second, as the network sees them; one frame more or less in each length is all it decides.
+        rates = dict.fromkeys({*proposals, *truth}, 25.0)
+        curve = recall_curve(in_frames(proposals, rates), in_frames(truth, rates), THUMOS)
+    return [curve.average_recall_at(number) for number in an]
 
 
 def _propose(model: CMSN, config: TrainingConfig, video: Path | str, method: Method, hop_steps: int) -> Spans:

@@ -1,7 +1,8 @@
-"""A folder of videos with an ActivityNet-format JSON, as frames and segments."""
+"""A folder of videos with its ground truth, as frames and segments."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.data.cache import FrameCache
+from cmsn_training.data.truth import read_truth, segments_of
 
+_LOG = logging.getLogger(__name__)
 _SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts")
 
 
@@ -41,7 +43,7 @@ def load_corpus(
     progress: wraps the iteration, for a progress bar. Raises SettingsError where an annotated video has no file
     (all missing names at once), AnnotationError's like where the JSON is wrong, SourceError where a video is broken.
     """
-    truth = read_annotations(annotations)
+    truth = read_truth(annotations)
     paths = {name: find_video(videos, name) for name in sorted(truth)}
     missing = [name for name, path in paths.items() if path is None]
     if missing or not paths:
@@ -51,11 +53,28 @@ def load_corpus(
         )
     corpus: list[AnnotatedVideo] = []
     for name, path in progress([(name, path) for name, path in paths.items() if path is not None]):
-        segments = np.array([(float(a.start), float(a.end)) for a in truth[name].annotations]).reshape(-1, 2)
-        corpus.append(AnnotatedVideo(name, cache.frames(path), segments))
+        frames = cache.frames(path)
+        segments = _within(segments_of(truth[name]), len(frames) / float(cache.grid.fps), name)
+        corpus.append(AnnotatedVideo(name, frames, segments))
     return corpus
 
 
+def _within(segments: npt.NDArray[np.float64], duration: float, name: str) -> npt.NDArray[np.float64]:
+    """Segments clipped to the video's frames; what lies wholly behind them is left out. Both are told."""
+    inside = segments[segments[:, 0] < duration]
+    if len(inside) < len(segments) or (inside[:, 1] > duration + 1).any():
+        _LOG.warning(
+            "%s: lasts %.3f s; %d of its %d segments begin later and are left out, %d are clipped",
+            name,
+            duration,
+            len(segments) - len(inside),
+            len(segments),
+            int((inside[:, 1] > duration).sum()),
+        )
+    return np.minimum(inside, duration)
+
+
 def find_video(folder: Path, name: str) -> Path | None:
-    candidates = (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
+    # ActivityNet's annotations leave out the "v_" that its files begin with.
+    candidates = (folder / f"{prefix}{name}{suffix}" for prefix in ("", "v_") for suffix in _SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)

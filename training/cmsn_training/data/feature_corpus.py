@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.sources.features import FEATURE_SUFFIXES, read_features
 from cmsn_training.data.corpus import AnnotatedVideo
+from cmsn_training.data.truth import read_truth, segments_of
 
 
 def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> list[AnnotatedVideo]:
@@ -17,7 +15,7 @@ def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> lis
 
     Raises SettingsError where files are missing or rows are not `width` wide, SourceError where one cannot be read.
     """
-    truth = read_annotations(annotations)
+    truth = read_truth(annotations)
     addresses = {name: find_features(features, name) for name in sorted(truth)}
     missing = [name for name, address in addresses.items() if address is None]
     if missing or not addresses:
@@ -31,8 +29,7 @@ def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> lis
         rows = read_features(str(address))
         if rows.shape[1] != width:
             raise SettingsError(f"{address}: its rows have {rows.shape[1]} values; features.width is {width}")
-        segments = np.array([(a.start, a.end) for a in truth[name].annotations]).reshape(-1, 2)
-        corpus.append(AnnotatedVideo(name, rows, segments))
+        corpus.append(AnnotatedVideo(name, rows, segments_of(truth[name])))
     return corpus
 
 

@@ -12,12 +12,17 @@ Spans = npt.NDArray[np.float64]
 TIOU_THRESHOLDS = tuple(np.arange(50, 96, 5) / 100)  # 0.5, 0.55 ... 0.95
 
 
-def tiou_matrix(spans: Spans, truth: Spans) -> Spans:
-    """tIoU of every span [K, 2] with every true segment [G, 2] -> [K, G]."""
+def tiou_matrix(spans: Spans, truth: Spans, *, extra: float = 0.0) -> Spans:
+    """tIoU of every span [K, 2] with every true segment [G, 2] -> [K, G].
+
+    extra: added to every length and overlap; 1 where spans are in frames and both ends count (THUMOS14's habit).
+    """
     overlap = np.minimum(spans[:, None, 1], truth[None, :, 1]) - np.maximum(spans[:, None, 0], truth[None, :, 0])
-    overlap = np.maximum(overlap, 0.0)
-    lengths = (spans[:, 1] - spans[:, 0])[:, None] + (truth[:, 1] - truth[:, 0])[None, :]
-    ratios: Spans = overlap / (lengths - overlap)
+    overlap = np.maximum(overlap + extra, 0.0)
+    lengths = (spans[:, 1] - spans[:, 0] + extra)[:, None] + (truth[:, 1] - truth[:, 0] + extra)[None, :]
+    union = lengths - overlap
+    # A proposal of no length lies on nothing, itself included.
+    ratios: Spans = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return ratios
 
 

@@ -1,0 +1,56 @@
+"""`cmsn evaluate`: how good ranked proposals are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(short_help="Measure proposals against ground truth.")
+@click.argument("results", metavar="RESULTS.json...", nargs=-1, type=_PATH)
+@click.option("--truth", required=True, type=_PATH, help="An ActivityNet JSON, or THUMOS14's folder of annotations.")
+@click.option(
+    "--an", "numbers", multiple=True, type=click.FloatRange(min=0, min_open=True), help="AN; may be repeated."
+)
+@click.option("--rates", metavar="CSV", type=_PATH, help="video-name,frame-rate; the thumos protocol counts frames.")
+@click.option(
+    "--fps", type=click.FloatRange(min=0, min_open=True), default=25.0, show_default=True, help="Without --rates."
+)
+@click.option("--pictures", metavar="DIR", type=_PATH, help="Curves as PNGs (Figures 6 to 9).")
+@click.option("--events", metavar="JSONL", type=_PATH, help="Of `cmsn run --json`: recall against delay.")
+@click.option("--json", "output", metavar="OUT", type=_PATH, help="All figures, for programs.")
+def evaluate(
+    results: tuple[Path, ...],
+    truth: Path,
+    numbers: tuple[float, ...],
+    rates: Path | None,
+    fps: float,
+    pictures: Path | None,
+    events: Path | None,
+    output: Path | None,
+) -> None:
+    """Average recall of each RESULTS.json (ActivityNet's format, as `cmsn run --results` writes it).
+
+    Two protocols side by side: `thumos` (DAPs, TURN: 11 thresholds to 1.0, both end frames counted) and `activitynet`
+    (10 thresholds to 0.95, 100 proposals a video on average at most). A figure beyond the end of a list is left out.
+    """
+    import json
+
+    from rich.console import Console
+
+    from cmsn_training.evaluation.report import DEFAULT_NUMBERS, Report, delays_of, measure, tables
+
+    if not results and events is None:
+        raise click.UsageError("nothing to evaluate: give RESULTS.json files, --events, or both")
+    report: Report = measure(results, truth, rates=rates, fps=fps)
+    wanted = numbers or DEFAULT_NUMBERS
+    found = delays_of(events, truth) if events is not None else None
+    for table in tables(report, found, wanted):
+        Console().print(table)
+    if pictures is not None:
+        report.draw(pictures)
+    if output is not None:
+        output.write_text(json.dumps(report.as_json(wanted, found), indent=1) + "\n", encoding="utf-8")

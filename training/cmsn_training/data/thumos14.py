@@ -1,0 +1,127 @@
+"""THUMOS14's official annotations: a folder of text files, one a class, with their known faults mended or named."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from cmsn_runtime.annotations import Annotation, VideoAnnotations
+from cmsn_runtime.errors import AnnotationError
+
+AMBIGUOUS = "Ambiguous"
+_ENDINGS = ("_val.txt", "_test.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ThumosAnnotations:
+    """videos: name -> annotations in order of time. faults: what was mended or left out, one line each, in words."""
+
+    videos: dict[str, VideoAnnotations]
+    faults: tuple[str, ...]
+
+
+def read_thumos14(
+    folder: Path,
+    *,
+    ambiguous: Literal["drop", "keep"] = "drop",
+    duplicates: Literal["keep", "drop"] = "keep",
+    durations: Mapping[str, float] | None = None,
+) -> ThumosAnnotations:
+    """Read temporal_annotations_validation or temporal_annotations_test: CLASS_val.txt, CLASS_test.txt.
+
+    ambiguous: segments that even people were not sure of; `drop` is the field's habit. A video that has nothing else
+        stays, with no annotations. duplicates: every CliffDiving stands among Diving too; the field's counts (3,007
+        and 3,358) keep both, `drop` keeps the more special one. durations: seconds of the videos; segments are clipped
+        to them, those wholly outside are left out.
+    A segment that does not go forward is left out. Raises AnnotationError that names file and line where a line
+    cannot be read, and where the folder holds no such files.
+    """
+    files = sorted(path for path in folder.glob("*.txt") if path.name.endswith(_ENDINGS))
+    if not files:
+        raise AnnotationError(f"{folder}: holds no CLASS_val.txt or CLASS_test.txt; give THUMOS14's annotation folder")
+    faults: list[str] = []
+    found: defaultdict[str, list[Annotation]] = defaultdict(list)
+    for path in files:
+        label = path.name.rsplit("_", 1)[0]
+        for name, start, end in _lines(path):
+            known = found[name]  # a video of Ambiguous alone is a video all the same
+            limit = None if durations is None else durations.get(name)
+            segment = _mended(name, label, start, end, limit, faults)
+            if segment is None or (label == AMBIGUOUS and ambiguous == "drop"):
+                continue
+            if segment in known:
+                faults.append(f"{name}: {label} {start:g} to {end:g} s stands there twice; taken once")
+                continue
+            known.append(segment)
+    videos = {}
+    for name in sorted(found):
+        kept = _without_twins(name, found[name], faults) if duplicates == "drop" else found[name]
+        if not kept:
+            faults.append(f"{name}: has no annotation that counts (only {AMBIGUOUS} ones, or none that could be used)")
+        ordered = tuple(sorted(kept, key=lambda one: (one.start, one.end, one.label)))
+        videos[name] = VideoAnnotations(None if durations is None else durations.get(name), ordered)
+    return ThumosAnnotations(videos, tuple(faults))
+
+
+def read_rates(path: Path) -> dict[str, Fraction]:
+    """Video -> frames a second, from thumos14_test_groundtruth.csv (columns video-name and frame-rate)."""
+    return {name: Fraction(rate).limit_denominator(1001) for name, rate in _column(path, "frame-rate").items()}
+
+
+def read_durations(path: Path) -> dict[str, float]:
+    """Video -> seconds, from thumos14_test_groundtruth.csv (columns video-name and video-duration)."""
+    return {name: float(value) for name, value in _column(path, "video-duration").items()}
+
+
+def _column(path: Path, column: str) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["video-name"]: row[column] for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise AnnotationError(
+            f"{path}: cannot be read ({error}); columns video-name and {column} are needed"
+        ) from error
+
+
+def _lines(path: Path) -> list[tuple[str, float, float]]:
+    lines: list[tuple[str, float, float]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        parts = line.split()
+        if not parts:
+            continue
+        try:
+            name, start, end = parts
+            lines.append((name, float(start), float(end)))
+        except ValueError as error:
+            raise AnnotationError(f"{path}, line {number}: {line!r}; it must be 'video start end'") from error
+    return lines
+
+
+def _mended(
+    name: str, label: str, start: float, end: float, duration: float | None, faults: list[str]
+) -> Annotation | None:
+    """The annotation as it can be used, or none; each change leaves a line."""
+    if not start < end:
+        faults.append(f"{name}: {label} {start:g} to {end:g} s does not go forward; left out")
+        return None
+    if duration is not None and start >= duration:
+        faults.append(f"{name}: {label} {start:g} to {end:g} s begins after the video's end, {duration:g} s; left out")
+        return None
+    if duration is not None and end > duration:
+        faults.append(f"{name}: {label} {start:g} to {end:g} s ends after the video, clipped to {duration:g} s")
+        end = duration
+    return Annotation(start, end, label)
+
+
+def _without_twins(name: str, annotations: list[Annotation], faults: list[str]) -> list[Annotation]:
+    """CliffDiving is Diving too; one segment of both is kept under the more special name."""
+    special = {(one.start, one.end) for one in annotations if one.label == "CliffDiving"}
+    twins = [one for one in annotations if one.label == "Diving" and (one.start, one.end) in special]
+    if twins:
+        faults.append(f"{name}: {len(twins)} segments of CliffDiving stand under Diving too; taken once")
+    return [one for one in annotations if one not in twins]
