@@ -24,6 +24,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.postprocessing
 	$(BIN)/python -m cmsn_benchmarks.extraction
 	$(BIN)/python -m cmsn_benchmarks.demo_quality
+	$(BIN)/python -m cmsn_benchmarks.evaluation
 	$(BIN)/python -m cmsn_benchmarks.memory
 
 # The bundle in the wheel, from nothing: renders the streams, trains, exports. Hours on two cores; goes on where it stopped.

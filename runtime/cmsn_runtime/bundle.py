@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from cmsn_runtime.feature_stream import FeatureStream
     from cmsn_runtime.stream import Stream
 
-DEMO_BUNDLE = Path(__file__).parent / "bundles" / "demo.cmsn"
+_SHIPPED = Path(__file__).parent / "bundles"
+DEMO_BUNDLE = _SHIPPED / "demo.cmsn"
 
 _MANIFEST_LIMIT = 4 * 2**20  # bytes; what is longer is no manifest, and is not read into memory to find out
 # Extra flags of os.open that not all systems have: a link is not followed, a named pipe does not hang.
@@ -127,19 +128,28 @@ class Bundle(Closing):
 
 
 def open_bundle(path: str | Path | None = None, *, backend: BackendKind = "auto", threads: int | None = None) -> Bundle:
-    """Open a bundle folder; without a path, the demo bundle of the package.
+    """Open a bundle folder, or one that comes with the package by its name ("demo", "cctv"); by default the demo.
 
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
     threads: see OnnxRuntimeBackend. Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs
     that cannot run, SettingsError for an unknown backend or no threads.
     """
-    folder = DEMO_BUNDLE if path is None else Path(path)
+    folder = locate_bundle(path)
     manifest = read_manifest(folder)
     graphs = {name: read_graph(folder, graph) for name, graph in manifest.graphs.items()}
     try:
         return Bundle(folder, manifest, open_backend(backend, graphs, manifest, threads=threads))
     except BackendError as error:
         raise BundleError(f"{_name(folder)}: {error}") from error
+
+
+def locate_bundle(path: str | Path | None) -> Path:
+    """The folder of a bundle: what is on disk comes before a shipped one of that name; none is the demo."""
+    if path is None:
+        return DEMO_BUNDLE
+    shipped = _SHIPPED / f"{path}.cmsn"
+    plain = Path(path).name == str(path)
+    return shipped if plain and not Path(path).exists() and shipped.is_dir() else Path(path)
 
 
 def read_manifest(folder: Path) -> Manifest:

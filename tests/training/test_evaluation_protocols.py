@@ -1,24 +1,17 @@
-"""AR@AN, recall against delay, results files: small cases worked by hand, and properties."""
+"""AR@AN: small cases worked by hand, and properties."""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmsn_runtime.cli import cmsn
-from cmsn_runtime.errors import AnnotationError, SettingsError
+from cmsn_runtime.errors import SettingsError
 from cmsn_training.evaluation import ACTIVITYNET, THUMOS, Protocol, Spans, recall_curve, tiou_matrix
-from cmsn_training.evaluation.delay import Word, first_hits, read_events, recall_by_delay, standing
-from cmsn_training.evaluation.results_file import read_results
 
 HALF = Protocol("half", (0.5,), points=4)
 
@@ -34,7 +27,19 @@ def test_a_case_by_hand() -> None:
     assert curve.numbers.tolist() == [0.5, 1.0, 1.5, 2.0]
     assert curve.recall[0].tolist() == pytest.approx([0, 1 / 3, 1 / 3, 2 / 3])
     assert curve.average_recall_at(1.75) == pytest.approx(50)
-    assert math.isnan(curve.average_recall_at(2.1))
+    assert curve.average_recall_at(0.5) == 0
+    assert curve.average_recall_at(2) == pytest.approx(200 / 3)
+    assert curve.recall_at(1.75).tolist() == pytest.approx([50])
+    assert curve.area == pytest.approx(100 * (0.25 * 1 / 3 + 0.5 / 3 + 0.25) / 2 * 1.0)
+
+
+def test_nothing_is_said_outside_the_curve() -> None:
+    """Neither past the end of the lists nor below a curve's first point, where public evaluators guess."""
+    curve = recall_curve({"a": spans((0, 9), (0, 10))}, {"a": spans((0, 10))}, HALF)
+    assert curve.numbers.tolist() == [0.5, 1.0, 1.5, 2.0]
+    for number in (0.4, 2.1):
+        assert math.isnan(curve.average_recall_at(number))
+        assert np.isnan(curve.recall_at(number)).all()
 
 
 def test_inclusive_frames() -> None:
@@ -90,80 +95,25 @@ def test_a_video_with_only_ambiguous_segments_counts_where_the_field_counts_it()
     assert recall_curve({"a": proposals["a"]}, truth, ACTIVITYNET).average_recall_at(100) == pytest.approx(100)
 
 
-def word(order: int, action: int, kind: str, at: float, start: float, end: float, score: float) -> Word:
-    return Word(order, action, kind, at, start, end, score)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"thresholds": ()}, "at least one"),
+        ({"thresholds": (0.0, 0.5)}, "above 0"),
+        ({"thresholds": (0.5, 1.5)}, "at most 1"),
+        ({"points": 0}, "0 points"),
+        ({"max_average": 0.5}, "1 or more"),
+        ({"max_average": math.nan}, "1 or more"),
+    ],
+)
+def test_a_protocol_that_makes_no_sense_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Protocol(**({"name": "test", "thresholds": (0.5,)} | wrong))
 
 
-WORDS = [
-    word(0, 1, "provisional", 4.0, 1, 3, 0.4),
-    word(1, 1, "revised", 6.0, 1, 5, 0.6),
-    word(2, 2, "provisional", 6.5, 6, 6.4, 0.9),
-    word(3, 2, "withdrawn", 7.0, 6, 6.4, 0.9),
-    word(4, 1, "final", 9.0, 1, 6, 0.8),
-    word(5, 1, "final", 9.0, 2, 6, 0.3),
-]
-
-
-def test_what_stands_at_a_time() -> None:
-    assert standing(WORDS, 3.9).tolist() == []
-    assert standing(WORDS, 4.0).tolist() == [[1, 3]]
-    assert standing(WORDS, 6.5).tolist() == [[6, 6.4], [1, 5]]
-    assert standing(WORDS, 8).tolist() == [[1, 5]]
-    assert standing(WORDS, math.inf).tolist() == [[1, 6], [2, 6]]
-
-
-def test_recall_grows_with_the_delay_allowed() -> None:
-    truth = {"a": spans((1, 6))}
-    by_delay = recall_by_delay({"a": WORDS}, truth, number=1, delays=(0.0, 1.0, 2.0, 3.0, math.inf))
-    # 0.8 at first: seven of ten thresholds; the final one is exact. At 0.5 s a better scored wrong one is in front.
-    assert by_delay == pytest.approx({0.0: 70, 1.0: 70, 2.0: 70, 3.0: 100, math.inf: 100})
-    assert first_hits({"a": WORDS}, truth) == [0.0]
-    assert first_hits({}, truth) == [math.inf]
-
-
-def test_the_command_line(tmp_path: Path) -> None:
-    truth = {"database": {"a": {"annotations": [{"segment": [1, 6], "label": "x"}]}, "b": {"annotations": []}}}
-    results = {"results": {"a": [{"segment": [50, 60], "score": 0.1}, {"segment": [1, 6], "score": 0.8}]}}
-    lines = [
-        {"kind": one.kind, "source": "videos/a.mp4", "action": one.action, "rank": 1, "at": one.at, "start": one.start}
-        | {"end": one.end, "score": one.score, "delay": 0, "note": ""}
-        for one in WORDS
-    ]
-    reset = {"kind": "reset", "source": "a.mp4", "action": 0, "at": 3.0, "start": None, "end": None, "score": None}
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    (tmp_path / "mine.json").write_text(json.dumps(results))
-    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [*lines, reset]))
-    arguments = [str(tmp_path / "mine.json"), "--truth", str(tmp_path / "truth.json"), "--an", "1", "--an", "5"]
-    arguments += ["--events", str(tmp_path / "events.jsonl"), "--json", str(tmp_path / "out.json")]
-    arguments += ["--pictures", str(tmp_path / "pictures")]
-    result = CliRunner().invoke(cmsn, ["evaluate", *arguments])
-    assert result.exit_code == 0, result.output
-    figures = json.loads((tmp_path / "out.json").read_text())
-    assert figures["mine"]["activitynet"]["AR@1"] == pytest.approx(100)
-    assert figures["mine"]["activitynet"]["AR@5"] == pytest.approx(100)
-    assert figures["mine"]["thumos"]["AR@5"] is None  # the lists end at one a video
-    assert figures["delay"]["AR@1"]["final"] == pytest.approx(100)
-    assert len(list((tmp_path / "pictures").glob("*.png"))) == 4
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"results": []}', '{"results": {"a": [{"score": 1}]}}'])
-def test_other_results_are_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "r.json"
-    path.write_text(content)
-    with pytest.raises(AnnotationError, match=r"r\.json"):
-        read_results(path)
-
-
-def test_other_event_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "e.jsonl"
-    path.write_text('{"kind": "final"}\n')
-    with pytest.raises(AnnotationError, match="line 1"):
-        read_events(path)
-
-
-def test_evaluation_needs_no_torch() -> None:
-    code = (
-        "import sys; sys.modules['torch'] = None; sys.modules['lightning'] = None\n"
-        "import cmsn_training.commands.evaluate, cmsn_training.evaluation.report, cmsn_training.evaluation.pictures\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_the_order_of_thresholds_does_not_matter() -> None:
+    proposals, truth = {"a": spans((0, 8), (0, 10))}, {"a": spans((0, 10), (30, 40))}
+    rising = recall_curve(proposals, truth, Protocol("test", (0.5, 0.7, 0.9), points=2))
+    falling = recall_curve(proposals, truth, Protocol("test", (0.9, 0.5, 0.7), points=2))
+    assert falling.recall.tolist() == rising.recall[[2, 0, 1]].tolist()
+    assert rising.recall.tolist() == [[0.5, 0.5], [0.5, 0.5], [0, 0.5]]

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The manifest as it stands.")
 def inspect(bundle: Path | None, as_json: bool) -> None:
     """Check a bundle's files and say what is in it; without a name, the one that comes with cmsn."""
-    from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
+    from cmsn_runtime.bundle import locate_bundle, read_graph, read_manifest
     from cmsn_runtime.manifest import MANIFEST_FILE
 
-    folder = DEMO_BUNDLE if bundle is None else bundle
+    folder = locate_bundle(bundle)
     manifest = read_manifest(folder)
     for graph in manifest.graphs.values():
         read_graph(folder, graph)

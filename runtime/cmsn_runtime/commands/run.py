@@ -21,7 +21,12 @@ _OUTPUT = click.Path(path_type=Path)
 
 @click.command(short_help="Find actions in videos and cameras.")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--bundle", metavar="NAME.cmsn", type=_OUTPUT, help="The model; by default the one that comes with cmsn.")
+@click.option(
+    "--bundle",
+    metavar="NAME.cmsn",
+    type=_OUTPUT,
+    help="The model: a folder, or `demo` or `cctv`, which come with cmsn.",
+)
 @click.option("--json", "json_path", metavar="PATH|-", type=_OUTPUT, help="JSON lines, to a file or stdout.")
 @click.option("--csv", "csv_path", metavar="PATH", type=_OUTPUT, help="Final proposals as CSV.")
 @click.option("--results", metavar="PATH", type=_OUTPUT, help="Final proposals in ActivityNet's results format.")

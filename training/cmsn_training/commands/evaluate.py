@@ -19,6 +19,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--fps", type=click.FloatRange(min=0, min_open=True), default=25.0, show_default=True, help="Without --rates."
 )
+@click.option("--max-per-video", metavar="N", type=click.IntRange(min=1), help="Only the best N of each video.")
 @click.option("--pictures", metavar="DIR", type=_PATH, help="Curves as PNGs (Figures 6 to 9).")
 @click.option("--events", metavar="JSONL", type=_PATH, help="Of `cmsn run --json`: recall against delay.")
 @click.option("--json", "output", metavar="OUT", type=_PATH, help="All figures, for programs.")
@@ -28,6 +29,7 @@ def evaluate(
     numbers: tuple[float, ...],
     rates: Path | None,
     fps: float,
+    max_per_video: int | None,
     pictures: Path | None,
     events: Path | None,
     output: Path | None,
@@ -35,22 +37,26 @@ def evaluate(
     """Average recall of each RESULTS.json (ActivityNet's format, as `cmsn run --results` writes it).
 
     Two protocols side by side: `thumos` (DAPs, TURN: 11 thresholds to 1.0, both end frames counted) and `activitynet`
-    (10 thresholds to 0.95, 100 proposals a video on average at most). A figure beyond the end of a list is left out.
+    (10 thresholds to 0.95, 100 proposals a video on average at most). A figure outside the curve of a list is left out.
+    Where the results have labels, mAP as THUMOS14's own evaluation computes it.
     """
     import json
 
     from rich.console import Console
 
-    from cmsn_training.evaluation.report import DEFAULT_NUMBERS, Report, delays_of, measure, tables
+    from cmsn_runtime.sinks.base import written_to
+    from cmsn_training.evaluation.report import DEFAULT_NUMBERS, as_json, delays_of, measure
+    from cmsn_training.evaluation.tables import tables
 
     if not results and events is None:
         raise click.UsageError("nothing to evaluate: give RESULTS.json files, --events, or both")
-    report: Report = measure(results, truth, rates=rates, fps=fps)
     wanted = numbers or DEFAULT_NUMBERS
-    found = delays_of(events, truth) if events is not None else None
+    report = measure(results, truth, rates=rates, fps=fps, max_per_video=max_per_video)
+    found = delays_of(events, truth, wanted) if events is not None else None
     for table in tables(report, found, wanted):
         Console().print(table)
-    if pictures is not None:
+    if pictures is not None and results:
         report.draw(pictures)
     if output is not None:
-        output.write_text(json.dumps(report.as_json(wanted, found), indent=1) + "\n", encoding="utf-8")
+        with written_to(output):
+            output.write_text(json.dumps(as_json(report, wanted, found), indent=1) + "\n", encoding="utf-8")

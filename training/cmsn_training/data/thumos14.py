@@ -19,7 +19,10 @@ _ENDINGS = ("_val.txt", "_test.txt")
 
 @dataclass(frozen=True, slots=True)
 class ThumosAnnotations:
-    """videos: name -> annotations in order of time. faults: what was mended or left out, one line each, in words."""
+    """videos: name -> annotations, class by class in the order of the files, which THUMOS14's own mAP depends on.
+
+    faults: what was mended or left out, one line each, in words.
+    """
 
     videos: dict[str, VideoAnnotations]
     faults: tuple[str, ...]
@@ -63,8 +66,7 @@ def read_thumos14(
         kept = _without_twins(name, found[name], faults) if duplicates == "drop" else found[name]
         if not kept:
             faults.append(f"{name}: has no annotation that counts (only {AMBIGUOUS} ones, or none that could be used)")
-        ordered = tuple(sorted(kept, key=lambda one: (one.start, one.end, one.label)))
-        videos[name] = VideoAnnotations(None if durations is None else durations.get(name), ordered)
+        videos[name] = VideoAnnotations(None if durations is None else durations.get(name), tuple(kept))
     return ThumosAnnotations(videos, tuple(faults))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from cmsn_training.data.thumos14 import read_thumos14
 from cmsn_training.evaluation.tiou import Spans
 
 
-def read_truth(path: Path) -> dict[str, VideoAnnotations]:
-    """Video -> its annotations; Ambiguous ones of THUMOS14 are left out. Raises AnnotationError."""
-    return read_thumos14(path).videos if path.is_dir() else read_annotations(path)
+def read_truth(path: Path, *, ambiguous: Literal["drop", "keep"] = "drop") -> dict[str, VideoAnnotations]:
+    """Video -> its annotations. ambiguous: what becomes of THUMOS14's Ambiguous ones. Raises AnnotationError."""
+    return read_thumos14(path, ambiguous=ambiguous).videos if path.is_dir() else read_annotations(path)
 
 
 def segments_of(video: VideoAnnotations) -> Spans:

@@ -7,119 +7,112 @@ best N by score.
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from cmsn_runtime.errors import AnnotationError
-from cmsn_runtime.proposals import Event
-from cmsn_runtime.sinks.base import video_id
+from cmsn_runtime.errors import SettingsError
+from cmsn_training.evaluation.events import Word
 from cmsn_training.evaluation.tiou import TIOU_THRESHOLDS, Spans, tiou_matrix
 
 DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, float("inf"))
+_TICK = 1e-6  # the times in a file of events are rounded to it
+
+Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One thing a stream said: of which action, what kind of event, at which source time, and the proposal.
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """Every proposal of one video, best score first, with the source times between which it stood, in seconds.
 
-    `order` is its place in the stream; start, end and score are meaningless for a withdrawal.
+    spans: [K, 2]. since, until: [K]; it stood at `since`, and no longer at `until`. A final stands for ever.
+    final: bool [K].
     """
 
-    order: int
-    action: int
-    kind: str
-    at: float
-    start: float
-    end: float
-    score: float
+    spans: Spans
+    since: Floats
+    until: Floats
+    final: npt.NDArray[np.bool_]
+
+    def at(self, times: Floats) -> npt.NDArray[np.bool_]:
+        """What stands at source times [T] -> bool [T, K]; at infinity the finals, and they alone."""
+        stood = (self.since <= times[:, None] + _TICK) & (times[:, None] + _TICK < self.until)
+        return np.where(np.isinf(times)[:, None], self.final, stood)
 
 
-def words_of(events: Sequence[Event]) -> list[Word]:
-    """The events of one stream; resets say nothing of an action."""
-    return [
-        Word(
-            order,
-            event.action,
-            event.kind,
-            float(event.seconds),
-            float(event.proposal.start),
-            float(event.proposal.end),
-            event.proposal.score,
-        )
-        for order, event in enumerate(events)
-        if event.proposal is not None
-    ]
-
-
-def read_events(path: Path) -> dict[str, list[Word]]:
-    """Video -> its words, from the JSON lines of `cmsn run --json`. Raises AnnotationError that names the line."""
-    words: defaultdict[str, list[Word]] = defaultdict(list)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            item = json.loads(line)
-            name = video_id(item["source"])
-            if item["start"] is not None:
-                times = (float(item[key]) for key in ("at", "start", "end", "score"))
-                words[name].append(Word(number, int(item["action"]), str(item["kind"]), *times))
-        except (TypeError, KeyError, ValueError) as error:
-            raise AnnotationError(f"{path}, line {number}: not an event of `cmsn run --json` ({error})") from error
-    return dict(words)
-
-
-def standing(words: Sequence[Word], until: float) -> Spans:
-    """What stands at a source time -> spans [K, 2] in seconds, best first. Infinity: the finals, whenever said."""
-    of_action: dict[int, list[Word]] = {}
-    for word in words:
-        if word.at > until:
-            continue
-        if word.kind == "withdrawn":
-            of_action.pop(word.action, None)
-        elif word.kind == "final" and of_action.get(word.action, [word])[-1].kind == "final":
-            of_action.setdefault(word.action, []).append(word)
-        else:
-            of_action[word.action] = [word]
-    kept = sorted((word for said in of_action.values() for word in said), key=lambda word: (-word.score, word.order))
-    return np.array([(word.start, word.end) for word in kept], dtype=np.float64).reshape(-1, 2)
+def standing(words: Sequence[Word]) -> Standing:
+    """From what was said of one video, in that order."""
+    until = np.full(len(words), np.inf)
+    newest: dict[int, int] = {}
+    for place, word in enumerate(words):
+        before = newest.get(word.action)
+        if before is not None and words[before].kind != "final":
+            until[before] = word.at
+        newest[word.action] = place
+    kept = [place for place, word in enumerate(words) if word.kind != "withdrawn"]
+    kept.sort(key=lambda place: -words[place].score)
+    return Standing(
+        np.array([(words[place].start, words[place].end) for place in kept], dtype=np.float64).reshape(-1, 2),
+        np.array([words[place].at for place in kept], dtype=np.float64),
+        until[kept],
+        np.array([words[place].kind == "final" for place in kept], dtype=bool),
+    )
 
 
 def recall_by_delay(
     words: Mapping[str, Sequence[Word]],
     truth: Mapping[str, Spans],
     *,
-    number: int,
+    numbers: Sequence[int],
     delays: Sequence[float] = DELAYS,
     thresholds: Sequence[float] = TIOU_THRESHOLDS,
-) -> dict[float, float]:
-    """Allowed delay in seconds -> AR@number in percent; infinity: the finals of the whole stream."""
-    limits = np.array(thresholds)
-    reached: dict[float, list[float]] = {delay: [] for delay in delays}
-    for name, segments in truth.items():
-        said = words.get(name, ())
-        for segment in segments:
-            for delay in delays:
-                spans = standing(said, segment[1] + delay)[:number]
-                best = tiou_matrix(spans, segment[None]).max(initial=0.0)
-                reached[delay].append(float((best >= limits).mean()))
-    return {delay: 100 * float(np.mean(values)) for delay, values in reached.items()}
+) -> dict[int, dict[float, float]]:
+    """N -> allowed delay in seconds -> AR@N in percent; infinity: the finals of the whole stream.
+
+    words: video -> what was said. truth: video -> [G, 2] seconds. A video of which nothing was said counts as missed.
+    Raises SettingsError where there is no true segment, or nothing was said of any video of the truth.
+    """
+    _require_overlap(words, truth)
+    best = np.concatenate([_best(standing(words.get(name, ())), rows, numbers, delays) for name, rows in truth.items()])
+    recall = 100 * (best[..., None] >= np.array(thresholds)).mean(axis=(0, 3))  # [N, delays]
+    return {number: dict(zip(delays, row, strict=True)) for number, row in zip(numbers, recall.tolist(), strict=True)}
 
 
 def first_hits(words: Mapping[str, Sequence[Word]], truth: Mapping[str, Spans], *, tiou: float = 0.5) -> list[float]:
     """Seconds from the end of each true action until it was first proposed at `tiou` or better; infinity: never.
 
-    Negative where it was found while still going on.
+    Negative where it was found while still going on. Raises SettingsError as `recall_by_delay`.
     """
+    _require_overlap(words, truth)
     delays: list[float] = []
     for name, segments in truth.items():
-        said = [word for word in words.get(name, ()) if word.kind != "withdrawn"]
-        spans = np.array([(word.start, word.end) for word in said]).reshape(-1, 2)
-        hits = tiou_matrix(spans, segments) >= tiou
-        times = np.array([word.at for word in said])
-        for index, segment in enumerate(segments):
-            found = times[hits[:, index]]
-            delays.append(float(found.min() - segment[1]) if len(found) else float("inf"))
+        said = standing(words.get(name, ()))
+        hits = tiou_matrix(said.spans, segments) >= tiou  # [K, G]
+        times = np.where(hits, said.since[:, None], np.inf).min(axis=0, initial=np.inf)
+        delays += (times - segments[:, 1]).tolist()
     return delays
+
+
+def _best(said: Standing, segments: Spans, numbers: Sequence[int], delays: Sequence[float]) -> Floats:
+    """The best tIoU with each true segment among the first N that stood -> [G, N, delays]."""
+    overlaps = tiou_matrix(said.spans, segments)  # [K, G]
+    found = np.zeros((len(segments), len(numbers), len(delays)))
+    for index, delay in enumerate(delays):
+        stood = said.at(segments[:, 1] + delay)  # [G, K]
+        rank = np.cumsum(stood, axis=1)
+        for place, number in enumerate(numbers):
+            counted = np.where(stood & (rank <= number), overlaps.T, 0.0)
+            found[:, place, index] = counted.max(axis=1, initial=0.0)
+    return found
+
+
+def _require_overlap(words: Mapping[str, Sequence[Word]], truth: Mapping[str, Spans]) -> None:
+    if not any(len(segments) for segments in truth.values()):
+        raise SettingsError("no true segment; recall is not defined")
+    if words and not set(words) & set(truth):
+        raise SettingsError(
+            f"events of {', '.join(sorted(words)[:3])}, truth of {', '.join(sorted(truth)[:3])}: no video in common; "
+            "check that both are of the same videos, and name them alike"
+        )

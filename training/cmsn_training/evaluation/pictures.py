@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cmsn_runtime.errors import MissingExtraError
+from cmsn_runtime.sinks.base import written_to
 from cmsn_training.evaluation.protocols import RecallCurve
 
-_COLOURS = ("#3b6fb6", "#d1495b", "#2e8b57", "#8e5ea2", "#c98a1b", "#555555")  # told apart by colour-blind eyes too
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Told apart by colour-blind eyes too (Okabe and Ito's palette), and, in print, by the lines.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333")
+_LINES = ("-", "--", "-.", ":")
 
 
 def draw_average_recall(curves: Mapping[str, RecallCurve], path: Path) -> None:
-    """AR against the average number of proposals (Figures 8 and 9): one line a results file, its area in the legend."""
+    """AR against the average number of proposals (Figures 8 and 9): one line a results file, its area in the legend.
+
+    Raises MissingExtraError, and SettingsError where it cannot be written.
+    """
     figure, axes = _axes("average number of proposals a video", "average recall, %")
-    for (name, curve), colour in zip(curves.items(), _cycled(len(curves)), strict=True):
+    for (name, curve), colour, line in zip(curves.items(), cycle(_COLOURS), cycle(_LINES), strict=False):
         label = f"{name} (area {curve.area:.1f})"
-        axes.plot(curve.numbers, 100 * curve.average, color=colour, linewidth=2, label=label)
+        axes.plot(curve.numbers, 100 * curve.average, line, color=colour, linewidth=1.8, label=label)
     axes.set_xlim(left=0)
-    protocol = next(iter(curves.values())).protocol
-    _finish(figure, axes, path, title=f"AR-AN, protocol {protocol.name}", place="lower right")
+    axes.set_ylim(0, _top(max(100 * float(curve.average.max()) for curve in curves.values())))
+    _finish(figure, axes, path, title=f"AR-AN, protocol {_protocol(curves)}")
 
 
 def draw_recall(curves: Mapping[str, RecallCurve], path: Path, *, number: float) -> None:
-    """Recall@AN against tIoU (Figures 6 and 7)."""
-    figure, axes = _axes("tIoU", f"recall at {number:g} proposals a video, %")
-    for (name, curve), colour in zip(curves.items(), _cycled(len(curves)), strict=True):
+    """Recall@AN against tIoU (Figures 6 and 7). Raises as `draw_average_recall`."""
+    figure, axes = _axes("tIoU", f"recall at {number:.4g} proposals a video, %")
+    highest = 0.0
+    for (name, curve), colour, line in zip(curves.items(), cycle(_COLOURS), cycle(_LINES), strict=False):
         values = curve.recall_at(number)
-        axes.plot(curve.protocol.thresholds, values, color=colour, linewidth=2, marker="o", markersize=4, label=name)
-    protocol = next(iter(curves.values())).protocol
-    _finish(figure, axes, path, title=f"Recall@{number:g}, protocol {protocol.name}", place="upper right")
+        highest = max(highest, float(values.max()))
+        points = curve.protocol.thresholds
+        axes.plot(points, values, line, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
+    axes.set_ylim(0, _top(highest))
+    _finish(figure, axes, path, title=f"Recall@AN={number:.4g}, protocol {_protocol(curves)}")
 
 
-def _cycled(count: int) -> list[str]:
-    return [_COLOURS[index % len(_COLOURS)] for index in range(count)]
+def _protocol(curves: Mapping[str, RecallCurve]) -> str:
+    return next(iter(curves.values())).protocol.name
 
 
-def _axes(x: str, y: str):  # type: ignore[no-untyped-def]
+def _top(highest: float) -> float:
+    """The end of the axis: the ten above the highest point, so that low curves fill the picture too."""
+    return min(100.0, 10.0 * (highest // 10 + 1))
+
+
+def _axes(x: str, y: str) -> tuple[Figure, Axes]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -45,15 +65,14 @@ def _axes(x: str, y: str):  # type: ignore[no-untyped-def]
     axes = figure.add_subplot()
     axes.set_xlabel(x)
     axes.set_ylabel(y)
-    axes.set_ylim(0, 100)
     axes.grid(alpha=0.25)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
-def _finish(figure, axes, path: Path, *, title: str, place: str) -> None:  # type: ignore[no-untyped-def]
+def _finish(figure: Figure, axes: Axes, path: Path, *, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=11)
-    axes.legend(loc=place, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    axes.legend(loc="best", frameon=False, handlelength=3)
+    with written_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)

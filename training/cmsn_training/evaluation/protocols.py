@@ -6,14 +6,15 @@ which OpenTAD and mmaction2 follow. A figure without its protocol means little: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.evaluation.tiou import Spans, tiou_matrix
+from cmsn_training.evaluation.matching import count_met
+from cmsn_training.evaluation.tiou import Spans
 
 Curve = npt.NDArray[np.float64]
 
@@ -26,6 +27,7 @@ class Protocol:
         of each video's list. inclusive: both end frames belong to a span, which adds one to every length; spans are
         frames then. max_average: lists are cut to this average number first, none takes all. counts_empty: a video of
         the truth without any segment (only Ambiguous ones, say) counts in the average number of proposals.
+    Raises SettingsError.
     """
 
     name: str
@@ -34,6 +36,16 @@ class Protocol:
     inclusive: bool = False
     max_average: float | None = None
     counts_empty: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.thresholds or not all(0 < limit <= 1 for limit in self.thresholds):
+            raise SettingsError(
+                f"tIoU thresholds {self.thresholds}: at least one is needed, each above 0 and at most 1"
+            )
+        if self.points < 1:
+            raise SettingsError(f"{self.points} points of the curve: at least 1 is needed")
+        if self.max_average is not None and not self.max_average >= 1:
+            raise SettingsError(f"at most {self.max_average} proposals a video: it must be 1 or more, or none for all")
 
 
 def thresholds(first: float, last: float, *, step: float = 0.05) -> tuple[float, ...]:
@@ -67,19 +79,21 @@ class RecallCurve:
         return float(100 * (widths * heights).sum() / self.numbers[-1])
 
     def average_recall_at(self, number: float) -> float:
-        """AR@AN in percent; NaN beyond the end of the lists, where some evaluators would extrapolate.
+        """AR@AN in percent, on the line between two points; NaN outside the curve, where some evaluators extrapolate.
 
-        Below the first point the line goes to that point's own value, as NumPy's interpolation has it.
+        The curve begins at its first point (a hundredth of the lists, for the protocols here), not at 0.
         """
-        if number > self.numbers[-1] * (1 + 1e-9):
-            return float("nan")
-        return float(100 * np.interp(number, self.numbers, self.average))
+        return self._between(self.average, number)
 
     def recall_at(self, number: float) -> Curve:
-        """Recall@AN in percent at each tIoU threshold, [thresholds]; NaN beyond the end of the lists."""
-        if number > self.numbers[-1] * (1 + 1e-9):
-            return np.full(len(self.protocol.thresholds), np.nan)
-        return np.array([100 * np.interp(number, self.numbers, row) for row in self.recall])
+        """Recall@AN in percent at each tIoU threshold, [thresholds]; NaN outside the curve."""
+        return np.array([self._between(row, number) for row in self.recall])
+
+    def _between(self, values: Curve, number: float) -> float:
+        # The ends of the curve are products of fractions: an AN that names one may miss it by a rounding.
+        if not self.numbers[0] * (1 - 1e-9) <= number <= self.numbers[-1] * (1 + 1e-9):
+            return float("nan")
+        return float(100 * np.interp(number, self.numbers, values))
 
 
 def recall_curve(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], protocol: Protocol) -> RecallCurve:
@@ -103,11 +117,9 @@ def recall_curve(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], pro
     shares = np.arange(1, protocol.points + 1) / protocol.points
     if protocol.max_average is not None:
         shares = shares * (protocol.max_average * len(videos) / total)
-    matches = np.zeros((len(protocol.thresholds), protocol.points))
-    for name, spans, count in zip(videos, lists, counts.tolist(), strict=True):
-        taken = np.minimum((count * shares).astype(np.int64), count)
-        if len(truth[name]):
-            matches += _matches(_first_hits(spans[:count], truth[name], protocol), taken)
+    taken = np.minimum((counts[:, None] * shares).astype(np.int64), counts[:, None])
+    kept = [spans[:count] for spans, count in zip(lists, counts.tolist(), strict=True)]
+    matches = _matches(kept, [truth[name] for name in videos], taken, protocol)
     return RecallCurve(protocol, shares * total / len(videos), matches / positives)
 
 
@@ -119,17 +131,18 @@ def in_frames(spans: Mapping[str, Spans], rates: Mapping[str, float]) -> dict[st
     return {name: rows * rates[name] for name, rows in spans.items()}
 
 
-def _first_hits(spans: Spans, truth: Spans, protocol: Protocol) -> npt.NDArray[np.int64]:
-    """How many of a video's proposals must be taken until each true segment is met -> [thresholds, G]; K + 1: never."""
-    if not len(spans):
-        return np.ones((len(protocol.thresholds), len(truth)), dtype=np.int64)
-    best = np.maximum.accumulate(tiou_matrix(spans, truth, extra=float(protocol.inclusive)), axis=0)  # [K, G]
-    limits = np.array(protocol.thresholds)
-    hits = np.stack([np.searchsorted(best[:, g], limits, side="left") for g in range(best.shape[1])], axis=1)
-    return hits + 1
+def _matches(
+    lists: Sequence[Spans], truth: Sequence[Spans], taken: npt.NDArray[np.int64], protocol: Protocol
+) -> npt.NDArray[np.int64]:
+    """True segments met at each threshold by the first taken[video, point] proposals -> [thresholds, points]."""
+    order = np.argsort(protocol.thresholds)
+    limits = np.array(protocol.thresholds)[order]
+    met = np.empty((len(limits), protocol.points), dtype=np.int64)
+    met[order] = count_met(*_joined(lists), *_joined(truth), taken, limits, float(protocol.inclusive))
+    return met
 
 
-def _matches(hits: npt.NDArray[np.int64], taken: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """True segments met at each threshold by the first taken[j] proposals -> [thresholds, points]."""
-    ordered = np.sort(hits, axis=1)
-    return np.stack([np.searchsorted(row, taken, side="right") for row in ordered])
+def _joined(parts: Sequence[Spans]) -> tuple[Spans, npt.NDArray[np.int64]]:
+    """All rows one after the other [N, 2], and where each part begins [parts + 1]."""
+    firsts = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
+    return np.concatenate(parts, dtype=np.float64), firsts

@@ -1,0 +1,88 @@
+"""What streams said: from their events, or read back from the JSON lines of `cmsn run --json`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from cmsn_runtime.errors import AnnotationError
+from cmsn_runtime.proposals import Event, EventKind
+from cmsn_runtime.sinks.base import video_id
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing a stream said of an action: what kind of event, at which source time, and the proposal; seconds.
+
+    start, end and score are meaningless for a withdrawal.
+    """
+
+    action: int
+    kind: EventKind
+    at: float
+    start: float
+    end: float
+    score: float
+
+
+def words_of(events: Sequence[Event]) -> list[Word]:
+    """The words of one stream's own events; resets are left out."""
+    return [
+        Word(
+            event.action,
+            event.kind,
+            float(event.seconds),
+            float(event.proposal.start),
+            float(event.proposal.end),
+            event.proposal.score,
+        )
+        for event in events
+        if event.proposal is not None
+    ]
+
+
+def read_events(path: Path) -> dict[str, list[Word]]:
+    """Video -> its words in the order they were said; resets, which say nothing of an action, are left out.
+
+    Raises AnnotationError that names the line, and where two sources go by one name.
+    """
+    words: defaultdict[str, list[Word]] = defaultdict(list)
+    sources: dict[str, str] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnnotationError(f"{path}: cannot be read ({error}); give what `cmsn run --json PATH` wrote") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            source, word = _word(line)
+        except (TypeError, KeyError, ValueError) as error:
+            raise AnnotationError(f"{path}, line {number}: not an event of `cmsn run --json` ({error})") from error
+        name = video_id(source)
+        if sources.setdefault(name, source) != source:
+            raise AnnotationError(
+                f"{path}, line {number}: {sources[name]} and {source} both go by {name}; evaluate them apart"
+            )
+        if word is not None:
+            words[name].append(word)
+    return dict(words)
+
+
+def _word(line: str) -> tuple[str, Word | None]:
+    """The source of an event, and what it says; none for a reset."""
+    item = json.loads(line)
+    kind, source = item["kind"], str(item["source"])
+    if kind not in get_args(EventKind):
+        raise ValueError(f"kind {kind!r}; it must be one of {', '.join(get_args(EventKind))}")
+    if kind == "reset":
+        return source, None
+    at, start, end, score = (float(item[key]) for key in ("at", "start", "end", "score"))
+    if not all(math.isfinite(value) for value in (at, start, end, score)):
+        raise ValueError("a number is not finite")
+    return source, Word(int(item["action"]), kind, at, start, end, score)
