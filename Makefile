@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO := demo
 RUNS := runs
+CCTV ?= ../shared/data/cctv
+UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo test test-runtime check bench demo-bundle clean
+.PHONY: demo test test-runtime check bench demo-bundle cctv-bundle utkinect clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
@@ -33,6 +35,18 @@ demo-bundle: $(VENV)/.test
 	$(BIN)/cmsn render $(RUNS)/streams/train --streams 240 --seconds 60 --seed 1 --workers 2
 	$(BIN)/cmsn train training/cmsn_training/configs/demo.toml --resume
 	$(BIN)/cmsn export $(RUNS)/demo/model.safetensors -o runtime/cmsn_runtime/bundles/demo.cmsn --force
+
+# The second bundle in the wheel, and its figures. CCTV: a folder of trimmed clips with clips.csv.
+cctv-bundle: $(VENV)/.test
+	$(BIN)/python -m cmsn_benchmarks.cctv_streams $(CCTV) $(RUNS)/cctv
+	$(BIN)/cmsn train training/cmsn_training/configs/cctv.toml --resume
+	$(BIN)/cmsn export $(RUNS)/cctv-model/model.safetensors -o runtime/cmsn_runtime/bundles/cctv.cmsn --force
+	$(BIN)/python -m cmsn_benchmarks.cctv_quality $(RUNS)/cctv/test --json benchmarks/results/cctv.json
+
+# The skeleton table of the README: 36 trainings. UTKINECT: joints/ and actionLabel_modified.txt. Goes on where it stopped.
+utkinect: $(VENV)/.test
+	$(BIN)/python -m cmsn_benchmarks.utkinect_data $(UTKINECT) $(RUNS)/utkinect
+	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/utkinect.toml --runs $(RUNS)/ablate --workers 2 --json benchmarks/results/utkinect.json
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
