@@ -112,3 +112,14 @@ def test_a_killed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
     found = load_file(run / "model.safetensors")
     assert set(found) == set(expected)
     assert all(np.array_equal(found[name].numpy(), value.numpy()) for name, value in expected.items())
+
+
+def test_several_processes_train_one_model(tmp_path: Path) -> None:
+    config = prepare(tmp_path)
+    text = config.read_text().replace('accelerator = "cpu"', 'accelerator = "cpu"\ndevices = 2')
+    config.write_text(text.replace("epochs = 8", "epochs = 2").replace("epochs = 4", "epochs = 1"))
+    process = start(config)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    weights = load_file(tmp_path / "run" / "model.safetensors")
+    assert all(np.isfinite(value.numpy()).all() for value in weights.values())

@@ -28,7 +28,9 @@ class EvaluatorPhase(pl.LightningModule):
     def training_step(self, batch: EvaluatorBatch, index: int) -> torch.Tensor | None:
         """Loss of one window's sample; none where the window held no Big proposal."""
         if len(batch.tiou) == 0:
-            return None
+            # Alone, such a window changes nothing; among several processes all must take part in every step.
+            several = self.trainer.world_size > 1
+            return torch.stack([p.sum() for p in self.evaluator.parameters()]).sum() * 0 if several else None
         loss = self.evaluator.loss(batch.features, batch.left, batch.right, batch.tiou)
         self.log("evaluator/loss", loss, prog_bar=True, batch_size=1)
         return loss
