@@ -27,19 +27,24 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class VideoAnnotations:
-    """duration: seconds, where the file says it. annotations: in order of time."""
+    """duration: seconds, where the file says it. annotations: in order of time.
+
+    subset: the part of the data set that the file puts it in ("training", "validation", "testing" in ActivityNet's).
+    """
 
     duration: float | None
     annotations: tuple[Annotation, ...]
+    subset: str | None = None
 
 
 def read_annotations(path: Path) -> dict[str, VideoAnnotations]:
     """Video name -> its annotations, from {"database": {NAME: {"duration", "annotations": [{"segment", "label"}]}}}.
 
-    Raises AnnotationError that names the video and the field.
+    An entry may also have a "subset"; whatever else stands there is passed over. Raises AnnotationError that names the
+    video and the field.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise AnnotationError(f"{path}: cannot be read as JSON ({error})") from error
     database = content.get("database") if isinstance(content, Mapping) else None
@@ -54,11 +59,14 @@ def _video(entry: Any, where: str) -> VideoAnnotations:
     duration = entry.get("duration")
     if duration is not None and not _is_number(duration):
         raise AnnotationError(f"{where}: duration {duration!r} is not a number of seconds")
+    subset = entry.get("subset")
+    if subset is not None and not isinstance(subset, str):
+        raise AnnotationError(f'{where}: its subset is {subset!r}; it must be a word such as "training"')
     found = [
         _annotation(item, f"{where}, annotation {number}") for number, item in enumerate(entry.get("annotations", []))
     ]
     ordered = tuple(sorted(found, key=lambda annotation: (annotation.start, annotation.end)))
-    return VideoAnnotations(None if duration is None else float(duration), ordered)
+    return VideoAnnotations(None if duration is None else float(duration), ordered, subset)
 
 
 def _annotation(item: Any, where: str) -> Annotation:

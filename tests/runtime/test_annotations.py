@@ -27,6 +27,19 @@ def test_annotations_come_in_order_of_time(tmp_path: Path) -> None:
     assert truth["w"].annotations == ()
 
 
+def test_subsets_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, {"version": "1.3", "database": {"v": {"subset": "training", "url": "gone"}, "w": {}}})
+    truth = read_annotations(path)
+    assert truth["v"].subset == "training"
+    assert truth["w"].subset is None
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"database": {"Köln": {}}}, ensure_ascii=False), encoding="utf-8-sig")
+    assert set(read_annotations(path)) == {"Köln"}
+
+
 def test_tiou_by_hand() -> None:
     assert Annotation(0.0, 10.0, "").tiou(5.0, 15.0) == pytest.approx(1 / 3)
     assert Annotation(0.0, 10.0, "").tiou(20.0, 30.0) == 0.0
@@ -39,6 +52,8 @@ def test_tiou_by_hand() -> None:
         ([1], 'no "database"'),
         ({"database": {"v": []}}, "v: needs an object"),
         ({"database": {"v": {"duration": "long"}}}, "duration 'long'"),
+        ({"database": {"v": {"duration": float("nan")}}}, "duration nan"),
+        ({"database": {"v": {"subset": 3}}}, "v: its subset is 3"),
         ({"database": {"v": {"annotations": [{"segment": [1]}]}}}, r"annotation 0: .segment. is \[1\]"),
         ({"database": {"v": {"annotations": [{"segment": [2, 1]}]}}}, "ends before it starts"),
         ({"database": {"v": {"annotations": [{"segment": [True, 2]}]}}}, "in seconds"),

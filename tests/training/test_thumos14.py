@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmsn_runtime.errors import AnnotationError
 from cmsn_training.data.thumos14 import read_durations, read_rates, read_thumos14
 from cmsn_training.data.truth import read_truth
+
+LABELS = ["Ambiguous", "CliffDiving", "Diving", "LongJump"]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +71,63 @@ def test_faults_of_made_up_files(tmp_path: Path) -> None:
     assert set(read_truth(tmp_path)) == {"v1", "v2", "v3", "v4"}
 
 
-def test_a_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "Diving_val.txt").write_text("v1 1 2\nv1 one 2\n")
-    with pytest.raises(AnnotationError, match=r"Diving_val\.txt, line 2"):
+@pytest.mark.parametrize("line", ["v1 one 2", "v1 1", "v1 1 2 3", "v1 nan 2", "v1 1 inf", "\x00\x01", "v1;1;2"])
+def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "Diving_val.txt").write_text(f"v1 1 2\n\n{line}\n")
+    with pytest.raises(AnnotationError, match=r"Diving_val\.txt, line 3"):
         read_thumos14(tmp_path)
+
+
+def test_other_text_files_are_named_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "Diving_val.txt").write_text("\ufeffv1 1 2\r\n", encoding="utf-8")
+    (tmp_path / "readme.txt").write_text("v2 1 2\n")
+    (tmp_path / "._Diving_val.txt").write_bytes(b"\x00\x05\x16\x07")  # what macOS leaves in archives
+    found = read_thumos14(tmp_path)
+    assert set(found.videos) == {"v1"}
+    assert [line for line in found.faults if "readme.txt" in line] == list(found.faults)
+
+
+segments = st.tuples(
+    st.sampled_from(["v1", "v2", "v3"]), st.integers(-50, 400), st.integers(-50, 400), st.sampled_from(LABELS)
+)
+
+
+@given(st.lists(segments, max_size=30), st.sampled_from(["keep", "drop"]))
+def test_every_line_is_kept_or_told(rows: list[tuple[str, int, int, str]], duplicates: Literal["keep", "drop"]) -> None:
+    """Whatever the files hold: segments lie inside their video and go forward, and nothing vanishes in silence."""
+    durations = {"v1": 10.0, "v2": 20.5}
+    with TemporaryDirectory() as name:
+        for label in LABELS:
+            lines = [f"{v}  {start / 10} {end / 10}" for v, start, end, which in rows if which == label]
+            (Path(name) / f"{label}_val.txt").write_text("\n".join(lines))
+        found = read_thumos14(Path(name), duplicates=duplicates, durations=durations)
+    assert set(found.videos) == {video for video, *_ in rows}
+    for name, video in found.videos.items():
+        assert all(0 <= one.start < one.end <= durations.get(name, 40.0) for one in video.annotations)
+        assert len(set(video.annotations)) == len(video.annotations)
+    kept = sum(len(video.annotations) for video in found.videos.values())
+    usable = [row for row in rows if row[3] != "Ambiguous"]
+    assert kept <= len(usable)
+    assert kept == len(usable) or found.faults
+
+
+def test_no_segment_of_the_official_files_counts_twice_within_a_class(shared: Path) -> None:
+    for part in ("validation", "test"):
+        for video in read_thumos14(shared / f"data/thumos14/temporal_annotations_{part}").videos.values():
+            assert len(set(video.annotations)) == len(video.annotations)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "video-name,fps\nv1,30\n", "video-name,frame-rate\nv1,fast\n", "video-name,frame-rate\nv1,0\n"]
+)
+def test_rates_that_cannot_be_read_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text(content)
+    if content:
+        with pytest.raises(AnnotationError, match=r"rates\.csv.*frame-rate"):
+            read_rates(path)
+    else:
+        assert read_rates(path) == {}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

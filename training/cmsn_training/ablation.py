@@ -158,4 +158,5 @@ def _result(table: AblationConfig, row: RowConfig, cells: list[Cell], found: lis
 def _truth(config: TrainingConfig) -> dict[str, Spans]:
     if config.data.test_annotations is None:
         raise SettingsError("data.test_annotations is not given")
-    return {name: segments_of(video) for name, video in read_truth(config.data.test_annotations).items()}
+    truth = read_truth(config.data.test_annotations, subset=config.data.test_subset)
+    return {name: segments_of(video) for name, video in truth.items()}

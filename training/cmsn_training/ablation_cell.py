@@ -30,7 +30,7 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
     if data.test_videos is None or data.test_annotations is None:
         raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
     model = load_model(config.output / MODEL_FILE)[0]
-    names = sorted(read_truth(data.test_annotations))
+    names = sorted(read_truth(data.test_annotations, subset=data.test_subset))
     return {name: _propose(model, config, _find(config, data.test_videos, name), method, hop_steps) for name in names}
 
 

@@ -34,16 +34,25 @@ class _Section(BaseModel):
 class DataConfig(_Section):
     """Folders of videos (or of feature files) with their annotations; relative paths start at the TOML file.
 
+    annotations: an ActivityNet JSON, or a folder of THUMOS14's CLASS_val.txt files.
+    subset: of a JSON with several ("training", "validation"), the one to take; all without.
     validation: watched while training. test: what `cmsn ablate` judges on, and nothing else looks at.
+    missing: annotated videos that are not there are an error, or left out with a warning (`skip`): of ActivityNet's,
+        some have vanished. decoders: processes that decode videos at a time.
     """
 
     videos: Path
     annotations: Path
+    subset: str | None = None
     validation_videos: Path | None = None
     validation_annotations: Path | None = None
+    validation_subset: str | None = None
     test_videos: Path | None = None
     test_annotations: Path | None = None
+    test_subset: str | None = None
+    missing: Literal["error", "skip"] = "error"
     cache: Path = Path("cache")
+    decoders: Annotated[int, Field(ge=1)] = 1
 
     def held_out(self) -> tuple[Path, Path] | None:
         """Videos and annotations to validate on, where both are given."""

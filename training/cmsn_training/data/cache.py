@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
+from cmsn_runtime.errors import DecodeError, SettingsError, SourceError
+from cmsn_runtime.frames import Frame
 from cmsn_runtime.preprocess import Preprocessor
 from cmsn_runtime.preprocessing import Preprocessing
-from cmsn_runtime.sources import open_source
-from cmsn_runtime.timebase import Resampler, Tick
+from cmsn_runtime.sources import Source, open_source
+from cmsn_runtime.timebase import Resampler, SegmentStart
 from cmsn_runtime.timegrid import TimeGrid
+from cmsn_training.data.rows_file import map_rows, write_rows
 
-# Training wants one unbroken row of frames: across a gap the last picture is simply held.
-_ANY_GAP = Fraction(10**9)
+_LOG = logging.getLogger(__name__)
+
+# Training wants one unbroken row of frames: across a gap the last picture is held. Ten minutes of one picture are
+# no video but a wrong timestamp, and would fill the disk.
+_LONGEST_STILL = Fraction(600)
+
+Pixels = npt.NDArray[np.uint8]
 
 
 class FrameCache:
     """A folder with one .npy (uint8 [T, height, width, 3]) per video and preprocessing.
 
     The name of a file is the video's own name and a hash of everything that changes its content, so a changed
-    setting or a changed video never meets an old cache; a killed run leaves no half-written file behind.
+    setting or a changed video never meets an old cache. Frames are written as they are decoded, under another name
+    until the file is whole: memory does not grow with the video, and a killed run leaves nothing that is ever read.
+    Several processes may use one folder; of those that want the same video one decodes it, and the others wait.
     """
 
     def __init__(self, folder: Path, *, grid: TimeGrid, preprocessing: Preprocessing) -> None:
@@ -34,33 +47,98 @@ class FrameCache:
         self.grid = grid
         self.preprocessing = preprocessing
 
-    def frames(self, video: Path) -> npt.NDArray[np.uint8]:
-        """Frames of a video, read-only and mapped from disk. Raises SourceError where it cannot be decoded."""
-        path = self.folder / f"{video.stem}-{self._key(video)}.npy"
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-            try:
-                with unfinished.open("wb") as file:
-                    np.save(file, self._decode(video))
-                os.replace(unfinished, path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-        frames: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    def frames(self, video: Path) -> Pixels:
+        """Frames of a video, read-only and mapped from disk, decoded first where that is still to do.
+
+        Of a video that breaks on the way, the frames up to there; each call warns of it. Raises SourceError where
+        nothing can be decoded, SettingsError where the folder cannot be written to.
+        """
+        path = self.ensure(video)
+        frames = map_rows(path)
+        if frames is None:
+            raise SettingsError(f"{path}: vanished or was damaged just now; give each other program its own data.cache")
+        notes = _notes_of(path)
+        if notes.exists():
+            _LOG.warning("%s", notes.read_text(encoding="utf-8"))
         return frames
 
-    def _decode(self, video: Path) -> npt.NDArray[np.uint8]:
+    def ensure(self, video: Path) -> Path:
+        """Decode the video unless it is there; returns its file. Raises as `frames` does."""
+        path = self.path_of(video)
+        try:
+            if map_rows(path) is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._remove_leftovers()
+                self._make_alone(video, path)
+        except OSError as error:
+            raise SettingsError(
+                f"{path}: cannot be kept ({error.strerror or error}); free space there, or give another data.cache"
+            ) from error
+        return path
+
+    def holds(self, video: Path) -> bool:
+        """Whether the video's frames are there, and whole. Raises SourceError where there is no such video."""
+        return map_rows(self.path_of(video)) is not None
+
+    def path_of(self, video: Path) -> Path:
+        """Where the frames of a video are kept. Raises SourceError where there is no such video."""
+        return self.folder / f"{video.stem}-{self._key(video)}.npy"
+
+    def _make_alone(self, video: Path, path: Path) -> None:
+        lock = _lock_of(path)
+        with FileLock(lock):
+            if map_rows(path) is None:  # while this process waited, another may have made it
+                self._make(video, path)
+            # Whoever waits on the file that goes here finds the frames whole, as whoever makes a new one does.
+            lock.unlink(missing_ok=True)
+
+    def _make(self, video: Path, path: Path) -> None:
+        if path.exists():
+            _LOG.warning("%s: is damaged (a full disk?); decoded anew", path)
+        unfinished, notes = _unfinished_of(path), _notes_of(path)
+        faults: list[str] = []
+        try:
+            write_rows(unfinished, self._decode(video, faults), shape=(*self.preprocessing.crop, 3))
+            notes.unlink(missing_ok=True)
+            if faults:
+                notes.write_text("; ".join(faults), encoding="utf-8")
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _decode(self, video: Path, faults: list[str]) -> Iterator[Pixels]:
         preprocess = Preprocessor(self.preprocessing)
-        resampler = Resampler(self.grid, max_gap=_ANY_GAP)
-        crops: list[npt.NDArray[np.uint8]] = []
+        resampler = Resampler(self.grid, max_gap=_LONGEST_STILL)
+        last: Fraction | None = None
         with open_source(str(video), size=self.preprocessing.resize) as source:
-            for frame in source:
-                crops += [preprocess(item.frame) for item in resampler.push(frame) if isinstance(item, Tick)]
-        crops += [preprocess(item.frame) for item in resampler.flush() if isinstance(item, Tick)]
-        return np.stack(crops) if crops else np.empty((0, *self.preprocessing.crop, 3), dtype=np.uint8)
+            for frame in _until_broken(source, faults):
+                for item in resampler.push(frame):
+                    if not isinstance(item, SegmentStart):
+                        yield preprocess(item.frame)
+                    elif last is not None and item.origin > last:
+                        faults.append(f"{video}: {item.reason} at {float(last):.2f} s; only what comes before is used")
+                        return
+                    elif last is not None:
+                        faults.append(f"{video}: {item.reason}; what follows is taken as if time had gone on")
+                last = frame.seconds
+        for tick in resampler.flush():
+            yield preprocess(tick.frame)
+
+    def _remove_leftovers(self) -> None:
+        """Unfinished files of processes that died: nobody holds their locks."""
+        for unfinished in self.folder.glob(".*.npy.unfinished"):
+            lock = unfinished.with_suffix(".lock")
+            try:
+                with FileLock(lock, timeout=0):
+                    unfinished.unlink(missing_ok=True)
+            except Timeout:
+                continue
 
     def _key(self, video: Path) -> str:
-        stat = video.stat()
+        try:
+            stat = video.stat()
+        except OSError as error:
+            raise SourceError(f"{video}: cannot be read ({error.strerror}); give the path of a video") from error
         settings = {
             "preprocessing": asdict(self.preprocessing),
             "fps": str(self.grid.fps),
@@ -68,3 +146,22 @@ class FrameCache:
             "changed": stat.st_mtime_ns,
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _until_broken(source: Source, faults: list[str]) -> Iterator[Frame]:
+    try:
+        yield from source
+    except DecodeError as error:
+        faults.append(f"{error}; training uses what comes before")
+
+
+def _unfinished_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _notes_of(path: Path) -> Path:
+    return path.with_suffix(".txt")

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.sources.features import FEATURE_SUFFIXES, read_features
-from cmsn_training.data.corpus import AnnotatedVideo
+from cmsn_training.data.corpus import AnnotatedVideo, Missing, those_there
 from cmsn_training.data.truth import read_truth, segments_of
 
+_LOG = logging.getLogger(__name__)
 
-def load_feature_corpus(features: Path, annotations: Path, *, width: int) -> list[AnnotatedVideo]:
+
+def load_feature_corpus(
+    features: Path, annotations: Path, *, width: int, subset: str | None = None, missing: Missing = "error"
+) -> list[AnnotatedVideo]:
     """Every annotated video's rows: NAME.npy, .txt, .csv or .h5 in a folder, or dataset NAME of one HDF5 file.
 
-    Raises SettingsError where files are missing or rows are not `width` wide, SourceError where one cannot be read.
+    annotations, subset, missing: as `load_corpus` takes them. Raises SettingsError where files are missing or rows are
+    not `width` wide, SourceError where one cannot be read.
     """
-    truth = read_truth(annotations)
-    addresses = {name: find_features(features, name) for name in sorted(truth)}
-    missing = [name for name, address in addresses.items() if address is None]
-    if missing or not addresses:
-        what = f"no file for {len(missing)} of its entries ({', '.join(missing[:5])}...)" if missing else "no entry"
-        raise SettingsError(
-            f"{annotations}: {what} in {features}; each entry needs a file NAME{{{','.join(FEATURE_SUFFIXES)}}} there, "
-            "or give one HDF5 file with a dataset for each"
-        )
+    truth = read_truth(annotations, subset=subset, tell=_LOG.warning)
+    found = {name: find_features(features, name) for name in sorted(truth)}
+    wanted = f"NAME with {', '.join(FEATURE_SUFFIXES)}; or give one HDF5 file with a dataset for each"
+    addresses = those_there(found, annotations, features, wanted=wanted, missing=missing)
     corpus: list[AnnotatedVideo] = []
     for name, address in addresses.items():
         rows = read_features(str(address))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -56,9 +57,9 @@ class PictureInputs:
         self.grid = config.time_grid()
         self.augmentation = Augmentation(flip=config.stages.flip, light=config.stages.light)
         self._cache = FrameCache(config.data.cache, grid=self.grid, preprocessing=config.picture())
-        held_out = config.data.held_out()
-        self.held_out = self._load(*held_out, "validation") if held_out else []
-        self.training = self._load(config.data.videos, config.data.annotations, "training")
+        data, held_out = config.data, config.data.held_out()
+        self.held_out = self._load(*held_out, data.validation_subset, "validation") if held_out else []
+        self.training = self._load(data.videos, data.annotations, data.subset, "training")
 
     def prepare(self, model: CMSN) -> None:
         """See Inputs: the layout of the weights. Frames arrive with their channels last; weights of the same layout
@@ -84,11 +85,19 @@ class PictureInputs:
             frames = augmented(frames, self.augmentation, rng)
         return frames, (video.segments * float(self.grid.fps) - shift) / self.grid.stride
 
-    def _load(self, videos: Path, annotations: Path, what: str) -> list[AnnotatedVideo]:
+    def _load(self, videos: Path, annotations: Path, subset: str | None, what: str) -> list[AnnotatedVideo]:
         def progress(items: Sequence[tuple[str, Path]]) -> Sequence[tuple[str, Path]]:
             return track(list(items), f"Decoding {what} videos")  # type: ignore[return-value]
 
-        return load_corpus(videos, annotations, self._cache, progress=progress)  # type: ignore[arg-type]
+        return load_corpus(
+            videos,
+            annotations,
+            self._cache,
+            subset=subset,
+            missing=self.config.data.missing,
+            decoders=self.config.data.decoders,
+            progress=progress,  # type: ignore[arg-type]
+        )
 
 
 class FeatureInputs:
@@ -98,9 +107,10 @@ class FeatureInputs:
         self.config = config
         self.features = features
         self.grid = config.time_grid()
-        held_out = config.data.held_out()
-        self.held_out = load_feature_corpus(*held_out, width=features.width) if held_out else []
-        self.training = load_feature_corpus(config.data.videos, config.data.annotations, width=features.width)
+        data, held_out = config.data, config.data.held_out()
+        load = partial(load_feature_corpus, width=features.width, missing=data.missing)
+        self.held_out = load(*held_out, subset=data.validation_subset) if held_out else []
+        self.training = load(data.videos, data.annotations, subset=data.subset)
         deviation = np.concatenate([video.frames for video in self.training]).std(axis=0).astype(np.float32)
         self.augmentation = FeatureAugmentation(features.noise, features.stretch, deviation)
 

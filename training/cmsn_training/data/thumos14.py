@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,13 +42,14 @@ def read_thumos14(
         stays, with no annotations. duplicates: every CliffDiving stands among Diving too; the field's counts (3,007
         and 3,358) keep both, `drop` keeps the more special one. durations: seconds of the videos; segments are clipped
         to them, those wholly outside are left out.
-    A segment that does not go forward is left out. Raises AnnotationError that names file and line where a line
-    cannot be read, and where the folder holds no such files.
+    A segment that does not go forward is left out, and so is a text file of another name. Raises AnnotationError that
+    names file and line where a line cannot be read, and where the folder holds no such files.
     """
-    files = sorted(path for path in folder.glob("*.txt") if path.name.endswith(_ENDINGS))
+    texts = sorted(path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    files = [path for path in texts if path.name.endswith(_ENDINGS)]
     if not files:
         raise AnnotationError(f"{folder}: holds no CLASS_val.txt or CLASS_test.txt; give THUMOS14's annotation folder")
-    faults: list[str] = []
+    faults = [f"{path}: is not named CLASS_val.txt or CLASS_test.txt; not read" for path in texts if path not in files]
     found: defaultdict[str, list[Annotation]] = defaultdict(list)
     for path in files:
         label = path.name.rsplit("_", 1)[0]
@@ -77,30 +79,47 @@ def read_rates(path: Path) -> dict[str, Fraction]:
 
 def read_durations(path: Path) -> dict[str, float]:
     """Video -> seconds, from thumos14_test_groundtruth.csv (columns video-name and video-duration)."""
-    return {name: float(value) for name, value in _column(path, "video-duration").items()}
+    return _column(path, "video-duration")
 
 
-def _column(path: Path, column: str) -> dict[str, str]:
+def _column(path: Path, column: str) -> dict[str, float]:
+    """Video -> a number above zero."""
+    found: dict[str, float] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["video-name"]: row[column] for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, KeyError) as error:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                found[row["video-name"]] = _positive(row[column])
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError, TypeError) as error:
         raise AnnotationError(
-            f"{path}: cannot be read ({error}); columns video-name and {column} are needed"
+            f"{path}: cannot be read ({error!r}); columns video-name and {column} are needed, the latter above zero"
         ) from error
+    return found
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{text} is not above zero")
+    return value
 
 
 def _lines(path: Path) -> list[tuple[str, float, float]]:
+    try:
+        content = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise AnnotationError(f"{path}: cannot be read ({error.strerror})") from error
     lines: list[tuple[str, float, float]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(content.splitlines(), start=1):
         parts = line.split()
         if not parts:
             continue
         try:
-            name, start, end = parts
-            lines.append((name, float(start), float(end)))
-        except ValueError as error:
-            raise AnnotationError(f"{path}, line {number}: {line!r}; it must be 'video start end'") from error
+            name, start, end = parts[0], *(float(part) for part in parts[1:])
+        except ValueError:
+            name, start, end = line, math.nan, math.nan
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise AnnotationError(f"{path}, line {number}: {line!r}; it must be 'video start end', in seconds")
+        lines.append((name, start, end))
     return lines
 
 
@@ -111,6 +130,12 @@ def _mended(
     if not start < end:
         faults.append(f"{name}: {label} {start:g} to {end:g} s does not go forward; left out")
         return None
+    if end <= 0:
+        faults.append(f"{name}: {label} {start:g} to {end:g} s lies before the video; left out")
+        return None
+    if start < 0:
+        faults.append(f"{name}: {label} {start:g} to {end:g} s begins before the video, clipped to 0 s")
+        start = 0.0
     if duration is not None and start >= duration:
         faults.append(f"{name}: {label} {start:g} to {end:g} s begins after the video's end, {duration:g} s; left out")
         return None

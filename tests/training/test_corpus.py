@@ -1,0 +1,213 @@
+"""Folders of videos with their truth: both formats, files that are missing, segments that reach beyond the frames."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from cmsn_runtime.errors import AnnotationError, SettingsError
+from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.timegrid import TimeGrid
+from cmsn_training.data.cache import FrameCache
+from cmsn_training.data.corpus import find_video, load_corpus
+from cmsn_training.data.feature_corpus import load_feature_corpus
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> FrameCache:
+    size = (16, 24)
+    picture = Preprocessing(resize=size, crop=size, mean=(0.0, 0.0, 0.0))
+    return FrameCache(tmp_path / "cache", grid=TimeGrid(Fraction(25)), preprocessing=picture)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """write(name, seconds=2) makes a clip of 25 frames a second in a folder `videos`."""
+
+    def write(name: str, *, seconds: int = 2) -> Path:
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(exist_ok=True)
+        with av.open(str(path), "w") as container:
+            stream: Any = container.add_stream("mpeg4", rate=25)
+            stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+            for number in range(25 * seconds):
+                shade = np.full((32, 48, 3), number % 250, dtype=np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(shade, format="rgb24")))
+            container.mux(stream.encode(None))
+        return path
+
+    return write
+
+
+def truth(folder: Path, entries: dict[str, dict[str, Any]]) -> Path:
+    path = folder / "truth.json"
+    path.write_text(json.dumps({"database": entries}))
+    return path
+
+
+def entry(*segments: tuple[float, float], subset: str | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"annotations": [{"segment": list(segment), "label": "x"} for segment in segments]}
+    return found if subset is None else {**found, "subset": subset}
+
+
+def test_activitynet_names_its_files_with_a_prefix(tmp_path: Path, cache: FrameCache, write: Write) -> None:
+    write("v_-xyz.mp4")
+    write("plain.MKV")
+    annotations = truth(tmp_path, {"-xyz": entry((0.5, 1.5)), "plain": entry()})
+    corpus = {video.name: video for video in load_corpus(tmp_path / "videos", annotations, cache)}
+    assert corpus["-xyz"].segments.tolist() == [[0.5, 1.5]]
+    assert corpus["plain"].segments.shape == (0, 2)
+    assert {name: video.frames.shape for name, video in corpus.items()} == dict.fromkeys(corpus, (50, 16, 24, 3))
+
+
+def test_the_name_itself_comes_before_the_prefixed_one(tmp_path: Path, write: Write) -> None:
+    write("v_a.mp4")
+    plain = write("a.avi")
+    folder = tmp_path / "videos"
+    assert find_video(folder, "a") == plain
+    assert find_video(folder, "v_a") == folder / "v_a.mp4"
+    assert find_video(folder, "b") is None
+    assert find_video(folder, "../videos/a") is None
+
+
+def test_a_folder_of_thumos14_is_truth_too(
+    tmp_path: Path, cache: FrameCache, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("video_validation_0000001.mp4")
+    annotations = tmp_path / "temporal_annotations_validation"
+    annotations.mkdir()
+    (annotations / "Diving_val.txt").write_text("video_validation_0000001  0.2 0.9\n" * 2)
+    (corpus,) = load_corpus(tmp_path / "videos", annotations, cache)
+    assert corpus.segments.tolist() == [[0.2, 0.9]]
+    assert sum("twice" in line for line in caplog.messages) == 1
+    with pytest.raises(SettingsError, match="one subset"):
+        load_corpus(tmp_path / "videos", annotations, cache, subset="validation")
+
+
+def test_a_subset_is_taken_alone(
+    tmp_path: Path, cache: FrameCache, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("a.mp4")
+    write("b.mp4")
+    annotations = truth(tmp_path, {"a": entry(subset="training"), "b": entry(subset="validation")})
+    names = [video.name for video in load_corpus(tmp_path / "videos", annotations, cache, subset="validation")]
+    assert names == ["b"]
+    assert caplog.messages == []
+    assert len(load_corpus(tmp_path / "videos", annotations, cache)) == 2
+    assert any("training: 1, validation: 1" in line for line in caplog.messages)
+    with pytest.raises(SettingsError, match=r"subset 'val'; it holds training: 1, validation: 1"):
+        load_corpus(tmp_path / "videos", annotations, cache, subset="val")
+
+
+def test_missing_videos_are_named_and_counted(
+    tmp_path: Path, cache: FrameCache, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("g.mp4")
+    annotations = truth(tmp_path, {name: entry() for name in "abcdefgh"})
+    with pytest.raises(SettingsError, match=r"7 of 8 entries .*: a, b, c, d, e and 2 more; .*v_NAME.*\.mp4.*skip"):
+        load_corpus(tmp_path / "videos", annotations, cache)
+    corpus = load_corpus(tmp_path / "videos", annotations, cache, missing="skip")
+    assert [video.name for video in corpus] == ["g"]
+    assert [line for line in caplog.messages if "a, b, c, d, e and 2 more; left out" in line] == caplog.messages
+
+
+def test_nothing_there_at_all_is_always_an_error(tmp_path: Path, cache: FrameCache) -> None:
+    annotations = truth(tmp_path, {"a": entry()})
+    with pytest.raises(SettingsError, match="videos: cannot be read"):
+        load_corpus(tmp_path / "videos", annotations, cache, missing="skip")
+    (tmp_path / "videos").mkdir()
+    with pytest.raises(SettingsError, match="1 of 1 entries"):
+        load_corpus(tmp_path / "videos", annotations, cache, missing="skip")
+    with pytest.raises(SettingsError, match="has no entry"):
+        load_corpus(tmp_path / "videos", truth(tmp_path, {}), cache, missing="skip")
+    with pytest.raises(AnnotationError, match="nowhere"):
+        load_corpus(tmp_path / "videos", tmp_path / "nowhere", cache)
+
+
+def test_segments_beyond_the_frames_are_clipped_or_left_out_and_told(
+    tmp_path: Path, cache: FrameCache, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("a.mp4", seconds=4)
+    segments = [(-3, -1), (-1, 0.5), (1, 2), (3, 9), (4, 5), (50, 60)]
+    (video,) = load_corpus(tmp_path / "videos", truth(tmp_path, {"a": entry(*segments)}), cache)
+    assert video.segments.tolist() == [[0, 0.5], [1, 2], [3, 4]]
+    (line,) = caplog.messages
+    assert "a: lasts 4.000 s; of its 6 segments 3 lie outside and are left out, 2 reach beyond" in line
+
+
+def test_durations_that_were_rounded_are_no_news(
+    tmp_path: Path, cache: FrameCache, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("a.mp4")
+    (video,) = load_corpus(tmp_path / "videos", truth(tmp_path, {"a": entry((1.0, 2.04))}), cache)
+    assert video.segments.tolist() == [[1.0, 2.0]]
+    assert caplog.messages == []
+
+
+def test_progress_sees_every_video_once_and_as_it_comes(tmp_path: Path, cache: FrameCache, write: Write) -> None:
+    for name in "abc":
+        write(f"{name}.mp4")
+    seen: list[tuple[str, int]] = []
+
+    def progress(items: Any) -> Any:
+        for item in items:
+            yield item
+            seen.append((item[0], len(list(cache.folder.glob("*.npy")))))
+
+    annotations = truth(tmp_path, {name: entry() for name in "abc"})
+    assert len(load_corpus(tmp_path / "videos", annotations, cache, progress=progress)) == 3
+    assert seen == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_feature_files_take_the_same_settings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.zeros((5, 3), np.float32))
+    entries = {name: entry(subset="training") for name in "az"}
+    annotations = truth(tmp_path, {**entries, "b": entry(subset="testing")})
+    with caplog.at_level(logging.WARNING):
+        corpus = load_feature_corpus(tmp_path, annotations, width=3, subset="training", missing="skip")
+    assert [video.name for video in corpus] == ["a"]
+    assert any("1 of 2 entries" in line and "z" in line for line in caplog.messages)
+    with pytest.raises(SettingsError, match="1 of 2 entries"):
+        load_feature_corpus(tmp_path, annotations, width=3, subset="training")
+
+
+CONFIG = """
+[data]
+videos = "videos"
+annotations = "truth.json"
+subset = "training"
+validation_videos = "videos"
+validation_annotations = "truth.json"
+validation_subset = "validation"
+missing = "skip"
+decoders = 2
+[preprocessing]
+resize = [16, 24]
+crop = [16, 24]
+"""
+
+
+def test_a_configuration_takes_one_file_with_both_subsets(tmp_path: Path, write: Write) -> None:
+    pytest.importorskip("torch")
+    from cmsn_training.config import load_config
+    from cmsn_training.data.inputs import open_inputs
+
+    for name in "abc":
+        write(f"{name}.mp4")
+    entries = {**{name: entry(subset="training") for name in "acz"}, "b": entry(subset="validation")}
+    truth(tmp_path, {**entries, "y": entry(subset="testing")})
+    (tmp_path / "config.toml").write_text(CONFIG)
+    inputs = open_inputs(load_config(tmp_path / "config.toml"))
+    assert [video.name for video in inputs.training] == ["a", "c"]
+    assert [video.name for video in inputs.held_out] == ["b"]

@@ -1,0 +1,46 @@
+"""A .npy file written row by row: its length is known only at the end, and it never lies in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.uint8]
+
+
+def write_rows(path: Path, rows: Iterable[Rows], *, shape: tuple[int, ...]) -> int:
+    """Write uint8 rows of one shape as an array [n, *shape] and bring it to the disk; returns n. Raises OSError."""
+    with path.open("wb") as file:
+        _write_header(file, 0, shape)
+        count = 0
+        for row in rows:
+            file.write(row.tobytes())
+            count += 1
+        # NumPy rounds headers up to 64 bytes with room to spare: this one is as long as the first.
+        file.seek(0)
+        _write_header(file, count, shape)
+        file.flush()
+        os.fsync(file.fileno())
+    return count
+
+
+def map_rows(path: Path) -> Rows | None:
+    """The array, read-only and mapped from disk; none where there is no file or not a whole one.
+
+    A disk that ran full or a power cut leaves a file that is shorter than its header says. Raises OSError.
+    """
+    try:
+        rows: Rows = np.load(path, mmap_mode="r")
+    except (FileNotFoundError, ValueError, EOFError):  # the latter two: no header, or more rows in it than in the file
+        return None
+    return rows
+
+
+def _write_header(file: BinaryIO, count: int, shape: tuple[int, ...]) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
+    np.lib.format.write_array_header_1_0(file, header)
