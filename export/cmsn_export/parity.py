@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,16 @@ def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, see
         whole = model.extractor.whole(torch.from_numpy(frames)[None])[0].numpy()
         extractor = max(_relative(_stream(model, backend, frames, chunk), whole) for chunk in _CHUNKS)
         features = np.resize(whole, (window, whole.shape[1]))
+        held = backend.new_window(window)
+        held.push(features)
         stages = _relative(
-            backend.stages(features), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
+            backend.stages(held), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
         )
         bins = model.evaluator.fc1.in_features // whole.shape[1]
         starts = np.arange(window // 2, dtype=np.int32)
         left, right = roi_indices(starts, starts[::-1] + window // 2, window, bins)
         expected = model.evaluator(*(torch.from_numpy(array) for array in (features, left, right))).numpy()
-        evaluator = _relative(backend.evaluate(features, left, right), expected)
+        evaluator = _relative(backend.evaluate(held, left, right), expected)
     return {"extractor": extractor, "stages": stages, "evaluator": evaluator}
 
 
@@ -71,12 +74,10 @@ def _stream(model: CMSN, backend: OnnxRuntimeBackend, frames: npt.NDArray[Any], 
     extractor = StreamingExtractor(
         backend,
         stride=stride,
-        channels=model.feature_channels,
         delay_steps=model.extractor.delay_steps,
         chunk_frames=-(-chunk // stride) * stride,
     )
-    parts = [extractor.push(frame) for frame in frames]
-    return np.concatenate([*parts, extractor.flush()])
+    return np.concatenate([*chain.from_iterable(map(extractor.push, frames)), *extractor.flush()])
 
 
 def _relative(actual: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:

@@ -54,7 +54,6 @@ class FeatureStream:
         self._extractor = StreamingExtractor(
             backend,
             stride=settings.grid.stride,
-            channels=settings.feature_channels,
             delay_steps=settings.delay_steps,
             chunk_frames=settings.chunk_rows,
         )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
-from cmsn_runtime.backends.base import Backend
+from cmsn_runtime.backends.base import Backend, StepFeatures
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.extracting import Features
 from cmsn_runtime.proposals import Event, Proposal, StageStep
 from cmsn_runtime.proposing.pipeline import propose, rank
 from cmsn_runtime.proposing.settings import ProposalSettings
@@ -65,7 +64,7 @@ class Segment:
         self._on_step = on_step
         self._seen = 0  # feature steps
         self._told = 0  # feature steps already given to on_step
-        self._window = np.empty((0, settings.feature_channels), dtype=np.float32)
+        self._window = backend.new_window(settings.grid.window)
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
         self._tracker = Tracker(settings.tracking, first_action=first_action)
 
@@ -74,15 +73,17 @@ class Segment:
         """Number of the action that would come next."""
         return self._tracker.next_action
 
-    def push(self, features: Features, *, now: Fraction, until: Fraction) -> list[Event]:
-        """New step features [n, C] -> events. They are taken one by one: nothing depends on how many came at once.
+    def push(self, parts: Iterable[StepFeatures], *, now: Fraction, until: Fraction) -> list[Event]:
+        """New step features, as `StreamingExtractor` gives them -> events.
+
+        They are taken one by one: nothing depends on how many came at once.
 
         now: source time of the newest input. until: end of the newest input; the last step may be only partly filled,
         and nothing is proposed beyond.
         """
         events: list[Event] = []
-        for feature in features:
-            self._window = np.concatenate((self._window, feature[None]))[-self._settings.grid.window :]
+        for feature in _one_by_one(parts):
+            self._window.push(feature)
             self._seen += 1
             if self._seen % self._settings.hop_steps == 0:
                 events += self._hop(now=now, until=until, ending=False)
@@ -124,3 +125,9 @@ class Segment:
             time = self._settings.grid.step_time(self._told, self.origin)
             self._on_step(StageStep(time, Stage(int(row.argmax())), row))
             self._told += 1
+
+
+def _one_by_one(parts: Iterable[StepFeatures]) -> Iterator[StepFeatures]:
+    for part in parts:
+        for index in range(len(part)):
+            yield part[index : index + 1]

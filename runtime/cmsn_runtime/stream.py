@@ -45,7 +45,6 @@ class Stream:
         self._extractor = StreamingExtractor(
             backend,
             stride=settings.grid.stride,
-            channels=settings.feature_channels,
             delay_steps=settings.delay_steps,
             chunk_frames=settings.chunk_frames,
         )

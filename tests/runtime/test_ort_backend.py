@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from cmsn_runtime.backends import UNKNOWN_LENGTH
+from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.extracting import StreamingExtractor
@@ -41,6 +43,13 @@ def test_says_what_it_is_and_takes(backend: OnnxRuntimeBackend) -> None:
     assert (backend.input_shape, backend.feature_channels, backend.roi_bins) == ((16, 16, 3), 3, 4)
 
 
+def window_of(features: npt.NDArray[np.float32]) -> HostWindow:
+    """A window that holds just these."""
+    window = HostWindow(len(features))
+    window.push(features)
+    return window
+
+
 @pytest.mark.parametrize("chunk", [8, 16, 48])
 def test_state_carries_over_chunks(backend: OnnxRuntimeBackend, frames: Frames, chunk: int) -> None:
     state = backend.new_state()
@@ -63,8 +72,8 @@ def test_cameras_do_not_mix(backend: OnnxRuntimeBackend, frames: Frames) -> None
 
 
 def test_feeds_the_streaming_extractor(backend: OnnxRuntimeBackend, frames: Frames) -> None:
-    extractor = StreamingExtractor(backend, stride=8, channels=3, delay_steps=1, chunk_frames=16)
-    features = np.concatenate([*(extractor.push(frame) for frame in frames), extractor.flush()])
+    extractor = StreamingExtractor(backend, stride=8, delay_steps=1, chunk_frames=16)
+    features = np.concatenate([*chain.from_iterable(map(extractor.push, frames)), *extractor.flush()])
     np.testing.assert_allclose(features, mean_colours(frames), rtol=1e-5)
 
 
@@ -81,7 +90,7 @@ def test_stages_are_probabilities_of_each_step(backend: OnnxRuntimeBackend, step
     features = np.random.default_rng(1).normal(size=(steps, 3)).astype(np.float32)
     exponentials = np.exp(features.astype(np.float64) @ np.eye(6)[[0, 2, 4]])
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(backend.stages(features), expected, rtol=1e-5)
+    np.testing.assert_allclose(backend.stages(window_of(features)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("proposals", [0, 1, 7])
@@ -91,7 +100,8 @@ def test_one_score_a_proposal(backend: OnnxRuntimeBackend, proposals: int) -> No
     left = rng.integers(0, 40, (proposals, 4))
     right = rng.integers(0, 40, (proposals, 4))
     largest = features.max(axis=1)[np.maximum(left, right) % 10].max(axis=1, initial=-np.inf)
-    np.testing.assert_allclose(backend.evaluate(features, left, right), 1 / (1 + np.exp(-largest)), rtol=1e-5)
+    scores = backend.evaluate(window_of(features), left, right)
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp(-largest)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +141,7 @@ def test_closed_is_said(tiny_graphs: dict[str, bytes]) -> None:
     with OnnxRuntimeBackend(tiny_graphs, STATES) as backend:
         pass
     with pytest.raises(BackendError, match="closed"):
-        backend.stages(np.zeros((4, 3), np.float32))
+        backend.stages(window_of(np.zeros((4, 3), np.float32)))
 
 
 @pytest.mark.parametrize(

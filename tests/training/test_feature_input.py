@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -143,12 +144,11 @@ def test_pooling_in_chunks_is_pooling_at_once(
     streamed = StreamingExtractor(
         TorchBackend(model),
         stride=stride,
-        channels=model.feature_channels,
         delay_steps=context,
         chunk_frames=chunk * stride,
     )
-    parts = [streamed.push(row) for row in rows.numpy()]
-    assert np.allclose(np.concatenate([*parts, streamed.flush()]), whole, atol=1e-5)
+    parts = chain.from_iterable(map(streamed.push, rows.numpy()))
+    assert np.allclose(np.concatenate([*parts, *streamed.flush()]), whole, atol=1e-5)
 
 
 def test_every_value_is_normalised_on_the_training_part(trained: Path) -> None:

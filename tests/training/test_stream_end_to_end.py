@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.extracting import StreamingExtractor
 from cmsn_runtime.frames import Frame
@@ -41,13 +43,13 @@ class ThermometerBackend(TorchBackend):
 
     def __init__(self, model: CMSN) -> None:
         super().__init__(model)
-        extractor = StreamingExtractor(self, stride=8, channels=model.feature_channels, delay_steps=DELAY_STEPS)
-        features = [extractor.push(frame.pixels) for frame in frames(2000, seed=9)]
-        strength = np.concatenate([*features, extractor.flush()]).mean(axis=1)
+        extractor = StreamingExtractor(self, stride=8, delay_steps=DELAY_STEPS)
+        features = chain.from_iterable(extractor.push(frame.pixels) for frame in frames(2000, seed=9))
+        strength = np.concatenate([*features, *extractor.flush()]).mean(axis=1)
         self._marks = np.quantile(strength, np.linspace(0, 1, 13)[1::2])
 
-    def stages(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        distance = np.abs(features.mean(axis=1)[:, None] - self._marks[None, :])
+    def stages(self, window: HostWindow) -> npt.NDArray[np.float32]:
+        distance = np.abs(window.features.mean(axis=1)[:, None] - self._marks[None, :])
         weights = np.exp(-distance / distance.mean())
         probabilities: npt.NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
         return probabilities

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.closing import Closing
 from cmsn_training.models.cmsn import CMSN
 
@@ -25,6 +26,7 @@ class TorchBackend(Closing):
     def __init__(self, model: CMSN) -> None:
         self.model = model.eval()
         self._device = model.extractor.mean.device
+        self.chunk_frames: int | None = None
         self.name = f"torch ({self._device})"
 
     def close(self) -> None:
@@ -33,6 +35,10 @@ class TorchBackend(Closing):
     def new_state(self) -> TorchState:
         """Zeros: the state before the first frame."""
         return TorchState(self.model.extractor.new_state())
+
+    def new_window(self, steps: int) -> HostWindow:
+        """See Backend.new_window."""
+        return HostWindow(steps)
 
     @torch.inference_mode()
     def extract(
@@ -46,18 +52,18 @@ class TorchBackend(Closing):
         return _numpy(features[0])
 
     @torch.inference_mode()
-    def stages(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def stages(self, window: HostWindow) -> npt.NDArray[np.float32]:
         """See Backend.stages."""
-        window = torch.from_numpy(features)[None].to(self._device)
-        return _numpy(self.model.stages.probabilities(window)[0])
+        features = torch.from_numpy(window.features)[None].to(self._device)
+        return _numpy(self.model.stages.probabilities(features)[0])
 
     @torch.inference_mode()
     def evaluate(
-        self, features: npt.NDArray[np.float32], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+        self, window: HostWindow, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         """See Backend.evaluate."""
-        window, *rows = (torch.from_numpy(array).to(self._device) for array in (features, left, right))
-        return _numpy(self.model.evaluator(window, *rows))
+        features, *rows = (torch.from_numpy(array).to(self._device) for array in (window.features, left, right))
+        return _numpy(self.model.evaluator(features, *rows))
 
 
 def _numpy(tensor: torch.Tensor) -> npt.NDArray[np.float32]:

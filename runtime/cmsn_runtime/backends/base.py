@@ -13,20 +13,43 @@ UNKNOWN_LENGTH = 2**40
 
 ExtractorState = Any
 
+# Feature vectors of consecutive steps, wherever a backend keeps them: len() counts the steps, a slice is some of them.
+# float32 [n, C] in an array on the host; on a device a token for memory that the next `extract` of the same state
+# writes over, so they go into a window before that.
+StepFeatures = Any
+
+
+class FeatureWindow(Protocol):
+    """The newest step features of one stream, in order, wherever the backend keeps them."""
+
+    def __len__(self) -> int:
+        """Steps it holds, at most the size it was made with."""
+        ...
+
+    def push(self, features: StepFeatures) -> None:
+        """Take in step features, no more than the window's size; the oldest beyond that size go."""
+        ...
+
 
 class Backend(Protocol):
-    """The three networks, ready to run. Streams share a backend; each has its own extractor state."""
+    """The three networks, ready to run. Streams share a backend; each has its own extractor state and window.
+
+    chunk_frames: the only number of frames `extract` takes; None: any multiple of the stride.
+    """
 
     name: str
+    chunk_frames: int | None
 
     def new_state(self) -> ExtractorState:
         """The extractor's memory before the first frame; it belongs to the caller, one a camera."""
         ...
 
-    def extract(
-        self, frames: npt.NDArray[Any], state: ExtractorState, *, position: int, length: int
-    ) -> npt.NDArray[np.float32]:
-        """Frames uint8 [T, height, width, 3], or rows float32 [T, width] -> step features [T / stride, C].
+    def new_window(self, steps: int) -> FeatureWindow:
+        """An empty window of at most `steps` steps; it belongs to the caller, one a camera."""
+        ...
+
+    def extract(self, frames: npt.NDArray[Any], state: ExtractorState, *, position: int, length: int) -> StepFeatures:
+        """Frames uint8 [T, height, width, 3], or rows float32 [T, width] -> features of T / stride steps.
 
         state: moves on. position: index of the first frame in its segment. length: of the segment in
         frames, UNKNOWN_LENGTH while it goes on.
@@ -34,14 +57,16 @@ class Backend(Protocol):
         """
         ...
 
-    def stages(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Step features [n, C] of a window -> stage probabilities [n, 6]."""
+    # `window` below is one of the backend's own windows; each backend takes only those.
+
+    def stages(self, window: Any) -> npt.NDArray[np.float32]:
+        """A window of n steps -> stage probabilities [n, 6]."""
         ...
 
     def evaluate(
-        self, features: npt.NDArray[np.float32], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+        self, window: Any, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """Step features [n, C] and table rows [K, bins], see `proposing.roi` -> predicted tIoU [K]."""
+        """A window and table rows [K, bins], see `proposing.roi` -> predicted tIoU [K]."""
         ...
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
+from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
 
@@ -64,6 +65,7 @@ class OnnxRuntimeBackend(Closing):
         first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]
         self._input = "rows" if first == ["rows"] else "frames"
         shapes = {name: self._checked_shapes(name) for name in _INPUTS}
+        self.chunk_frames: int | None = None
         self.input_shape: tuple[int, ...] = shapes["extractor"][self._input][2:]
         self.feature_channels: int = shapes["stages"]["features"][2]
         self.roi_bins: int = shapes["evaluator"]["left"][1]
@@ -76,6 +78,10 @@ class OnnxRuntimeBackend(Closing):
     def new_state(self) -> OrtState:
         """Zeros: the state before the first frame."""
         return OrtState({f"past.{name}": np.zeros((1, *shape), np.float32) for name, shape in self._states})
+
+    def new_window(self, steps: int) -> HostWindow:
+        """See Backend.new_window."""
+        return HostWindow(steps)
 
     def extract(self, frames: npt.NDArray[Any], state: OrtState, *, position: int, length: int) -> Features:
         """See Backend.extract. Where it raises BackendError, `state` is as it was."""
@@ -99,14 +105,14 @@ class OnnxRuntimeBackend(Closing):
         steps: Features = features[0]
         return steps
 
-    def stages(self, features: Features) -> Features:
+    def stages(self, window: HostWindow) -> Features:
         """See Backend.stages."""
-        probabilities: Features = self._run("stages", {"features": features[None]})[0][0]
+        probabilities: Features = self._run("stages", {"features": window.features[None]})[0][0]
         return probabilities
 
-    def evaluate(self, features: Features, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Features:
+    def evaluate(self, window: HostWindow, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Features:
         """See Backend.evaluate."""
-        return self._run("evaluator", {"features": features, "left": left, "right": right})[0]
+        return self._run("evaluator", {"features": window.features, "left": left, "right": right})[0]
 
     def _run(self, graph: str, feeds: Mapping[str, npt.NDArray[Any]]) -> list[Features]:
         session = self._sessions.get(graph)

@@ -1,0 +1,31 @@
+"""A window holds the newest steps, in order, whatever the parts they come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmsn_runtime.backends.host_window import HostWindow
+from cmsn_runtime.errors import SettingsError
+
+
+@given(size=st.integers(1, 9), parts=st.lists(st.integers(0, 9), max_size=30))
+def test_it_is_the_tail_of_all_that_came(size: int, parts: list[int]) -> None:
+    window, all_rows = HostWindow(size), np.empty((0, 2), np.float32)
+    for part in parts:
+        rows = np.arange(2 * min(part, size), dtype=np.float32).reshape(-1, 2) + 100 * len(all_rows)
+        window.push(rows)
+        all_rows = np.concatenate((all_rows, rows))
+        assert len(window) == min(size, len(all_rows))
+        np.testing.assert_array_equal(window.features, all_rows[-size:])
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(SettingsError, match="at least 1"):
+        HostWindow(0)
+    with pytest.raises(SettingsError, match="empty"):
+        _ = HostWindow(3).features
+    with pytest.raises(SettingsError, match="4 steps at once"):
+        HostWindow(3).push(np.zeros((4, 2), np.float32))
