@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import onnx
 import torch
 from torch import nn
 
+from cmsn_runtime.errors import SettingsError
 from cmsn_training.models.c3d import TIME_STRIDE
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.evaluator import ProposalEvaluator
 from cmsn_training.models.feature_extractor import FeatureExtractor
-from cmsn_training.models.incremental import IncrementalExtractor
+from cmsn_training.models.incremental import PLAN, IncrementalExtractor
 from cmsn_training.models.stage_subnet import StageClassifier
 
 OPSET = 17  # the highest TensorRT 8.6 reads (JetPack 6.0)
@@ -33,14 +34,36 @@ class _Stages(nn.Module):
         return self.stages.probabilities(features)
 
 
-def build_graphs(model: CMSN, *, window: int) -> dict[str, bytes]:
-    """Name -> ONNX bytes of `extractor`, `stages` and `evaluator`; inputs and outputs as the runtime expects them."""
+def build_graphs(model: CMSN, *, window: int, stacked: Iterable[str] = ()) -> dict[str, bytes]:
+    """Name -> ONNX bytes of `extractor`, `stages` and `evaluator`; inputs and outputs as the runtime expects them.
+
+    Cameras and time are dynamic axes; whoever builds an engine may fix them. stacked: layers of the extractor exported
+    as two-dimensional convolutions, "all" among them for every one. Raises SettingsError for a layer there is not.
+    """
     model = model.eval()
     return {
-        "extractor": _extractor(model.extractor),
+        "extractor": _stacked_extractor(model.extractor, frozenset(stacked)),
         "stages": _stages(model.stages, model.feature_channels, window),
         "evaluator": _evaluator(model.evaluator, model.feature_channels, window),
     }
+
+
+def _stacked_extractor(extractor: IncrementalExtractor | FeatureExtractor, stacked: frozenset[str]) -> bytes:
+    layers = {layer.name for layer in PLAN} if isinstance(extractor, IncrementalExtractor) else set()
+    if "all" in stacked and layers:
+        stacked = frozenset(layers)
+    if not stacked <= layers:
+        raise SettingsError(
+            f"no convolution is called {', '.join(sorted(stacked - layers))}; "
+            f"this extractor has {', '.join(sorted(layers)) or 'none'}; name some of them, or all"
+        )
+    if not isinstance(extractor, IncrementalExtractor):
+        return _extractor(extractor)
+    before, extractor.stacked = extractor.stacked, stacked
+    try:
+        return _extractor(extractor)
+    finally:
+        extractor.stacked = before
 
 
 def _extractor(extractor: IncrementalExtractor | FeatureExtractor) -> bytes:
@@ -72,7 +95,7 @@ def _stages(stages: StageClassifier, channels: int, window: int) -> bytes:
         (torch.zeros(1, window, channels),),
         inputs=["features"],
         outputs=["probabilities"],
-        axes={"features": {1: "steps"}, "probabilities": {1: "steps"}},
+        axes={name: {0: "batch", 1: "steps"} for name in ("features", "probabilities")},
     )
 
 

@@ -17,6 +17,7 @@ from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 
 TOLERANCE = 1e-4
+HALF_TOLERANCE = 1e-2
 _FRAMES = 200  # no multiple of most chunks: both ends take part
 _CHUNKS = (8, 16, 40, 768)
 

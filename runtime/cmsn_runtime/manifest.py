@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -104,6 +104,8 @@ class Manifest:
     graphs: exactly `extractor`, `stages` and `evaluator`.
     parity: graph -> relative error against torch, measured at export, and `tolerance`, above which it was refused.
     training: where the weights come from, free JSON.
+    half_graphs: those of the graphs that are there a second time, typed FP16, for engines on a GPU.
+    half_parity: their relative error against torch in float32, and its `tolerance`; empty where there are none.
     """
 
     format_version: int
@@ -121,21 +123,27 @@ class Manifest:
     licence: str | None = None
     notes: str | None = None
     features: FeatureInput | None = None
+    half_graphs: dict[str, GraphFile] = field(default_factory=dict)
+    half_parity: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(_is_date(self.created), "created", self.created, "an ISO 8601 date")
         _require(set(self.graphs) == set(GRAPH_NAMES), "graphs", sorted(self.graphs), ", ".join(GRAPH_NAMES))
         names = [state.name for state in self.states]
         _require(len(set(names)) == len(names), "states", names, "of different names")
-        measured = {*GRAPH_NAMES, "tolerance"}
-        _require(set(self.parity) == measured, "parity", sorted(self.parity), ", ".join(sorted(measured)))
-        tolerance = self.parity["tolerance"]
-        for name, error in self.parity.items():
-            _require(0 <= error <= tolerance < math.inf, f"parity of {name}", error, f"from 0 to {tolerance}")
+        halves = set(self.half_graphs)
+        _require(halves <= set(GRAPH_NAMES), "half_graphs", sorted(halves), "some of " + ", ".join(GRAPH_NAMES))
+        _require_parity("parity", self.parity, set(GRAPH_NAMES))
+        _require_parity("half_parity", self.half_parity, halves)
         inputs = [name for name in ("preprocessing", "features") if getattr(self, name) is not None]
         _require(len(inputs) == 1, "the input", " and ".join(inputs), "either preprocessing or features")
         if self.preprocessing is not None:
             _require(self.preprocessing.scale > 0, "scale", self.preprocessing.scale, "above 0")
+
+    @property
+    def engine_graphs(self) -> dict[str, GraphFile]:
+        """The three graphs as an engine on a GPU wants them: FP16 where there is such a one."""
+        return {**self.graphs, **self.half_graphs}
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -274,6 +282,15 @@ def _rate(value: Any) -> Fraction | str:
 
 
 _HOOKS: dict[type[Any], Callable[[Any], Any]] = {int: _integer, float: _number, Fraction: _rate}
+
+
+def _require_parity(name: str, parity: dict[str, float], graphs: set[str]) -> None:
+    """One error a graph, none above the tolerance; nothing where there are no graphs."""
+    measured = {*graphs, "tolerance"} if graphs else set()
+    _require(set(parity) == measured, name, sorted(parity), ", ".join(sorted(measured)) or "empty")
+    tolerance = parity.get("tolerance", 0.0)
+    for graph, error in parity.items():
+        _require(0 <= error <= tolerance < math.inf, f"{name} of {graph}", error, f"from 0 to {tolerance}")
 
 
 def _require(valid: bool, name: str, value: object, allowed: str) -> None:

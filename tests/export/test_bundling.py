@@ -84,7 +84,9 @@ def test_an_existing_bundle_is_replaced_only_when_asked(checkpoint: Path, tmp_pa
     assert (folder / "note.txt").exists()
     export_bundle(checkpoint, folder, overwrite=True)
     assert sorted(path.name for path in folder.iterdir()) == [
+        "evaluator.fp16.onnx",
         "evaluator.onnx",
+        "extractor.fp16.onnx",
         "extractor.onnx",
         "manifest.json",
         "stages.onnx",

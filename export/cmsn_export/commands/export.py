@@ -11,10 +11,18 @@ import click
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="NAME.cmsn, a folder.")
 @click.option("--force", is_flag=True, help="Replace a bundle of that name.")
-def export(checkpoint: Path, output: Path, force: bool) -> None:
+@click.option(
+    "--conv2d",
+    "stacked",
+    metavar="all|LAYER,...",
+    default="",
+    help="Convolutions to write as two-dimensional ones over stacked steps: conv1a ... conv5b, stage1, stage2.",
+)
+def export(checkpoint: Path, output: Path, force: bool, stacked: str) -> None:
     """Export CHECKPOINT, the model.safetensors of a training, as a bundle: ONNX graphs and manifest.json.
 
-    The graphs are run on ONNX Runtime and compared with torch; the export is refused where they differ.
+    The graphs come in FP32 and, for engines on a GPU, in FP16. They are run on ONNX Runtime and compared with
+    torch; the export is refused where they differ.
     """
     from cmsn_runtime.errors import MissingExtraError
 
@@ -25,7 +33,12 @@ def export(checkpoint: Path, output: Path, force: bool) -> None:
             raise MissingExtraError(library, "export", "exporting") from error
     from cmsn_export.bundling import export_bundle
 
-    manifest = export_bundle(checkpoint, output, overwrite=force)
-    total = sum(graph.bytes for graph in manifest.graphs.values())
-    errors = ", ".join(f"{name} {value:.1e}" for name, value in manifest.parity.items())
-    click.echo(f"{output}: {total / 1e6:.2f} MB; relative error against torch: {errors}")
+    layers = [name.strip() for name in stacked.split(",") if name.strip()]
+    manifest = export_bundle(checkpoint, output, overwrite=force, stacked=layers)
+    for precision, graphs, parity in (
+        ("FP32", manifest.graphs, manifest.parity),
+        ("FP16", manifest.half_graphs, manifest.half_parity),
+    ):
+        total = sum(graph.bytes for graph in graphs.values())
+        errors = ", ".join(f"{name} {value:.1e}" for name, value in parity.items())
+        click.echo(f"{output}: {precision} {total / 1e6:.2f} MB; relative error against torch: {errors}")

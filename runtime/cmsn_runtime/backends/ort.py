@@ -63,6 +63,7 @@ class OnnxRuntimeBackend(Closing):
         self._states = [(name, tuple(shape)) for name, shape in states]
         self._sessions = {name: _session(name, graphs[name], threads) for name in _INPUTS}
         first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]
+        self._state_type: type[np.floating[Any]] = np.float32
         self._input = "rows" if first == ["rows"] else "frames"
         shapes = {name: self._checked_shapes(name) for name in _INPUTS}
         self.chunk_frames: int | None = None
@@ -77,7 +78,8 @@ class OnnxRuntimeBackend(Closing):
 
     def new_state(self) -> OrtState:
         """Zeros: the state before the first frame."""
-        return OrtState({f"past.{name}": np.zeros((1, *shape), np.float32) for name, shape in self._states})
+        kind = self._state_type
+        return OrtState({f"past.{name}": np.zeros((1, *shape), kind) for name, shape in self._states})
 
     def new_window(self, steps: int) -> HostWindow:
         """See Backend.new_window."""
@@ -137,7 +139,10 @@ class OnnxRuntimeBackend(Closing):
         _expect(graph, "inputs", list(inputs), [*expected, *(f"past.{name}" for name in names)])
         _expect(graph, "outputs", outputs, [*_OUTPUTS[graph], *(f"next.{name}" for name in names)])
         for name, item in inputs.items():
-            _expect(graph, f"type of {name}", item.type, f"tensor({_TYPES.get(name, 'float')})")
+            if name.startswith("past.") and item.type == "tensor(float16)":
+                self._state_type = np.float16
+            else:
+                _expect(graph, f"type of {name}", item.type, f"tensor({_TYPES.get(name, 'float')})")
         for name in expected:
             _expect(graph, f"rank of {name}", len(inputs[name].shape), _RANKS[graph][name])
         for name, shape in self._states if graph == "extractor" else []:

@@ -24,7 +24,7 @@ def inspect(bundle: Path | None, as_json: bool) -> None:
 
     folder = locate_bundle(bundle)
     manifest = read_manifest(folder)
-    for graph in manifest.graphs.values():
+    for graph in (*manifest.graphs.values(), *manifest.half_graphs.values()):
         read_graph(folder, graph)
     if as_json:
         click.echo((folder / MANIFEST_FILE).read_text(encoding="utf-8"), nl=False)
@@ -42,10 +42,10 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
     network, grid = manifest.network, manifest.grid
     state = sum(math.prod(item.shape) for item in manifest.states) * 4 / 1e6
     graphs = [
-        (f"graph {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
-        for name, graph in manifest.graphs.items()
+        (f"graph {name}{precision}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
+        for precision, files in (("", manifest.graphs), (" in FP16", manifest.half_graphs))
+        for name, graph in files.items()
     ]
-    parity = ", ".join(f"{name} {value:.1e}" for name, value in manifest.parity.items())
     return [
         ("name", f"{manifest.name}, exported {manifest.created}, format {manifest.format_version}"),
         ("network", f"width {network.width:g}, {network.feature_channels} channels a step"),
@@ -56,10 +56,15 @@ def _facts(manifest: Manifest) -> list[tuple[str, str]]:
         *graphs,
         ("proposals", _listing(asdict(manifest.proposals))),
         ("tracking", _listing(asdict(manifest.tracking))),
-        ("parity", f"relative error against torch: {parity}"),
+        ("parity", f"relative error against torch: {_errors(manifest.parity)}"),
+        *([("parity in FP16", _errors(manifest.half_parity))] if manifest.half_parity else []),
         # The configuration is pages long; --json has it.
         *((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config"),
     ]
+
+
+def _errors(parity: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.1e}" for name, value in parity.items())
 
 
 def _input(manifest: Manifest) -> str:

@@ -68,7 +68,11 @@ def receptive_field_frames() -> int:
 
 
 class IncrementalExtractor(nn.Module):
-    """C3D and the CNN of the ASS over uint8 frames, chunk by chunk, with the state in the caller's hands."""
+    """C3D and the CNN of the ASS over uint8 frames, chunk by chunk, with the state in the caller's hands.
+
+    stacked: names of layers (of PLAN) that `forward` computes as two-dimensional convolutions, see `stacked_conv`; the
+        result is the same, which is faster depends on what runs it. None by default.
+    """
 
     mean: torch.Tensor
 
@@ -80,6 +84,7 @@ class IncrementalExtractor(nn.Module):
         self.out_channels = encoder.out_channels
         self.delay_steps = DELAY_STEPS
         self.receptive_field_frames = receptive_field_frames()
+        self.stacked: frozenset[str] = frozenset()
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1, 1), persistent=False)
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -101,7 +106,8 @@ class IncrementalExtractor(nn.Module):
 
     def normalise(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames uint8 [N, T, H, W, 3], RGB -> float32 [N, 3, T, H, W] as the weights want them."""
-        x = frames.permute(0, 4, 1, 2, 3).float()
+        # The cast comes first: TensorRT takes bytes in only through a cast.
+        x = frames.float().permute(0, 4, 1, 2, 3)
         if self.preprocessing.channels == "bgr":
             x = x[:, [2, 1, 0]]
         return (x - self.mean) * self.preprocessing.scale
@@ -129,7 +135,7 @@ class IncrementalExtractor(nn.Module):
             x = torch.cat((next(states), x), dim=2)
             following.append(x[:, :, -2:])
             conv = self._conv(layer.name)
-            x = F.relu(F.conv3d(x, conv.weight, conv.bias, padding=(0, 1, 1)))
+            x = F.relu(stacked_conv(x, conv) if layer.name in self.stacked else _conv(x, conv))
             if layer.held:
                 x = F.max_pool3d(x, (1, 2, 2))
                 x = torch.cat((next(states), x), dim=2)
@@ -146,6 +152,23 @@ class IncrementalExtractor(nn.Module):
         if not isinstance(conv, Convolution) or conv.norm is not None:
             raise TypeError(f"layer {name} is {conv}; chunks need plain convolutions, fold the normalisation first")
         return conv
+
+
+def stacked_conv(x: torch.Tensor, conv: Convolution) -> torch.Tensor:
+    """[N, C, t + 2, H, W] -> [N, C', t, H, W]: the 3x3x3 convolution, without padding in time, as a 3x3 one.
+
+    Three neighbouring steps are stacked as 3 C channels and time joins the batch: the same products, by the kernels of
+    two-dimensional convolutions.
+    """
+    batch, _, steps = x.shape[0], x.shape[1], x.shape[2] - 2
+    stacked = torch.cat((x[:, :, :-2], x[:, :, 1:-1], x[:, :, 2:]), dim=1)
+    weight = conv.weight.transpose(1, 2).flatten(1, 2)  # [C', 3 C, 3, 3]
+    y = F.conv2d(stacked.transpose(1, 2).flatten(0, 1), weight, conv.bias, padding=1)
+    return y.reshape(batch, steps, *y.shape[1:]).transpose(1, 2)
+
+
+def _conv(x: torch.Tensor, conv: Convolution) -> torch.Tensor:
+    return F.conv3d(x, conv.weight, conv.bias, padding=(0, 1, 1))
 
 
 def _mask(x: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *, stride: int, lag: int) -> torch.Tensor:
