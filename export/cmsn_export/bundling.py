@@ -59,7 +59,7 @@ def export_bundle(
         half_parity = _checked(folder, {name: errors[name] for name in half}, HALF_TOLERANCE)
     exported = Graphs(graphs, parity, half, half_parity)
     manifest = describe(model, config, provenance, exported)
-    _write(folder, manifest, exported)
+    write_bundle(folder, manifest, exported)
     return manifest
 
 
@@ -127,7 +127,7 @@ def _file(name: str, graph: bytes) -> GraphFile:
     return GraphFile(name, len(graph), hashlib.sha256(graph).hexdigest())
 
 
-def _write(folder: Path, manifest: Manifest, graphs: Graphs) -> None:
+def write_bundle(folder: Path, manifest: Manifest, graphs: Graphs) -> None:
     """Build the folder beside its place and move it there in one step; what it replaces goes last."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:

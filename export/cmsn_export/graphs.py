@@ -61,7 +61,7 @@ def _stacked_extractor(extractor: IncrementalExtractor | FeatureExtractor, stack
         return _extractor(extractor)
     before, extractor.stacked = extractor.stacked, stacked
     try:
-        return _extractor(extractor)
+        return _named(_extractor(extractor))
     finally:
         extractor.stacked = before
 
@@ -87,6 +87,16 @@ def _extractor(extractor: IncrementalExtractor | FeatureExtractor) -> bytes:
         outputs=["features", *following],
         axes=axes,
     )
+
+
+def _named(graph: bytes) -> bytes:
+    """Convolutions called after their layers, which is what an engine's layers and its errors are called by then."""
+    model = onnx.load_from_string(graph)
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    for layer, node in zip(PLAN, convolutions, strict=True):
+        node.name = f"/{layer.name}/Conv"
+    named: bytes = model.SerializeToString()
+    return named
 
 
 def _stages(stages: StageClassifier, channels: int, window: int) -> bytes:

@@ -8,10 +8,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from cmsn_runtime.backends import Backend, BackendKind, open_backend
+from cmsn_runtime.backends import Backend
+from cmsn_runtime.backends.engine_files import ENGINE_FOLDER
+from cmsn_runtime.backends.opening import BackendKind, Networks, open_backend
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.manifest import MANIFEST_FILE, GraphFile, Manifest, parse_manifest, refusal
@@ -127,18 +130,32 @@ class Bundle(Closing):
         return own if min_score is None else replace(own, min_score=min_score)
 
 
-def open_bundle(path: str | Path | None = None, *, backend: BackendKind = "auto", threads: int | None = None) -> Bundle:
+def open_bundle(
+    path: str | Path | None = None,
+    *,
+    backend: BackendKind = "auto",
+    threads: int | None = None,
+    engines: Path | None = None,
+) -> Bundle:
     """Open a bundle folder, or one that comes with the package by its name ("demo", "cctv"); by default the demo.
 
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
-    threads: see OnnxRuntimeBackend. Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs
-    that cannot run, SettingsError for an unknown backend or no threads.
+    backend: see backends.opening.open_backend. threads: see OnnxRuntimeBackend. engines: folder of the TensorRT
+    engines, by default the bundle's own.
+    Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs that cannot run, SettingsError for
+    an unknown backend or no threads, MissingExtraError where the library of the backend is not installed.
     """
     folder = locate_bundle(path)
     manifest = read_manifest(folder)
-    graphs = {name: read_graph(folder, graph) for name, graph in manifest.graphs.items()}
+    networks = Networks(
+        manifest=manifest,
+        read=partial(read_graph, folder),
+        engines=engines or folder / ENGINE_FOLDER,
+        build_command=_build_command(path, engines),
+        threads=threads,
+    )
     try:
-        return Bundle(folder, manifest, open_backend(backend, graphs, manifest, threads=threads))
+        return Bundle(folder, manifest, open_backend(backend, networks))
     except BackendError as error:
         raise BundleError(f"{_name(folder)}: {error}") from error
 
@@ -222,6 +239,11 @@ def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
             "a bundle's files must lie in the folder itself",
             "get a fresh copy of the bundle",
         ) from error
+
+
+def _build_command(path: str | Path | None, engines: Path | None) -> str:
+    """What a user types to get engines where `open_bundle` looks for them."""
+    return " ".join(["cmsn build", str(path or "demo"), *(["--engines", str(engines)] if engines else [])])
 
 
 def _name(folder: Path) -> str:

@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_status(None if arguments is None else list(arguments)))
 
 
-def report(message: object) -> None:
-    """One line on stderr, whatever the message holds."""
-    click.echo("cmsn: error: " + " ".join(str(message).split()), err=True)
+def report(message: object, *, kind: str = "error") -> None:
+    """One line on stderr, whatever the message holds. kind: "error" or "warning"."""
+    click.echo(f"cmsn: {kind}: " + " ".join(str(message).split()), err=True)
 
 
 def _status(arguments: list[str] | None) -> int:

@@ -9,6 +9,8 @@
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
 
+A BackendWarning, which is no error, says that another backend than the fastest one took over, and why.
+
 Messages say what came, what is allowed, and what to do next. The command line prints them as one
 line on stderr; nothing here is ever shown as a traceback.
 """
@@ -55,3 +57,7 @@ class MissingExtraError(CmsnError, ImportError):
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs {library}, which is not installed: pip install 'cmsn[{extra}]'")
+
+
+class BackendWarning(UserWarning):
+    """A faster backend was there and could not be used; another one took over."""

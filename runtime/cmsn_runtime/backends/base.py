@@ -78,3 +78,14 @@ class Backend(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class GraphBackend(Backend, Protocol):
+    """A backend over a bundle's graphs, which say themselves what they take.
+
+    input_shape: (height, width, 3) of a picture, or (values,) of a feature row.
+    """
+
+    input_shape: tuple[int, ...]
+    feature_channels: int
+    roi_bins: int

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
 from cmsn_runtime.backends.host_window import HostWindow
+from cmsn_runtime.backends.ort_provider import Provider, on_device, run_bound
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
 
@@ -30,20 +31,21 @@ _RANKS = {
 
 
 class OrtState:
-    """The extractor's memory of one camera: input name -> float32 array [1, ...]."""
+    """The extractor's memory of one camera: input name -> array [1, ...], or ONNX Runtime's value on a device."""
 
     __slots__ = ("arrays",)
 
-    def __init__(self, arrays: dict[str, Features]) -> None:
+    def __init__(self, arrays: dict[str, Any]) -> None:
         self.arrays = arrays
 
 
 class OnnxRuntimeBackend(Closing):
-    """Backend protocol over three ONNX graphs, on the CPU. Streams in several threads may share it.
+    """Backend protocol over three ONNX graphs. Streams in several threads may share it.
 
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
     states: name and shape (without the batch) of each of the extractor's states, in order.
     threads: for each operator, at least 1; all physical cores by default.
+    provider: what computes, the CPU by default; on a GPU the extractor's states stay there from chunk to chunk.
     input_shape (height, width, 3 of a picture; values of a feature row), feature_channels and roi_bins are what the
     graphs take.
 
@@ -57,11 +59,14 @@ class OnnxRuntimeBackend(Closing):
         states: Sequence[tuple[str, tuple[int, ...]]],
         *,
         threads: int | None = None,
+        provider: Provider | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise SettingsError(f"threads is {threads}; it must be at least 1; leave it out to use all cores")
         self._states = [(name, tuple(shape)) for name, shape in states]
-        self._sessions = {name: _session(name, graphs[name], threads) for name in _INPUTS}
+        provider = provider or Provider()
+        self._device = provider.device
+        self._sessions = {name: _session(name, graphs[name], threads, provider) for name in _INPUTS}
         first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]
         self._state_type: type[np.floating[Any]] = np.float32
         self._input = "rows" if first == ["rows"] else "frames"
@@ -78,8 +83,9 @@ class OnnxRuntimeBackend(Closing):
 
     def new_state(self) -> OrtState:
         """Zeros: the state before the first frame."""
-        kind = self._state_type
-        return OrtState({f"past.{name}": np.zeros((1, *shape), kind) for name, shape in self._states})
+        arrays = {f"past.{name}": np.zeros((1, *shape), self._state_type) for name, shape in self._states}
+        device = self._device
+        return OrtState(arrays if device is None else {name: on_device(item, device) for name, item in arrays.items()})
 
     def new_window(self, steps: int) -> HostWindow:
         """See Backend.new_window."""
@@ -95,14 +101,13 @@ class OnnxRuntimeBackend(Closing):
                 f"this model takes {np.dtype(kind)} [T, {sides}]; prepare them with cmsn_runtime.preprocess, "
                 "or check how the features were made"
             )
-        # Plain arrays: binding the states to fixed buffers saved nothing that could be measured (6.5 MB at full width).
         feeds: dict[str, npt.NDArray[Any]] = {
             self._input: frames[None],
             "position": np.array([position], np.int64),
             "length": np.array([length], np.int64),
-            **state.arrays,
         }
-        features, *following = self._run("extractor", feeds)
+        # On the CPU plain arrays: binding them saved nothing that could be measured (6.5 MB at full width).
+        features, *following = self._run("extractor", feeds, state.arrays)
         state.arrays = dict(zip(state.arrays, following, strict=True))
         steps: Features = features[0]
         return steps
@@ -114,14 +119,19 @@ class OnnxRuntimeBackend(Closing):
 
     def evaluate(self, window: HostWindow, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Features:
         """See Backend.evaluate."""
-        return self._run("evaluator", {"features": window.features, "left": left, "right": right})[0]
+        scores: Features = self._run("evaluator", {"features": window.features, "left": left, "right": right})[0]
+        return scores
 
-    def _run(self, graph: str, feeds: Mapping[str, npt.NDArray[Any]]) -> list[Features]:
+    def _run(
+        self, graph: str, feeds: Mapping[str, npt.NDArray[Any]], states: Mapping[str, Any] | None = None
+    ) -> list[Any]:
         session = self._sessions.get(graph)
         if session is None:
             raise BackendError("the backend is closed; an open one is needed; open the bundle again")
         try:
-            outputs: list[Features] = session.run(None, feeds)
+            if states is not None and self._device is not None:
+                return run_bound(session, feeds, states, self._device)
+            outputs: list[Any] = session.run(None, {**feeds, **(states or {})})
         except Exception as error:  # ONNX Runtime's own exceptions share no base but this
             shapes = ", ".join(f"{name} {value.dtype} {list(value.shape)}" for name, value in feeds.items())
             raise BackendError(
@@ -150,7 +160,7 @@ class OnnxRuntimeBackend(Closing):
         return {name: tuple(item.shape) for name, item in inputs.items()}
 
 
-def _session(name: str, graph: bytes, threads: int | None) -> Any:
+def _session(name: str, graph: bytes, threads: int | None, provider: Provider) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -158,12 +168,14 @@ def _session(name: str, graph: bytes, threads: int | None) -> Any:
     # ONNX and not ONNX Runtime's own format, whose ways to refer to other files nobody checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(graph, options, providers=provider.listed(name))
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this
         raise BackendError(
             f"ONNX Runtime {onnxruntime.__version__} cannot load the {name} graph ({_one_line(error)}); "
             "an ONNX graph as `cmsn export` writes it is needed; export the model again"
         ) from error
+    provider.check(session, name)
+    return session
 
 
 def _expect(graph: str, what: str, found: object, expected: object) -> None:

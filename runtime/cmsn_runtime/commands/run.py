@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from cmsn_runtime.annotations import VideoAnnotations
-    from cmsn_runtime.backends import BackendKind
+    from cmsn_runtime.backends.opening import BackendKind
     from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.sinks.base import EventChoice, Sink
 
@@ -40,7 +40,14 @@ _OUTPUT = click.Path(path_type=Path)
     show_default=True,
     help="`final` leaves out what may still change.",
 )
-@click.option("--backend", type=click.Choice(["auto", "onnxruntime"]), default="auto", show_default=True)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "tensorrt", "ort-tensorrt", "ort-cuda", "onnxruntime"]),
+    default="auto",
+    show_default=True,
+    help="What runs the networks; auto: engines of `cmsn build`, else ONNX Runtime on the GPU, else on the CPU.",
+)
+@click.option("--engines", metavar="DIR", type=_OUTPUT, help="Where the TensorRT engines are, if not in the bundle.")
 @click.option("--chunk-frames", type=click.IntRange(1), help="Frames run at once: more is faster, and later.")
 @click.option(
     "--hop-steps",
@@ -61,6 +68,7 @@ def run(
     min_score: float | None,
     events: EventChoice,
     backend: BackendKind,
+    engines: Path | None,
     chunk_frames: int | None,
     hop_steps: int,
     quiet: bool,
@@ -73,7 +81,6 @@ def run(
     happens. Several sources run one after the other; one that breaks does not stop the rest, what was found in it
     until then is kept, and the exit status is 1. Ctrl-C ends with everything found so far, and status 130.
     """
-    from cmsn_runtime.bundle import open_bundle
     from cmsn_runtime.sinks.opening import Outputs, open_sinks
 
     if results is not None or timeline is not None:
@@ -81,7 +88,7 @@ def run(
     annotations = None if truth is None else _read_truth(truth, sources)
     outputs = Outputs(json_path, csv_path, results, timeline, events, quiet)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_bundle(bundle, backend=backend))
+        opened = stack.enter_context(_open(bundle, backend, engines))
         sinks = open_sinks(
             outputs,
             stack,
@@ -93,6 +100,22 @@ def run(
         broken = [url for url in sources if not run_one(url)]
     if broken:
         raise click.exceptions.Exit(1)
+
+
+def _open(bundle: Path | None, backend: BackendKind, engines: Path | None) -> Bundle:
+    """Open the bundle; that another backend took over is said in one line."""
+    import warnings
+
+    from cmsn_runtime.bundle import open_bundle
+    from cmsn_runtime.cli import report
+    from cmsn_runtime.errors import BackendWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", BackendWarning)
+        opened = open_bundle(bundle, backend=backend, engines=engines)
+    for warning in caught:
+        report(warning.message, kind="warning")
+    return opened
 
 
 def _run_one(

@@ -1,0 +1,113 @@
+"""The engines of a bundle: built where they will run, kept as long as nothing they depend on changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cmsn_export.engine_building import BuilderSettings, build_plan, inspect_graph
+from cmsn_export.engine_network import ParsedNetwork
+from cmsn_export.engine_progress import BuildProgress
+from cmsn_runtime.backends.cuda import device_facts
+from cmsn_runtime.backends.engine_files import EngineKey, read_engine, read_sidecar, write_engine
+from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest import GRAPH_NAMES, GraphFile, Manifest
+
+Precision = Literal["fp16", "fp32"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one graph. reason: why it was built, or that it is as it should be."""
+
+    graph: str
+    precision: str
+    built: bool
+    reason: str
+    megabytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlan:
+    """What to build of a bundle. precision: FP16 where the bundle has such a graph, or FP32 throughout."""
+
+    bundle: Path
+    engines: Path
+    sizes: EngineSizes
+    builder: BuilderSettings
+    precision: Precision = "fp16"
+
+
+def build_engines(
+    trt: Any, plan: BuildPlan, *, force: bool = False, progress: BuildProgress | None = None
+) -> Iterator[Outcome]:
+    """Build the engines that are missing, damaged or made from something else, one after the other.
+
+    force: build all. Raises BundleError for a damaged bundle, MissingExtraError without pycuda, BackendError without a
+    GPU, or where TensorRT refuses a graph; engines that were there stay until a new one takes their place.
+    """
+    manifest = read_manifest(plan.bundle)
+    facts = device_facts()
+    for name in GRAPH_NAMES:
+        graph, precision = graph_for(manifest, name, plan.precision)
+        shapes = engine_shapes(manifest, name, plan.sizes)
+        key = EngineKey(
+            onnx_sha256=graph.sha256,
+            precision=precision,
+            library=str(trt.__version__),
+            gpu=facts.name,
+            compute_capability=facts.compute_capability,
+            shapes=shapes,
+            level=plan.builder.level,
+            workspace_bytes=plan.builder.workspace_bytes,
+            version_compatible=plan.builder.version_compatible,
+        )
+        reason = "--force" if force else _reason(plan.engines, name, key)
+        if reason is not None:
+            onnx = read_graph(plan.bundle, graph)
+            built = build_plan(trt, onnx, shapes, plan.builder, graph=name, precision=precision, progress=progress)
+            write_engine(plan.engines, name, built, key)
+        size = len(read_engine(plan.engines, name, command="cmsn build --force").plan)
+        yield Outcome(
+            graph=name,
+            precision=precision,
+            built=reason is not None,
+            reason=reason or "it is as it should be",
+            megabytes=size / 1e6,
+        )
+
+
+def inspect_graphs(trt: Any, plan: BuildPlan) -> Iterator[tuple[str, str, ParsedNetwork]]:
+    """Only parse the graphs -> name, precision and layers of each. Raises as `build_engines` does; needs no pycuda."""
+    manifest = read_manifest(plan.bundle)
+    for name in GRAPH_NAMES:
+        graph, precision = graph_for(manifest, name, plan.precision)
+        shapes = engine_shapes(manifest, name, plan.sizes)
+        onnx = read_graph(plan.bundle, graph)
+        yield name, precision, inspect_graph(trt, onnx, shapes, graph=name, precision=precision)
+
+
+def graph_for(manifest: Manifest, name: str, precision: Precision) -> tuple[GraphFile, Precision]:
+    """The file of a graph in the precision that is wanted, or FP32 where there is no other."""
+    if precision == "fp16" and name in manifest.half_graphs:
+        return manifest.half_graphs[name], "fp16"
+    return manifest.graphs[name], "fp32"
+
+
+def _reason(folder: Path, name: str, key: EngineKey) -> str | None:
+    """Why an engine has to be built; None where the one there is good."""
+    sidecar = read_sidecar(folder, name)
+    if sidecar is None:
+        return "there is none"
+    changed = sidecar.key.differences(key)
+    if changed:
+        return "; ".join(changed)
+    try:
+        read_engine(folder, name, command="")
+    except BackendError:
+        return "it is damaged"
+    return None

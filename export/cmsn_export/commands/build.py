@@ -1,0 +1,104 @@
+"""`cmsn build`: TensorRT engines for a bundle, on the device that will run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from cmsn_export.building import BuildPlan
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.command(short_help="Build TensorRT engines for a bundle, on the device.")
+@click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=_FOLDER)
+@click.option("--engines", metavar="DIR", type=_FOLDER, help="Where to put them; BUNDLE/engines by default.")
+@click.option("--cameras", type=click.IntRange(1), default=1, show_default=True, help="Streams a batch takes, at most.")
+@click.option("--chunk-frames", type=click.IntRange(1), help="Frames of a stream at once; one step by default.")
+@click.option("--precision", type=click.Choice(["fp16", "fp32"]), default="fp16", show_default=True)
+@click.option(
+    "--workspace", metavar="GIB", type=click.FloatRange(0, min_open=True), help="Memory for kernels, at most."
+)
+@click.option("--level", type=click.IntRange(0, 5), help="How long to search: 0 quickest build, 5 fastest engine.")
+@click.option("--version-compatible", is_flag=True, help="Let later versions of TensorRT load the engines.")
+@click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; DIR/timing.cache by default.")
+@click.option("--dry-run", is_flag=True, help="Only parse the graphs and list their layers and precisions.")
+@click.option("--force", is_flag=True, help="Build engines that are as they should be, too.")
+def build(
+    bundle: Path | None,
+    engines: Path | None,
+    cameras: int,
+    chunk_frames: int | None,
+    precision: Literal["fp16", "fp32"],
+    workspace: float | None,
+    level: int | None,
+    version_compatible: bool,
+    timing_cache: Path | None,
+    dry_run: bool,
+    force: bool,
+) -> None:
+    """Build TensorRT engines from a bundle's graphs; `cmsn run` uses them from then on.
+
+    Engines run only on the kind of GPU and the version of TensorRT they were built with, so they are built on the
+    device itself. What is up to date stays; whatever an engine depends on is in the JSON file beside it.
+    """
+    from cmsn_export.building import BuildPlan
+    from cmsn_export.engine_building import BuilderSettings
+    from cmsn_runtime.backends.engine_files import ENGINE_FOLDER
+    from cmsn_runtime.backends.shapes import EngineSizes
+    from cmsn_runtime.backends.trt_library import load_tensorrt
+    from cmsn_runtime.bundle import locate_bundle
+
+    folder = locate_bundle(bundle)
+    target = engines or folder / ENGINE_FOLDER
+    plan = BuildPlan(
+        bundle=folder,
+        engines=target,
+        sizes=EngineSizes(cameras=cameras, chunk_frames=chunk_frames),
+        builder=BuilderSettings(
+            workspace_bytes=None if workspace is None else int(workspace * 2**30),
+            level=level,
+            version_compatible=version_compatible,
+            timing_cache=timing_cache or target / "timing.cache",
+        ),
+        precision=precision,
+    )
+    if dry_run:
+        # tensorrt-rtx has the same parser, and needs neither driver nor GPU for this.
+        _list_layers(load_tensorrt(("tensorrt", "tensorrt_rtx")), plan)
+    else:
+        _build(load_tensorrt(("tensorrt",)), plan, force=force)
+
+
+def _build(trt: Any, plan: BuildPlan, *, force: bool) -> None:
+    from cmsn_export.building import build_engines
+    from cmsn_export.engine_progress import BuildProgress
+
+    with BuildProgress() as progress:
+        for outcome in build_engines(trt, plan, force=force, progress=progress):
+            done = "built" if outcome.built else "kept"
+            click.echo(
+                f"{outcome.graph}: {done} ({outcome.reason}), {outcome.precision.upper()}, {outcome.megabytes:.1f} MB"
+            )
+    click.echo(f"{plan.engines}: ready for `cmsn run`")
+
+
+def _list_layers(trt: Any, plan: BuildPlan) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from cmsn_export.building import inspect_graphs
+
+    console = Console()
+    for name, precision, parsed in inspect_graphs(trt, plan):
+        table = Table(
+            title=f"{name}, {precision.upper()}: {len(parsed.layers)} layers by {trt.__name__} {trt.__version__}"
+        )
+        for column in ("kind", "precision", "layers"):
+            table.add_column(column)
+        for row in parsed.listed():
+            table.add_row(*row)
+        console.print(table)

@@ -1,0 +1,128 @@
+"""One TensorRT engine from one ONNX graph, on the device that will run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cmsn_export.engine_network import ParsedNetwork, check_precision, is_strongly_typed, new_builder, parse_network
+from cmsn_export.engine_progress import BuildProgress, attach
+from cmsn_runtime.backends.engine_files import replace_file
+from cmsn_runtime.backends.shapes import Shapes
+from cmsn_runtime.backends.trt_library import new_logger
+from cmsn_runtime.errors import BackendError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderSettings:
+    """How TensorRT builds, whatever the graph.
+
+    workspace_bytes: memory a kernel may use, at most; None for all of the device.
+    level: optimisation level 0 (quick build) to 5 (longest search); None for TensorRT's own, 3.
+    version_compatible: later versions of TensorRT may load the engine.
+    timing_cache: file of measured kernels, used and written, which makes the next build shorter.
+    """
+
+    workspace_bytes: int | None = None
+    level: int | None = None
+    version_compatible: bool = False
+    timing_cache: Path | None = None
+
+
+def build_plan(
+    trt: Any,
+    onnx: bytes,
+    shapes: Shapes,
+    settings: BuilderSettings,
+    *,
+    graph: str,
+    precision: str,
+    progress: BuildProgress | None = None,
+    configure: Any = None,
+) -> bytes:
+    """Build an engine -> its plan.
+
+    precision: "fp16" or "fp32", of the graph; checked in what TensorRT made of it.
+    configure: called with TensorRT's configuration at last, for targets that need more.
+    Raises BackendError where a layer is refused, precision is not what was meant or the build fails;
+    KeyboardInterrupt where the user stopped it.
+    """
+    logger = new_logger(trt)
+    builder = new_builder(trt, logger)
+    parsed = parse_network(trt, builder, logger, onnx, shapes, graph=graph)
+    check_precision(parsed, precision, graph=graph)
+    config = _config(trt, builder, settings, half=precision == "fp16")
+    _add_profile(builder, config, shapes)
+    cache = _load_cache(config, settings.timing_cache)
+    if configure is not None:
+        configure(config)
+    monitor = attach(trt, config, progress)
+    plan = builder.build_serialized_network(parsed.network, config)
+    if monitor is not None and monitor.stopped:
+        raise KeyboardInterrupt
+    if plan is None:
+        raise BackendError(
+            f"TensorRT {trt.__version__} could not build the {graph} engine: {logger.said()}; give it more memory with "
+            "--workspace or close other programs; if that does not help, report this"
+        )
+    _save_cache(config, cache, settings.timing_cache)
+    return bytes(plan)
+
+
+def inspect_graph(trt: Any, onnx: bytes, shapes: Shapes, *, graph: str, precision: str) -> ParsedNetwork:
+    """Only parse a graph, fix its shapes and check its precision. Raises BackendError as `build_plan` does."""
+    logger = new_logger(trt)
+    parsed = parse_network(trt, new_builder(trt, logger), logger, onnx, shapes, graph=graph)
+    check_precision(parsed, precision, graph=graph)
+    return parsed
+
+
+def _config(trt: Any, builder: Any, settings: BuilderSettings, *, half: bool) -> Any:
+    config = builder.create_builder_config()
+    flags = trt.BuilderFlag
+    # FP32 means FP32: by default matrix products would lose 13 bits on GPUs since Ampere.
+    config.clear_flag(flags.TF32)
+    if half and not is_strongly_typed(trt):
+        config.set_flag(flags.FP16)  # 8.6; gone in 11
+    if settings.version_compatible:
+        config.set_flag(flags.VERSION_COMPATIBLE)
+        config.set_flag(flags.EXCLUDE_LEAN_RUNTIME)  # a plan that carries no library: no host code in an engine
+    if settings.workspace_bytes is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_bytes)
+    if settings.level is not None:
+        config.builder_optimization_level = settings.level
+    return config
+
+
+def _add_profile(builder: Any, config: Any, shapes: Shapes) -> None:
+    """Ranges of the inputs that have more than one shape; where there is none, no profile is needed."""
+    ranges = {name: sizes for name, sizes in shapes.items() if sizes[0] != sizes[2]}
+    if not ranges:
+        return
+    profile = builder.create_optimization_profile()
+    for name, sizes in ranges.items():
+        profile.set_shape(name, *sizes)
+    config.add_optimization_profile(profile)
+
+
+def _load_cache(config: Any, path: Path | None) -> Any:
+    """Give the builder what earlier builds measured; one of another device or version is left aside."""
+    if path is None:
+        return None
+    try:
+        kept = path.read_bytes()
+    except OSError:
+        kept = b""
+    for content in (kept, b""):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, False):
+            return cache
+    return None
+
+
+def _save_cache(config: Any, cache: Any, path: Path | None) -> None:
+    if cache is None or path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, bytes(config.get_timing_cache().serialize()))

@@ -1,0 +1,118 @@
+"""An ONNX graph parsed by TensorRT, with its shapes fixed, and what it makes of every layer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cmsn_runtime.backends.shapes import Shapes
+from cmsn_runtime.errors import BackendError
+
+# Layers whose arithmetic takes the time; everything else moves or compares.
+_WIDE = ("CONVOLUTION", "FULLY_CONNECTED", "MATRIX_MULTIPLY")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer as TensorRT sees it. kind, precision: its names for them, "CONVOLUTION", "HALF"; "" without output."""
+
+    name: str
+    kind: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedNetwork:
+    """A network in its builder. parser: must outlive it, the weights are the parser's. layers: in order."""
+
+    network: Any
+    parser: Any
+    layers: tuple[Layer, ...]
+
+    def listed(self) -> list[tuple[str, str, str]]:
+        """(kind, precision, names or how many): layers that do arithmetic by name, the rest counted."""
+        rest = Counter((layer.kind, layer.precision) for layer in self.layers if layer.kind not in _WIDE)
+        named = [(layer.kind, layer.precision, layer.name) for layer in self.layers if layer.kind in _WIDE]
+        return [*named, *((kind, precision, f"{count} layers") for (kind, precision), count in sorted(rest.items()))]
+
+
+def new_builder(trt: Any, logger: Any) -> Any:
+    """TensorRT's builder. Raises BackendError where there is none to be had: it needs a driver and a GPU."""
+    try:
+        return trt.Builder(logger)
+    except TypeError as error:  # what pybind11 makes of a null pointer
+        raise BackendError(
+            f"TensorRT {trt.__version__} cannot start its builder here ({logger.said()}); it needs an NVIDIA driver "
+            "and a GPU; `cmsn build --dry-run` with tensorrt-rtx installed checks the graphs without either"
+        ) from error
+
+
+def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shapes, *, graph: str) -> ParsedNetwork:
+    """Parse a graph and fix the shapes of those inputs that have but one.
+
+    Precision is the graph's own: the network is strongly typed from TensorRT 10 on, always so in 11.
+    Raises BackendError that names the node TensorRT cannot take, or an input there is not.
+    """
+    network = builder.create_network(_creation_flags(trt))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(onnx):
+        faults = "; ".join(_fault(parser.get_error(index)) for index in range(parser.num_errors))
+        raise BackendError(
+            f"TensorRT {trt.__version__} cannot take the {graph} graph: {faults or logger.said()}; every layer must be "
+            "taken; export the model again with this version of cmsn, or report this"
+        )
+    inputs = {network.get_input(index).name: network.get_input(index) for index in range(network.num_inputs)}
+    if set(inputs) != set(shapes):
+        raise BackendError(
+            f"the {graph} graph has inputs {', '.join(sorted(inputs))}; its manifest means "
+            f"{', '.join(sorted(shapes))}; export the model again"
+        )
+    for name, (smallest, _, largest) in shapes.items():
+        if smallest == largest:
+            inputs[name].shape = largest
+    return ParsedNetwork(network, parser, tuple(_layers(network)))
+
+
+def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> None:
+    """Raise BackendError, naming a layer, where what should compute in FP16 does not."""
+    if precision != "fp16":
+        return
+    wide = [layer for layer in parsed.layers if layer.kind in _WIDE]
+    wrong = [layer for layer in wide if layer.kind == "CONVOLUTION" and layer.precision != "HALF"]
+    if wrong or not any(layer.precision == "HALF" for layer in wide):
+        found = ", ".join(f"{layer.name} is {layer.precision}" for layer in (wrong or wide)[:3])
+        raise BackendError(
+            f"the {graph} graph should compute in FP16, but {found or 'has nothing to compute'}; export the model again"
+        )
+
+
+def _creation_flags(trt: Any) -> int:
+    """What a network is created with: each flag where this version of TensorRT still, or already, has it."""
+    flags = 0
+    known = trt.NetworkDefinitionCreationFlag
+    for name in ("STRONGLY_TYPED", "EXPLICIT_BATCH"):
+        flag = getattr(known, name, None)
+        if flag is not None:
+            flags |= 1 << int(flag)
+    return flags
+
+
+def is_strongly_typed(trt: Any) -> bool:
+    """Whether the network's types are binding; TensorRT 8.6 needs a flag to use FP16 at all."""
+    return hasattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED")
+
+
+def _layers(network: Any) -> Iterator[Layer]:
+    for index in range(network.num_layers):
+        layer = network.get_layer(index)
+        precision = layer.get_output(0).dtype.name if layer.num_outputs else ""
+        yield Layer(layer.name, layer.type.name, precision)
+
+
+def _fault(error: Any) -> str:
+    """One parser error: the node, and why."""
+    node_name = getattr(error, "node_name", None)  # 8.6 knows only the node's number
+    node = node_name() if node_name is not None else f"node {error.node()}"
+    return f"{node}: {' '.join(error.desc().split())[:300]}"

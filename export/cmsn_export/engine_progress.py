@@ -1,0 +1,84 @@
+"""How far a build is: minutes of silence look like a crash."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class BuildProgress:
+    """A bar for each phase of a build, with the time it will still take. Use it in a `with` block."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console or Console(stderr=True),
+            transient=True,
+        )
+        self._phases: dict[str, TaskID] = {}
+        self._lock = threading.Lock()  # TensorRT reports from several threads
+
+    def __enter__(self) -> BuildProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, phase: str, steps: int | None) -> None:
+        """A phase of so many steps begins; None: nobody knows how many."""
+        with self._lock:
+            self._phases[phase] = self._bars.add_task(phase, total=steps)
+
+    def step(self, phase: str, done: int) -> None:
+        """So many steps of it are done."""
+        with self._lock:
+            if phase in self._phases:
+                self._bars.update(self._phases[phase], completed=done)
+
+    def end(self, phase: str) -> None:
+        """It is over."""
+        with self._lock:
+            task = self._phases.pop(phase, None)
+            if task is not None:
+                self._bars.remove_task(task)
+
+
+def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
+    """Let TensorRT report to `progress`, from 10 on; None where it cannot. `.stopped` says that the user did."""
+    if progress is None or not hasattr(trt, "IProgressMonitor"):
+        return None
+
+    bars = progress
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self.stopped = False
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            bars.begin(phase_name, num_steps)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            try:
+                bars.step(phase_name, step + 1)
+            except KeyboardInterrupt:  # Python sees Ctrl-C only here; an exception must not pass through TensorRT
+                self.stopped = True
+            return not self.stopped
+
+        def phase_finish(self, phase_name: str) -> None:
+            bars.end(phase_name)
+
+    monitor = Monitor()
+    config.progress_monitor = monitor
+    return monitor

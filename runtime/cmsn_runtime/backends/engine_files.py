@@ -1,0 +1,148 @@
+"""Engines on disk: each beside a sidecar that says what it was built from, with what and for which device."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import dacite
+
+from cmsn_runtime.errors import BackendError
+
+ENGINE_FOLDER = "engines"  # in the bundle, unless another is named
+SIDECAR_VERSION = 1
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineKey:
+    """Everything that decides whether an engine may be used; one that differs anywhere is built again.
+
+    onnx_sha256: of the graph. precision: "fp16" or "fp32", of the graph. library: version of TensorRT, in full.
+    gpu, compute_capability: of the device it was built on.
+    shapes: input -> smallest, usual and largest shape; all the same where it is fixed.
+    level: TensorRT's builder optimisation level, None for its own default. workspace_bytes: memory its kernels may use.
+    version_compatible: whether later versions of TensorRT may load it.
+    """
+
+    onnx_sha256: str
+    precision: str
+    library: str
+    gpu: str
+    compute_capability: str
+    shapes: dict[str, tuple[Shape, Shape, Shape]]
+    level: int | None = None
+    workspace_bytes: int | None = None
+    version_compatible: bool = False
+
+    def differences(self, other: EngineKey) -> list[str]:
+        """ "name: mine, not other's" of every item that differs."""
+        pairs = ((item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
+        return [f"{name}: {mine}, not {theirs}" for name, mine, theirs in pairs if mine != theirs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """The JSON file beside an engine: its key, and what the engine's bytes are."""
+
+    version: int
+    bytes: int
+    sha256: str
+    key: EngineKey
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine as it was read: the bytes that were checked are the bytes that run."""
+
+    key: EngineKey
+    plan: bytes
+
+
+def engine_file(folder: Path, graph: str) -> Path:
+    """Where the engine of a graph is."""
+    return folder / f"{graph}.engine"
+
+
+def sidecar_file(folder: Path, graph: str) -> Path:
+    """Where its sidecar is."""
+    return folder / f"{graph}.engine.json"
+
+
+def write_engine(folder: Path, graph: str, plan: bytes, key: EngineKey) -> None:
+    """Write an engine and its sidecar, each atomically, the sidecar last: a build that is cut leaves no pair that fits.
+
+    Raises BackendError where the folder cannot be written.
+    """
+    sidecar = Sidecar(version=SIDECAR_VERSION, bytes=len(plan), sha256=hashlib.sha256(plan).hexdigest(), key=key)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(engine_file(folder, graph), plan)
+        text = json.dumps(asdict(sidecar), indent=2, sort_keys=True) + "\n"
+        replace_file(sidecar_file(folder, graph), text.encode())
+    except OSError as error:
+        raise BackendError(
+            f"{folder} cannot be written ({error.strerror or error}); engines need a folder of yours; "
+            "name one with --engines, for `cmsn build` and for `cmsn run`"
+        ) from error
+
+
+def read_sidecar(folder: Path, graph: str) -> Sidecar | None:
+    """What is said of the engine of a graph; None where there is none or it cannot be understood."""
+    try:
+        content = json.loads(sidecar_file(folder, graph).read_text(encoding="utf-8"))
+        return dacite.from_dict(Sidecar, _with_tuples(content), dacite.Config(strict=True))
+    except (OSError, ValueError, TypeError, RecursionError, dacite.DaciteError):
+        return None
+
+
+def read_engine(folder: Path, graph: str, *, command: str) -> Engine:
+    """An engine whose bytes are those that were built. Raises BackendError otherwise.
+
+    command: what builds it again, for messages.
+    """
+    path = engine_file(folder, graph)
+    sidecar = read_sidecar(folder, graph)
+    if not path.is_file() and sidecar is None:
+        raise BackendError(
+            f"{folder} holds no engine of the {graph} graph; it is built on the device itself: {command}"
+        )
+    if sidecar is None or sidecar.version != SIDECAR_VERSION:
+        raise BackendError(
+            f"{sidecar_file(folder, graph).name} is missing or not of version {SIDECAR_VERSION}; an engine is used "
+            f"only with the file that says what it is; build it again: {command}"
+        )
+    try:
+        plan = path.read_bytes()
+    except OSError as error:
+        raise BackendError(f"{path} cannot be read ({error.strerror or error}); build it again: {command}") from error
+    if len(plan) != sidecar.bytes or hashlib.sha256(plan).hexdigest() != sidecar.sha256:
+        raise BackendError(
+            f"{path.name} has {len(plan)} bytes that are not those that were built ({sidecar.bytes}); it is damaged or "
+            f"another file, and to run it would be to run a stranger's code; build it again: {command}"
+        )
+    return Engine(sidecar.key, plan)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

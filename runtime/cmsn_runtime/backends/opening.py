@@ -1,0 +1,96 @@
+"""Which library runs a bundle: the one that was asked for, or the best that works here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from cmsn_runtime.backends.base import GraphBackend
+from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.backends.trt_opening import has_engines, open_engines
+from cmsn_runtime.errors import BackendError, BackendWarning, MissingExtraError, SettingsError
+from cmsn_runtime.manifest import GraphFile, Manifest
+
+BackendKind = Literal["auto", "tensorrt", "ort-tensorrt", "ort-cuda", "onnxruntime"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """What a backend is made from: a bundle's manifest, its graphs as they are read, and the folder of its engines.
+
+    build_command: what builds engines there, for messages. threads: see OnnxRuntimeBackend.
+    """
+
+    manifest: Manifest
+    read: Callable[[GraphFile], bytes]
+    engines: Path
+    build_command: str
+    threads: int | None = None
+
+
+def open_backend(kind: BackendKind, networks: Networks) -> GraphBackend:
+    """Open the networks with a library.
+
+    `auto` takes TensorRT where engines were built, else ONNX Runtime on the GPU where the package with CUDA is
+    installed, else on the CPU; where one of the first two is there and cannot be used, a BackendWarning says why.
+    Raises SettingsError for an unknown kind; MissingExtraError and BackendError where the library is missing, refuses
+    the graphs, or finds that they are not what the manifest says.
+    """
+    if kind not in get_args(BackendKind):
+        raise SettingsError(f"backend is {kind!r}; it must be one of {', '.join(get_args(BackendKind))}")
+    backend = _open_best(networks) if kind == "auto" else _open(kind, networks)
+    manifest = networks.manifest
+    announced = (manifest.input_shape, manifest.network.feature_channels, manifest.proposals.roi_bins)
+    found = (backend.input_shape, backend.feature_channels, backend.roi_bins)
+    if found != announced:
+        backend.close()
+        raise BackendError(
+            f"its graphs have input shape, feature channels and RoI bins {found}; its manifest says {announced}; "
+            "export the model again"
+        )
+    return backend
+
+
+def _open_best(networks: Networks) -> GraphBackend:
+    if has_engines(networks.engines):
+        try:
+            return _open("tensorrt", networks)
+        except (BackendError, MissingExtraError) as error:
+            _warn("the TensorRT engines cannot be used", error)
+    from cmsn_runtime.backends.ort_provider import has_cuda
+
+    if has_cuda():
+        try:
+            return _open("ort-cuda", networks)
+        except BackendError as error:
+            _warn("ONNX Runtime cannot use the GPU", error)
+    return _open("onnxruntime", networks)
+
+
+def _open(kind: BackendKind, networks: Networks) -> GraphBackend:
+    manifest = networks.manifest
+    if kind == "tensorrt":
+        return open_engines(networks.engines, manifest, command=networks.build_command)
+    from cmsn_runtime.backends.ort import OnnxRuntimeBackend  # here: loading the library takes a while
+    from cmsn_runtime.backends.ort_provider import Provider
+
+    states = [(state.name, state.shape) for state in manifest.states]
+    files = manifest.graphs if kind == "onnxruntime" else manifest.engine_graphs
+    graphs = {name: networks.read(graph) for name, graph in files.items()}
+    provider = {
+        "onnxruntime": Provider("cpu"),
+        "ort-cuda": Provider("cuda"),
+        "ort-tensorrt": Provider(
+            "tensorrt",
+            shapes={name: engine_shapes(manifest, name, EngineSizes()) for name in graphs},
+            cache=networks.engines / "onnxruntime",
+        ),
+    }[kind]
+    return OnnxRuntimeBackend(graphs, states, threads=networks.threads, provider=provider)
+
+
+def _warn(what: str, error: Exception) -> None:
+    warnings.warn(f"{what} ({error}); the next best backend takes over", BackendWarning, stacklevel=5)

@@ -1,0 +1,100 @@
+"""What ONNX Runtime computes with: the CPU, CUDA, or TensorRT inside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
+
+from cmsn_runtime.backends.shapes import Shapes
+from cmsn_runtime.errors import BackendError
+
+_NAMES = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An execution provider. shapes: graph -> shapes of its inputs, which `tensorrt` builds its engines for.
+
+    cache: folder in which `tensorrt` keeps them, so that only the first start takes minutes.
+    """
+
+    kind: Literal["cpu", "cuda", "tensorrt"] = "cpu"
+    shapes: Mapping[str, Shapes] = field(default_factory=dict)
+    cache: Path | None = None
+
+    @property
+    def device(self) -> str | None:
+        """Where the extractor's states stay between two chunks; None: in arrays."""
+        return None if self.kind == "cpu" else "cuda"
+
+    def listed(self, graph: str) -> list[Any]:
+        """What a session of that graph is given: this provider, then those that take what it cannot."""
+        if self.kind == "cpu":
+            return [_NAMES["cpu"]]
+        if self.kind == "cuda":
+            return [_NAMES["cuda"], _NAMES["cpu"]]
+        return [(_NAMES["tensorrt"], self._tensorrt_options(graph)), _NAMES["cuda"], _NAMES["cpu"]]
+
+    def check(self, session: Any, graph: str) -> None:
+        """Raise BackendError where the session does without it: ONNX Runtime falls back to the CPU without an error."""
+        wanted, found = _NAMES[self.kind], session.get_providers()
+        if wanted in found:
+            return
+        compiled = wanted in onnxruntime.get_available_providers()
+        reason = (
+            "its libraries (CUDA, cuDNN, TensorRT) or the driver did not load" if compiled else "it was built without"
+        )
+        raise BackendError(
+            f"ONNX Runtime {onnxruntime.__version__} runs the {graph} graph on {', '.join(found)} and not on {wanted}: "
+            f"{reason}; an NVIDIA driver and onnxruntime-gpu in place of onnxruntime are needed: "
+            "pip uninstall onnxruntime && pip install 'cmsn[gpu]', see docs/gpu-testing.md"
+        )
+
+    def _tensorrt_options(self, graph: str) -> dict[str, str]:
+        options = {"trt_fp16_enable": "1"}
+        for place, index in (("min", 0), ("opt", 1), ("max", 2)):
+            items = (f"{name}:{'x'.join(map(str, shape[index]))}" for name, shape in self.shapes.get(graph, {}).items())
+            options[f"trt_profile_{place}_shapes"] = ",".join(items)
+        if self.cache is not None:
+            options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(self.cache)}
+        return options
+
+
+def has_cuda() -> bool:
+    """Whether the ONNX Runtime that is installed is the one with CUDA."""
+    return _NAMES["cuda"] in onnxruntime.get_available_providers()
+
+
+def on_device(array: npt.NDArray[Any], device: str) -> Any:
+    """A copy of an array in a device's memory, as ONNX Runtime's own value."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), device, 0)
+
+
+def run_bound(session: Any, feeds: Mapping[str, npt.NDArray[Any]], states: Mapping[str, Any], device: str) -> list[Any]:
+    """Run a graph whose states are on a device and stay there.
+
+    feeds: arrays by input name. states: values on the device by input name, "past." and the state's name.
+    Returns the first output as an array, then the next states on the device, in the order of `states`.
+    """
+    binding = session.io_binding()
+    for name, array in feeds.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(array))
+    for name, value in states.items():
+        binding.bind_ortvalue_input(name, value)
+    first, *following = [item.name for item in session.get_outputs()]
+    binding.bind_output(first, "cpu")
+    for name in following:
+        binding.bind_output(name, device, 0)
+    session.run_with_iobinding(binding)
+    features, *values = binding.get_outputs()
+    return [features.numpy(), *values]

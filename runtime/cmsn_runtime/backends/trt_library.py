@@ -1,0 +1,78 @@
+"""NVIDIA's TensorRT as it is installed here, whichever version: the module, its version, a logger that remembers."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from cmsn_runtime.errors import BackendError, MissingExtraError
+
+OLDEST = (8, 6)  # JetPack 6.0; execute_async_v3 and the rest that we use are all there
+# `tensorrt_lean` only runs engines that were built version compatible; it is a tenth of the size.
+_RUNTIMES = ("tensorrt", "tensorrt_lean")
+
+
+def load_tensorrt(names: tuple[str, ...] = _RUNTIMES) -> Any:
+    """The first of these modules that is installed.
+
+    Raises MissingExtraError where none is, BackendError where one is broken or older than 8.6.
+    """
+    broken: list[str] = []
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name == name:
+                continue
+            broken.append(f"{name}: {error}")
+        except (ImportError, OSError) as error:  # a library of its own is missing, or is another version
+            broken.append(f"{name}: {error}")
+        else:
+            return _checked(module)
+    if broken:
+        raise BackendError(
+            f"TensorRT is installed but does not load ({'; '.join(broken)}); its Python package and its libraries must "
+            "be of one version; install it again, see docs/jetson.md for Jetson"
+        )
+    raise MissingExtraError("tensorrt", "tensorrt", "the TensorRT backend")
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """(10, 3, 0, 26) of "10.3.0.26"; what is not a number ends it."""
+    numbers: list[int] = []
+    for part in version.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def new_logger(trt: Any) -> Any:
+    """A logger that prints nothing and remembers the last errors and warnings: `.said()` joins them for a message."""
+
+    class Memory(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self._lines: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+                self._lines = [*self._lines[-4:], " ".join(message.split())]
+
+        def said(self) -> str:
+            return "; ".join(self._lines)[:600] or "TensorRT gave no reason"
+
+        def forget(self) -> None:
+            self._lines = []
+
+    return Memory()
+
+
+def _checked(module: ModuleType) -> Any:
+    if version_numbers(module.__version__)[:2] < OLDEST and "rtx" not in module.__name__:
+        raise BackendError(
+            f"TensorRT {module.__version__} is installed; {OLDEST[0]}.{OLDEST[1]} or later is needed (JetPack 6.0); "
+            "update it, or run with --backend onnxruntime"
+        )
+    return module

@@ -1,0 +1,64 @@
+"""From the engines on disk to the TensorRT backend: what can be wrong is found before an engine is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmsn_runtime.backends.cuda import DeviceFacts, device_facts
+from cmsn_runtime.backends.engine_files import EngineKey, engine_file, read_engine
+from cmsn_runtime.backends.trt_library import load_tensorrt, version_numbers
+from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest import GRAPH_NAMES, Manifest
+
+if TYPE_CHECKING:
+    from cmsn_runtime.backends.trt import TensorRTBackend
+
+
+def has_engines(folder: Path) -> bool:
+    """Whether engines were built there, of whatever use they are."""
+    return any(engine_file(folder, name).exists() for name in GRAPH_NAMES)
+
+
+def open_engines(folder: Path, manifest: Manifest, *, command: str) -> TensorRTBackend:
+    """Open the engines of a bundle. command: what builds them, for messages.
+
+    Raises MissingExtraError without TensorRT or pycuda; BackendError, with what was found, what is needed and the
+    command to run, where there is no driver, no GPU or no engine, and where an engine is damaged, of another graph,
+    another GPU or another TensorRT, or does not fit into memory.
+    """
+    trt = load_tensorrt()
+    facts = device_facts()
+    engines = {name: read_engine(folder, name, command=command) for name in GRAPH_NAMES}
+    for name, engine in engines.items():
+        fault = _fault(name, engine.key, manifest, facts, installed=str(trt.__version__))
+        if fault is not None:
+            raise BackendError(f"the {name} engine {fault}; build it again on this device: {command}")
+    from cmsn_runtime.backends.trt import TensorRTBackend
+
+    return TensorRTBackend(engines, stride=manifest.grid.stride, window=manifest.grid.window, command=command)
+
+
+def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts, *, installed: str) -> str | None:
+    """What keeps an engine from being used here, in words."""
+    graphs = manifest.engine_graphs if key.precision == "fp16" else manifest.graphs
+    if key.onnx_sha256 != graphs[graph].sha256:
+        return "was built from another graph; the bundle has changed since"
+    if (key.gpu, key.compute_capability) != (facts.name, facts.compute_capability):
+        found = f"{facts.name} (compute capability {facts.compute_capability})"
+        return f"was built on {key.gpu} (compute capability {key.compute_capability}); this device is {found}"
+    return _library_fault(key, installed)
+
+
+def _library_fault(key: EngineKey, installed: str) -> str | None:
+    if key.library == installed:
+        return None
+    ours, built = version_numbers(installed), version_numbers(key.library)
+    if ours < built:
+        return f"needs TensorRT {key.library}; {installed}, which is older, is installed"
+    if key.version_compatible:
+        return None
+    return (
+        f"was built with TensorRT {key.library}; {installed}, which is newer, is installed, and only engines built "
+        "with --version-compatible may be loaded by later versions"
+    )

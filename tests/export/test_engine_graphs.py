@@ -1,0 +1,147 @@
+"""NVIDIA's own parser and compiler take every graph, through our builder: tensorrt-rtx builds on a CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx, which compiles for a GPU without one")
+
+from cmsn_export.building import BuildPlan, Precision, graph_for, inspect_graphs  # noqa: E402
+from cmsn_export.bundling import Graphs, describe, write_bundle  # noqa: E402
+from cmsn_export.engine_building import BuilderSettings, build_plan  # noqa: E402
+from cmsn_export.engine_network import ParsedNetwork  # noqa: E402
+from cmsn_export.graphs import build_graphs  # noqa: E402
+from cmsn_export.halving import halved  # noqa: E402
+from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes  # noqa: E402
+from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest  # noqa: E402
+from cmsn_runtime.errors import BackendError  # noqa: E402
+from cmsn_runtime.manifest import GRAPH_NAMES  # noqa: E402
+from cmsn_training.config import parse_config  # noqa: E402
+from cmsn_training.models.cmsn import CMSN  # noqa: E402
+
+SIZES = [EngineSizes(), EngineSizes(cameras=4), EngineSizes(chunk_frames=16)]
+
+
+def for_a_gpu_of_2020(config: Any) -> None:
+    """What tensorrt-rtx must be told where there is no GPU to ask."""
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(trt.ComputeCapability.SM86, 0)
+
+
+def build(folder: Path, graph: str, precision: Precision, sizes: EngineSizes) -> bytes:
+    manifest = read_manifest(folder)
+    file, found = graph_for(manifest, graph, precision)
+    return build_plan(
+        trt,
+        read_graph(folder, file),
+        engine_shapes(manifest, graph, sizes),
+        BuilderSettings(),
+        graph=graph,
+        precision=found,
+        configure=for_a_gpu_of_2020,
+    )
+
+
+def parsed(folder: Path, precision: Precision, sizes: EngineSizes) -> dict[str, ParsedNetwork]:
+    plan = BuildPlan(bundle=folder, engines=folder, sizes=sizes, builder=BuilderSettings(), precision=precision)
+    return {name: network for name, _, network in inspect_graphs(trt, plan)}
+
+
+@pytest.fixture(scope="module")
+def full_width(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The paper's network at its full width, untrained; a smaller picture, which changes no layer.
+
+    Its parity is not measured here, which would take a minute.
+    """
+    config = parse_config(
+        {
+            "data": {"videos": ".", "annotations": "."},
+            "preprocessing": {"resize": [48, 48], "crop": [48, 48], "scale": 1 / 64},
+        },
+        origin="test",
+    )
+    torch.manual_seed(0)
+    model = CMSN(config).eval()
+    full = build_graphs(model, window=config.grid.window)
+    half = {name: graph for name, graph in ((name, halved(graph)) for name, graph in full.items()) if graph}
+    graphs = Graphs(full, dict.fromkeys((*full, "tolerance"), 0.0), half, dict.fromkeys((*half, "tolerance"), 0.0))
+    folder = tmp_path_factory.mktemp("full") / "full.cmsn"
+    write_bundle(folder, describe(model, config, {}, graphs), graphs)
+    return folder
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=["one camera", "a batch of cameras", "longer chunks"])
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+@pytest.mark.parametrize("graph", GRAPH_NAMES)
+def test_the_demo_compiles(graph: str, precision: Precision, sizes: EngineSizes) -> None:
+    assert len(build(DEMO_BUNDLE, graph, precision, sizes)) > 100_000
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+@pytest.mark.parametrize("graph", GRAPH_NAMES)
+def test_full_width_compiles(full_width: Path, graph: str, precision: Precision) -> None:
+    for sizes in SIZES[:2]:
+        assert len(build(full_width, graph, precision, sizes)) > 1_000_000
+
+
+def test_half_is_where_it_is_meant(full_width: Path) -> None:
+    for folder in (DEMO_BUNDLE, full_width):
+        networks = parsed(folder, "fp16", EngineSizes())
+        convolutions = [layer for layer in networks["extractor"].layers if layer.kind == "CONVOLUTION"]
+        assert [layer.precision for layer in convolutions] == ["HALF"] * 10
+        assert convolutions[0].name == "/conv1a/Conv"
+        products = {x.name: x.precision for x in networks["evaluator"].layers if x.kind == "MATRIX_MULTIPLY"}
+        assert products == {"/fc1/Gemm": "HALF", "/fc2/Gemm": "HALF", "/score/Gemm": "FLOAT"}
+        # LSTM, norms, cosines and softmax
+        assert not any(layer.precision == "HALF" for layer in networks["stages"].layers)
+
+
+def test_fp32_is_fp32_throughout() -> None:
+    networks = parsed(DEMO_BUNDLE, "fp32", EngineSizes())
+    assert not any(layer.precision == "HALF" for network in networks.values() for layer in network.layers)
+
+
+def test_one_camera_leaves_nothing_dynamic() -> None:
+    network = parsed(DEMO_BUNDLE, "fp16", EngineSizes())["extractor"].network
+    for index in range(network.num_inputs):
+        assert -1 not in tuple(network.get_input(index).shape)
+    many = parsed(DEMO_BUNDLE, "fp16", EngineSizes(cameras=4))["extractor"].network
+    assert all(tuple(many.get_input(index).shape)[0] == -1 for index in range(many.num_inputs))
+
+
+def test_what_is_not_half_though_it_should_be_is_named() -> None:
+    manifest = read_manifest(DEMO_BUNDLE)
+    onnx = read_graph(DEMO_BUNDLE, manifest.graphs["extractor"])
+    shapes = engine_shapes(manifest, "extractor", EngineSizes())
+    with pytest.raises(BackendError, match="/conv1a/Conv is FLOAT"):
+        build_plan(trt, onnx, shapes, BuilderSettings(), graph="extractor", precision="fp16")
+
+
+def test_a_layer_that_cannot_be_taken_is_named() -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    graph = helper.make_graph(
+        [helper.make_node("RoiAlign", ["x", "rois", "batch"], ["y"], name="/pes/pool")],
+        "g",
+        [
+            helper.make_tensor_value_info("x", kinds.FLOAT, [1, 2, 8, 8]),
+            helper.make_tensor_value_info("rois", kinds.FLOAT, [3, 4]),
+            helper.make_tensor_value_info("batch", kinds.INT64, [3]),
+        ],
+        [helper.make_tensor_value_info("y", kinds.FLOAT, [3, 2, 1, 1])],
+    )
+    raw = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    shapes = {name: (shape, shape, shape) for name, shape in {"x": (1, 2, 8, 8), "rois": (3, 4), "batch": (3,)}.items()}
+    with pytest.raises(BackendError, match="cannot take the evaluator graph: /pes/pool"):
+        build_plan(trt, raw, shapes, BuilderSettings(), graph="evaluator", precision="fp32")
+
+
+def test_other_inputs_than_the_manifest_says_are_named() -> None:
+    manifest = read_manifest(DEMO_BUNDLE)
+    onnx = read_graph(DEMO_BUNDLE, manifest.graphs["stages"])
+    with pytest.raises(BackendError, match="the stages graph has inputs features; its manifest means rows"):
+        build_plan(trt, onnx, {"rows": ((1,), (1,), (1,))}, BuilderSettings(), graph="stages", precision="fp32")
