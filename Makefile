@@ -15,8 +15,8 @@ UTKINECT ?= ../shared/data/utkinect
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
 
-test: $(VENV)/.test
-	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) VENV=$(VENV) scripts/check
+test: $(VENV)/.test $(VENV)/.bindings
+	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) CMSN_REQUIRE_BINDINGS=$(CMSN_REQUIRE_BINDINGS) VENV=$(VENV) scripts/check
 
 # What runs on a device, without torch. (onnx only builds the tiny bundles of the tests.)
 test-runtime: $(VENV)/.runtime
@@ -63,6 +63,12 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
 	$(PIP) install -c constraints.txt -e '.[features,plot,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.runtime
+
+# TensorRT's Python bindings, without its libraries: the tests look whether all we touch exists in each version.
+# Where there is no network, or no such wheel for this machine, those tests skip.
+$(VENV)/.bindings: $(VENV)/.test
+	for wheel in tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106; do \
+		$(PIP) download --no-deps --dest $(VENV)/bindings $$wheel || exit 0; done; touch $@
 
 clean:
 	rm -rf $(VENV) $(DEMO) $(RUNS)

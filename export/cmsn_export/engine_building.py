@@ -83,8 +83,9 @@ def _config(trt: Any, builder: Any, settings: BuilderSettings, *, half: bool) ->
     flags = trt.BuilderFlag
     # FP32 means FP32: by default matrix products would lose 13 bits on GPUs since Ampere.
     config.clear_flag(flags.TF32)
-    if half and not is_strongly_typed(trt):
-        config.set_flag(flags.FP16)  # 8.6; gone in 11
+    fp16 = getattr(flags, "FP16", None)  # gone in 11
+    if half and fp16 is not None and not is_strongly_typed(trt):
+        config.set_flag(fp16)  # 8.6
     if settings.version_compatible:
         config.set_flag(flags.VERSION_COMPATIBLE)
         config.set_flag(flags.EXCLUDE_LEAN_RUNTIME)  # a plan that carries no library: no host code in an engine

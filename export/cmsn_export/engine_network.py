@@ -33,8 +33,8 @@ class ParsedNetwork:
 
     def listed(self) -> list[tuple[str, str, str]]:
         """(kind, precision, names or how many): layers that do arithmetic by name, the rest counted."""
-        rest = Counter((layer.kind, layer.precision) for layer in self.layers if layer.kind not in _WIDE)
-        named = [(layer.kind, layer.precision, layer.name) for layer in self.layers if layer.kind in _WIDE]
+        rest = Counter((item.kind, item.precision) for item in self.layers if item.kind not in _WIDE)
+        named = [(item.kind, item.precision, item.name) for item in self.layers if item.kind in _WIDE]
         return [*named, *((kind, precision, f"{count} layers") for (kind, precision), count in sorted(rest.items()))]
 
 
@@ -58,7 +58,7 @@ def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shap
     network = builder.create_network(_creation_flags(trt))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(onnx):
-        faults = "; ".join(_fault(parser.get_error(index)) for index in range(parser.num_errors))
+        faults = "; ".join(_reason(parser.get_error(index)) for index in range(parser.num_errors))
         raise BackendError(
             f"TensorRT {trt.__version__} cannot take the {graph} graph: {faults or logger.said()}; every layer must be "
             "taken; export the model again with this version of cmsn, or report this"
@@ -79,10 +79,10 @@ def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> Non
     """Raise BackendError, naming a layer, where what should compute in FP16 does not."""
     if precision != "fp16":
         return
-    wide = [layer for layer in parsed.layers if layer.kind in _WIDE]
-    wrong = [layer for layer in wide if layer.kind == "CONVOLUTION" and layer.precision != "HALF"]
-    if wrong or not any(layer.precision == "HALF" for layer in wide):
-        found = ", ".join(f"{layer.name} is {layer.precision}" for layer in (wrong or wide)[:3])
+    wide = [item for item in parsed.layers if item.kind in _WIDE]
+    wrong = [item for item in wide if item.kind == "CONVOLUTION" and item.precision != "HALF"]
+    if wrong or not any(item.precision == "HALF" for item in wide):
+        found = ", ".join(f"{item.name} is {item.precision}" for item in (wrong or wide)[:3])
         raise BackendError(
             f"the {graph} graph should compute in FP16, but {found or 'has nothing to compute'}; export the model again"
         )
@@ -111,8 +111,8 @@ def _layers(network: Any) -> Iterator[Layer]:
         yield Layer(layer.name, layer.type.name, precision)
 
 
-def _fault(error: Any) -> str:
+def _reason(fault: Any) -> str:
     """One parser error: the node, and why."""
-    node_name = getattr(error, "node_name", None)  # 8.6 knows only the node's number
-    node = node_name() if node_name is not None else f"node {error.node()}"
-    return f"{node}: {' '.join(error.desc().split())[:300]}"
+    node_name = getattr(fault, "node_name", None)  # 8.6 knows only the node's number
+    node = node_name() if node_name is not None else f"node {fault.node()}"
+    return f"{node}: {' '.join(fault.desc().split())[:300]}"

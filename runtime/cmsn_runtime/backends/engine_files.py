@@ -96,6 +96,8 @@ def read_sidecar(folder: Path, graph: str) -> Sidecar | None:
     """What is said of the engine of a graph; None where there is none or it cannot be understood."""
     try:
         content = json.loads(sidecar_file(folder, graph).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            return None
         return dacite.from_dict(Sidecar, _with_tuples(content), dacite.Config(strict=True))
     except (OSError, ValueError, TypeError, RecursionError, dacite.DaciteError):
         return None

@@ -71,8 +71,8 @@ class TensorRTBackend(Closing):
                 recording.forget()
             for owned in reversed(self._owned):
                 owned.free()
-            for engine in self._engines.values():
-                engine.close()
+            for part in self._engines.values():
+                part.close()
             self._runtime = None
         self._owned.clear()
         self._pool.clear()
@@ -200,9 +200,9 @@ class TensorRTBackend(Closing):
         logger = new_logger(self.trt)
         self._runtime = self.trt.Runtime(logger)
         for name in ("extractor", "stages", "evaluator"):
-            engine = TensorRTEngine(name, self.device, self.trt, logger)
-            self._engines[name] = engine
-            engine.load(self._runtime, engines[name].plan, command=command)
+            part = TensorRTEngine(name, self.device, self.trt, logger)
+            self._engines[name] = part
+            part.load(self._runtime, engines[name].plan, command=command)
 
     def _prepare(self, window: int) -> None:
         """Facts of the engines, and the buffers that all cameras use in turn."""

@@ -13,6 +13,16 @@ from cmsn_runtime.backends.engine_files import Shape
 from cmsn_runtime.errors import BackendError
 
 
+# By name: trt.nptype of 8.6 needs a NumPy older than 1.24.
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "FLOAT": np.dtype(np.float32),
+    "HALF": np.dtype(np.float16),
+    "INT32": np.dtype(np.int32),
+    "INT64": np.dtype(np.int64),
+    "UINT8": np.dtype(np.uint8),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """An input or output of an engine. shape: -1 where it is dynamic. largest: of an input, by the profile."""
@@ -116,7 +126,7 @@ class TensorRTEngine:
     def _tensor(self, name: str) -> Tensor:
         engine, trt = self.engine, self.trt
         is_input = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
-        dtype = np.dtype(trt.nptype(engine.get_tensor_dtype(name)))
+        dtype = _DTYPES[engine.get_tensor_dtype(name).name]
         largest = tuple(engine.get_tensor_profile_shape(name, 0)[2]) if is_input else None
         return Tensor(name, is_input, dtype, tuple(engine.get_tensor_shape(name)), largest)
 

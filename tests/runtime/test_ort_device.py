@@ -1,0 +1,89 @@
+"""ONNX Runtime's GPU providers: what they are given, what is said where they are missing, states that stay put."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+import pytest
+
+from cmsn_runtime.backends import UNKNOWN_LENGTH
+from cmsn_runtime.backends.ort import OnnxRuntimeBackend
+from cmsn_runtime.backends.ort_provider import Provider
+from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_graph, read_manifest
+from cmsn_runtime.errors import BackendError, BackendWarning, BundleError
+
+CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+without_cuda = pytest.mark.skipif(CUDA, reason="this ONNX Runtime has CUDA")
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["FP32", "FP16"])
+def test_states_that_stay_on_a_device_say_the_same(half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way through IO binding, with the CPU as the device: bit for bit what arrays give."""
+    manifest = read_manifest(DEMO_BUNDLE)
+    files = manifest.engine_graphs if half else manifest.graphs
+    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in files.items()}
+    states = [(state.name, state.shape) for state in manifest.states]
+    frames = np.random.default_rng(0).integers(0, 256, (96, *manifest.input_shape), dtype=np.uint8)
+
+    def features(provider: Provider) -> Any:
+        with OnnxRuntimeBackend(graphs, states, threads=1, provider=provider) as backend:
+            state = backend.new_state()
+            assert all(
+                (item.dtype if isinstance(item, np.ndarray) else item.numpy().dtype)
+                == (np.float16 if half else np.float32)
+                for item in state.arrays.values()
+            )
+            return [
+                backend.extract(frames[at : at + 8], state, position=at, length=UNKNOWN_LENGTH)
+                for at in range(0, 96, 8)
+            ]
+
+    plain = features(Provider())
+    monkeypatch.setattr(Provider, "device", property(lambda self: "cpu"))
+    np.testing.assert_array_equal(features(Provider()), plain)
+    assert np.abs(plain).max() > 0
+
+
+def test_a_state_is_as_before_where_the_graph_fails(
+    tiny_graphs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Provider, "device", property(lambda self: "cpu"))
+    with OnnxRuntimeBackend(tiny_graphs, [("step", (1, 3))]) as backend:
+        state = backend.new_state()
+        before = dict(state.arrays)
+        with pytest.raises(BackendError, match="failed on the extractor graph"):  # 12 frames are no whole steps
+            backend.extract(np.zeros((12, 16, 16, 3), np.uint8), state, position=0, length=UNKNOWN_LENGTH)
+        assert state.arrays == before
+
+
+@without_cuda
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("kind", ["ort-cuda", "ort-tensorrt"])
+def test_a_provider_that_is_missing_is_no_silent_cpu(kind: Any) -> None:
+    with pytest.raises(BundleError, match=r"runs the extractor graph on CPUExecutionProvider and not on .*cmsn\[gpu\]"):
+        open_bundle(backend=kind)
+
+
+@without_cuda
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_auto_says_that_the_gpu_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with onnxruntime-gpu on a machine without CUDA: it lists the provider and falls back."""
+    listed = [*onnxruntime.get_available_providers(), "CUDAExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
+    with pytest.warns(BackendWarning, match="ONNX Runtime cannot use the GPU"), open_bundle() as bundle:
+        assert "CPUExecutionProvider" in bundle.backend.name
+
+
+def test_tensorrt_inside_is_given_profiles_and_a_cache(tmp_path: Path) -> None:
+    provider = Provider(
+        "tensorrt", shapes={"stages": {"features": ((1, 1, 64), (1, 96, 64), (1, 96, 64))}}, cache=tmp_path
+    )
+    (name, options), *rest = provider.listed("stages")
+    assert name == "TensorrtExecutionProvider"
+    assert options["trt_profile_min_shapes"] == "features:1x1x64"
+    assert options["trt_profile_max_shapes"] == "features:1x96x64"
+    assert options["trt_engine_cache_path"] == str(tmp_path)
+    assert rest == ["CUDAExecutionProvider", "CPUExecutionProvider"]
