@@ -43,9 +43,9 @@ class TensorRTBackend(Closing):
         self._open = True
         self._runtime: Any = None
         self._held_version = 0
+        self._frames_read: Any = None  # an event: the device has taken in the last chunk
         self._stride = stride
-        self._stage_recording = Recording()
-        self._batch_recordings: dict[int, Recording] = {}
+        self._recordings: dict[tuple[str, int], Recording | None] = {}  # (graph, size) -> its repeated work
         self._pool: deque[StateMemory] = deque()
         self._windows: dict[int, deque[DeviceMemory]] = {}
         self._owned: list[Any] = []  # all that has memory, in the order it came
@@ -67,10 +67,11 @@ class TensorRTBackend(Closing):
         self._open = False
         with self.device.current():
             self.device.synchronize()
-            for recording in (self._stage_recording, *self._batch_recordings.values()):
+            for recording in filter(None, self._recordings.values()):
                 recording.forget()
             for owned in reversed(self._owned):
                 owned.free()
+            self._frames_read = None
             for part in self._engines.values():
                 part.close()
             self._runtime = None
@@ -132,7 +133,7 @@ class TensorRTBackend(Closing):
             self._engines["stages"].run(
                 {"features": self._held.address, "probabilities": self._probabilities.address},
                 {"features": (1, steps, self.feature_channels)},
-                self._stage_recording if steps == self._window else None,
+                self._recording("stages", steps) if steps == self._window else None,
             )
             self._probabilities.download(steps)
             self.device.synchronize()
@@ -183,7 +184,7 @@ class TensorRTBackend(Closing):
                 "left": (size, self.roi_bins),
                 "right": (size, self.roi_bins),
             },
-            self._batch_recordings.setdefault(size, Recording()) if steps == self._window else None,
+            self._recording("evaluator", size) if steps == self._window else None,
         )
         self._scores.download(size)
         self.device.synchronize()
@@ -236,8 +237,17 @@ class TensorRTBackend(Closing):
         self._frames_read.record(self.device.stream)
 
     def _new_state_memory(self) -> StateMemory:
-        memory: StateMemory = self._own(StateMemory(self.device, self._states, self._steps_a_chunk * self._row_bytes))
+        recordings = [self._engines["extractor"].recording(shared=True) for _ in range(2)]
+        feature_bytes = self._steps_a_chunk * self._row_bytes
+        memory: StateMemory = self._own(StateMemory(self.device, self._states, feature_bytes, recordings))
         return memory
+
+    def _recording(self, graph: str, size: int) -> Recording | None:
+        """Of a full window, and of one size of batch."""
+        key = (graph, size)
+        if key not in self._recordings:
+            self._recordings[key] = self._engines[graph].recording(shared=False)
+        return self._recordings[key]
 
     def _check_frames(self, frames: npt.NDArray[Any]) -> None:
         expected = (self.chunk_frames, *self.input_shape)

@@ -10,8 +10,8 @@ import numpy as np
 
 from cmsn_runtime.backends.cuda import CapturedWork, Device
 from cmsn_runtime.backends.engine_files import Shape
+from cmsn_runtime.backends.trt_library import version_numbers
 from cmsn_runtime.errors import BackendError
-
 
 # By name: trt.nptype of 8.6 needs a NumPy older than 1.24.
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -34,23 +34,51 @@ class Tensor:
     largest: Shape | None
 
 
-@dataclass(slots=True)
-class Recording:
-    """Whether some work was run once, and its graph, if it could be captured. Addresses and shapes must not change."""
+class Binding:
+    """An execution context with the shapes and addresses it was last given; TensorRT is told only what changes."""
 
-    warm: bool = False
-    work: CapturedWork | None = None
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self._shapes: dict[str, Shape] = {}
+        self._addresses: dict[str, int] = {}
+
+    def enqueue(self, addresses: Mapping[str, int], shapes: Mapping[str, Shape], stream: int) -> str | None:
+        """Put the work on a stream -> what TensorRT refused, None if nothing."""
+        for name, shape in shapes.items():
+            if self._shapes.get(name) != shape:
+                if not self.context.set_input_shape(name, shape):
+                    return f"takes no {name} of shape {list(shape)}"
+                self._shapes[name] = shape
+        for name, address in addresses.items():
+            if self._addresses.get(name) != address:
+                if not self.context.set_tensor_address(name, address):
+                    return f"takes no address for {name}"
+                self._addresses[name] = address
+        return None if self.context.execute_async_v3(stream) else "did not run"
+
+
+class Recording:
+    """Work that is always the same, to the addresses and shapes: after its first run it is a CUDA graph, if it can be.
+
+    A graph holds only as long as its context keeps the shapes it was captured with, so recordings of different shapes
+    have contexts of their own.
+    """
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+        self.work: CapturedWork | None = None
+        self.tried = False
 
     def forget(self) -> None:
-        """Let go of the graph."""
+        """Let go of the graph, and of the context if nobody else has it; neither may be running."""
         if self.work is not None:
             self.work.destroy()
-        self.work, self.warm = None, False
+        self.work, self.tried = None, True
 
 
 @dataclass(slots=True)
 class TensorRTEngine:
-    """An engine with its execution context, over tensors whose memory belongs to the caller.
+    """An engine with its execution contexts, over tensors whose memory belongs to the caller.
 
     Raises BackendError where TensorRT refuses the plan, or the device has no memory for it.
     """
@@ -60,10 +88,8 @@ class TensorRTEngine:
     trt: Any
     logger: Any
     engine: Any = field(init=False, default=None)
-    context: Any = field(init=False, default=None)
     tensors: dict[str, Tensor] = field(init=False, default_factory=dict)
-    _shapes: dict[str, Shape] = field(init=False, default_factory=dict)
-    _addresses: dict[str, int] = field(init=False, default_factory=dict)
+    _bindings: list[Binding] = field(init=False, default_factory=list)
 
     def load(self, runtime: Any, plan: bytes, *, command: str) -> None:
         """Make the engine of its plan. command: what builds it again, for messages."""
@@ -74,8 +100,7 @@ class TensorRTEngine:
                 f"TensorRT {self.trt.__version__} refuses the {self.name} engine ({self.logger.said()}); it must be "
                 f"built by this version on this device: {command}"
             )
-        self.context = self.engine.create_execution_context()
-        if self.context is None:
+        if self._new_binding() is None:
             raise BackendError(
                 f"{self.device.facts.name} has no memory to run the {self.name} engine ({self.logger.said()}); close "
                 f"other programs, or build for fewer cameras: {command}"
@@ -83,45 +108,58 @@ class TensorRTEngine:
         names = [self.engine.get_tensor_name(index) for index in range(self.engine.num_io_tensors)]
         self.tensors = {name: self._tensor(name) for name in names}
 
+    def recording(self, *, shared: bool) -> Recording | None:
+        """For work that repeats itself; None where there must be none.
+
+        shared: its shapes are the only ones this engine ever runs with, so the engine's own context will do. Otherwise
+        it gets another one, which only TensorRT 10 and later allow without a profile of its own, if memory is left.
+        """
+        if shared:
+            return Recording(self._bindings[0])
+        binding = self._new_binding() if version_numbers(str(self.trt.__version__)) >= (10,) else None
+        return None if binding is None else Recording(binding)
+
     def run(
         self, addresses: Mapping[str, int], shapes: Mapping[str, Shape], recording: Recording | None = None
     ) -> None:
         """Enqueue it. addresses: of every tensor. shapes: of every input.
 
-        recording: of exactly these addresses and shapes; the first run is plain, the second is captured as a graph,
-        from then on the graph is launched. Without one, or where nothing can be captured, each run is plain.
+        recording: of exactly these addresses and shapes; its first run is plain, and captured once more for all later
+        ones. Without one, or where nothing can be captured, each run is plain.
         """
         if recording is None:
-            self._enqueue(addresses, shapes)
+            self._enqueue(self._bindings[0], addresses, shapes)
         elif recording.work is not None:
             recording.work.launch()
-        elif recording.warm and (work := self.device.capture(lambda: self._enqueue(addresses, shapes))) is not None:
-            recording.work = work
-            work.launch()
         else:
-            self._enqueue(addresses, shapes)
-            recording.warm = True
+            self._enqueue(recording.binding, addresses, shapes)
+            if not recording.tried:
+                recording.tried = True
+                # At once, after a run with just these shapes: TensorRT allocates in the first run after a change.
+                self.device.synchronize()
+                recording.work = self.device.capture(lambda: self._enqueue(recording.binding, addresses, shapes))
 
     def close(self) -> None:
-        """Let go of context and engine, in this order; nothing of theirs may be queued."""
-        self.context = None
+        """Let go of contexts and engine, in this order; nothing of theirs may be queued."""
+        for binding in self._bindings:
+            binding.context = None
+        self._bindings.clear()
         self.engine = None
 
-    def _enqueue(self, addresses: Mapping[str, int], shapes: Mapping[str, Shape]) -> None:
-        for name, shape in shapes.items():
-            if self._shapes.get(name) != shape:
-                if not self.context.set_input_shape(name, shape):
-                    raise self._refused(
-                        f"takes no {name} of shape {list(shape)} (at most {self.tensors[name].largest})"
-                    )
-                self._shapes[name] = shape
-        for name, address in addresses.items():
-            if self._addresses.get(name) != address:
-                if not self.context.set_tensor_address(name, address):
-                    raise self._refused(f"takes no address for {name}")
-                self._addresses[name] = address
-        if not self.context.execute_async_v3(self.device.stream.handle):
-            raise self._refused("did not run")
+    def _new_binding(self) -> Binding | None:
+        context = self.engine.create_execution_context()
+        if context is None:
+            return None
+        self._bindings.append(Binding(context))
+        return self._bindings[-1]
+
+    def _enqueue(self, binding: Binding, addresses: Mapping[str, int], shapes: Mapping[str, Shape]) -> None:
+        refused = binding.enqueue(addresses, shapes, self.device.stream.handle)
+        if refused is not None:
+            raise BackendError(
+                f"the {self.name} engine {refused}: {self.logger.said()}; build the engines again with "
+                "`cmsn build --force`"
+            )
 
     def _tensor(self, name: str) -> Tensor:
         engine, trt = self.engine, self.trt
@@ -129,8 +167,3 @@ class TensorRTEngine:
         dtype = _DTYPES[engine.get_tensor_dtype(name).name]
         largest = tuple(engine.get_tensor_profile_shape(name, 0)[2]) if is_input else None
         return Tensor(name, is_input, dtype, tuple(engine.get_tensor_shape(name)), largest)
-
-    def _refused(self, what: str) -> BackendError:
-        return BackendError(
-            f"the {self.name} engine {what}: {self.logger.said()}; build the engines again with `cmsn build --force`"
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
@@ -22,9 +22,11 @@ class StateMemory:
     The captured work of each side lives as long as the memory does, and so outlives the streams that use it in turn.
     """
 
-    def __init__(self, device: Device, states: Mapping[str, Tensor], feature_bytes: int) -> None:
+    def __init__(
+        self, device: Device, states: Mapping[str, Tensor], feature_bytes: int, recordings: Sequence[Recording | None]
+    ) -> None:
         self.sides = [{name: device.memory(_nbytes(tensor)) for name, tensor in states.items()} for _ in range(2)]
-        self.recordings = [Recording(), Recording()]
+        self.recordings = recordings
         self.features = device.memory(feature_bytes)
 
     def clear(self) -> None:
@@ -34,7 +36,7 @@ class StateMemory:
 
     def free(self) -> None:
         """Give all of it back; nothing of it may be queued."""
-        for recording in self.recordings:
+        for recording in filter(None, self.recordings):
             recording.forget()
         for memory in (*self.sides[0].values(), *self.sides[1].values(), self.features):
             memory.free()
