@@ -166,3 +166,17 @@ print(sorted({"numpy", "numba", "rich", "matplotlib", "torch"} & set(sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_faults_of_the_truth_are_told_and_ambiguous_ones_can_be_kept(tmp_path: Path) -> None:
+    truth = tmp_path / "test"
+    truth.mkdir()
+    (truth / "Billiards_test.txt").write_text("v  1.0 5.0\nv  9.0 8.0\n")
+    (truth / "Ambiguous_test.txt").write_text("v  20.0 30.0\n")
+    results = written(tmp_path, mine={"results": {"v": [{"segment": [1, 5], "score": 0.9}]}}) / "mine.json"
+    for kept, recall in (("drop", 100.0), ("keep", 50.0)):
+        out = tmp_path / f"{kept}.json"
+        done = evaluate(results, "--truth", truth, "--an", "1", "--ambiguous", kept, "--json", out)
+        assert done.exit_code == 0, done.output
+        assert "does not go forward; left out" in done.stderr
+        assert json.loads(out.read_text())["results"]["mine"]["activitynet"]["AR@1"] == pytest.approx(recall)

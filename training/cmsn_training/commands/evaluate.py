@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -19,6 +20,13 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--fps", type=click.FloatRange(min=0, min_open=True), default=25.0, show_default=True, help="Without --rates."
 )
+@click.option(
+    "--ambiguous",
+    type=click.Choice(["drop", "keep"]),
+    default="drop",
+    show_default=True,
+    help="THUMOS14's Ambiguous segments, in recall; dropping them is the field's habit.",
+)
 @click.option("--max-per-video", metavar="N", type=click.IntRange(min=1), help="Only the best N of each video.")
 @click.option("--pictures", metavar="DIR", type=_PATH, help="Curves as PNGs (Figures 6 to 9).")
 @click.option("--events", metavar="JSONL", type=_PATH, help="Of `cmsn run --json`: recall against delay.")
@@ -29,6 +37,7 @@ def evaluate(
     numbers: tuple[float, ...],
     rates: Path | None,
     fps: float,
+    ambiguous: Literal["drop", "keep"],
     max_per_video: int | None,
     pictures: Path | None,
     events: Path | None,
@@ -51,7 +60,15 @@ def evaluate(
     if not results and events is None:
         raise click.UsageError("nothing to evaluate: give RESULTS.json files, --events, or both")
     wanted = numbers or DEFAULT_NUMBERS
-    report = measure(results, truth, rates=rates, fps=fps, max_per_video=max_per_video)
+    report = measure(
+        results,
+        truth,
+        rates=rates,
+        fps=fps,
+        max_per_video=max_per_video,
+        ambiguous=ambiguous,
+        tell=lambda line: click.echo(f"{truth.name}: {line}", err=True),
+    )
     found = delays_of(events, truth, wanted) if events is not None else None
     for table in tables(report, found, wanted):
         Console().print(table)

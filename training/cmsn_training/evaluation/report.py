@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -59,14 +59,22 @@ class Report:
 
 
 def measure(
-    results: Sequence[Path], truth: Path, *, rates: Path | None, fps: float, max_per_video: int | None = None
+    results: Sequence[Path],
+    truth: Path,
+    *,
+    rates: Path | None,
+    fps: float,
+    max_per_video: int | None = None,
+    ambiguous: Literal["drop", "keep"] = "drop",
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Report:
     """Curves of each results file under both protocols, and mAP. Raises AnnotationError and SettingsError.
 
     rates: frames a second of each video, for the protocol that counts frames; without, `fps` for all. max_per_video:
-    only so many of each list, by score.
+    only so many of each list, by score. ambiguous: see read_truth; mAP needs these and has its own way with them.
+    tell: is called with each line about what was mended in the truth or left out.
     """
-    segments = {name: segments_of(video) for name, video in read_truth(truth).items()}
+    segments = {name: segments_of(video) for name, video in read_truth(truth, ambiguous=ambiguous, tell=tell).items()}
     labelled = read_truth(truth, ambiguous="keep")
     known = dict.fromkeys(segments, fps) if rates is None else {n: float(r) for n, r in read_rates(rates).items()}
     report = Report({}, {})
