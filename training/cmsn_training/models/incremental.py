@@ -92,7 +92,7 @@ class IncrementalExtractor(nn.Module):
         height, width = self.preprocessing.crop
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in PLAN:
-            conv = self._conv(layer.name)
+            conv = self.conv(layer.name)
             shapes[layer.name] = (conv.in_channels, 2, height, width)
             if layer.pool is not None:
                 height, width = height // 2, width // 2
@@ -134,8 +134,8 @@ class IncrementalExtractor(nn.Module):
         for layer in PLAN:
             x = torch.cat((next(states), x), dim=2)
             following.append(x[:, :, -2:])
-            conv = self._conv(layer.name)
-            x = F.relu(stacked_conv(x, conv) if layer.name in self.stacked else _conv(x, conv))
+            conv = self.conv(layer.name)
+            x = F.relu(stacked_conv(x, conv) if layer.name in self.stacked else plain_conv(x, conv))
             if layer.held:
                 x = F.max_pool3d(x, (1, 2, 2))
                 x = torch.cat((next(states), x), dim=2)
@@ -146,7 +146,8 @@ class IncrementalExtractor(nn.Module):
             x = _mask(x, position, length, stride=layer.out_stride, lag=layer.out_lag)
         return (x.amax(dim=(3, 4)).transpose(1, 2), *following)
 
-    def _conv(self, name: str) -> Convolution:
+    def conv(self, name: str) -> Convolution:
+        """The convolution of a layer of PLAN. Raises TypeError while it still has a normalisation of its own."""
         named = {"stage1": self.encoder.conv1, "stage2": self.encoder.conv2}
         conv = named.get(name) or self.c3d.get_submodule(name)
         if not isinstance(conv, Convolution) or conv.norm is not None:
@@ -167,7 +168,8 @@ def stacked_conv(x: torch.Tensor, conv: Convolution) -> torch.Tensor:
     return y.reshape(batch, steps, *y.shape[1:]).transpose(1, 2)
 
 
-def _conv(x: torch.Tensor, conv: Convolution) -> torch.Tensor:
+def plain_conv(x: torch.Tensor, conv: Convolution) -> torch.Tensor:
+    """[N, C, t + 2, H, W] -> [N, C', t, H, W]: the same over three dimensions."""
     return F.conv3d(x, conv.weight, conv.bias, padding=(0, 1, 1))
 
 
