@@ -1,0 +1,107 @@
+"""A bundle of feature rows has engines too: built by NVIDIA's compiler, and run over the simulated TensorRT."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fake_cuda import Machine
+from fake_tensorrt import FakeTensorRT
+
+from cmsn_export.building import BuildPlan, build_engines, graph_for
+from cmsn_export.bundling import export_bundle
+from cmsn_export.engine_building import BuilderSettings, build_plan
+from cmsn_runtime.backends import cuda as cuda_module
+from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.bundle import open_bundle, read_graph, read_manifest
+from cmsn_runtime.feature_stream import FeatureRow
+from cmsn_runtime.manifest import GRAPH_NAMES
+from cmsn_runtime.proposals import Event
+from cmsn_training.config import parse_config
+from cmsn_training.models.cmsn import CMSN, save_model
+
+WIDTH, STRIDE = 5, 3
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained network over rows, three to a step, with their first difference."""
+    folder = tmp_path_factory.mktemp("rows")
+    config = parse_config(
+        {
+            "data": {"videos": ".", "annotations": "."},
+            "grid": {"fps": 4, "stride": STRIDE, "window": 32},
+            "features": {"width": WIDTH, "difference": True},
+            "model": {"lstm_hidden": 8, "evaluator_hidden": 16},
+            "proposals": {"background": [0.1, 0.01]},
+        },
+        origin="test",
+    )
+    torch.manual_seed(1)
+    model = CMSN(config)
+    with torch.no_grad():  # an untrained classifier says hardly anything but one stage
+        model.stages.classifier.weight.add_(torch.randn_like(model.stages.classifier.weight))
+    save_model(model, config, {}, folder / "model.safetensors")
+    export_bundle(folder / "model.safetensors", folder / "rows.cmsn")
+    return folder / "rows.cmsn"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    cuda_module._primary_context.cache_clear()
+    machine = Machine()
+    machine.install(monkeypatch)
+    yield machine
+    gc.collect()
+    machine.check_clean(contexts=False)
+    cuda_module._primary_context.cache_clear()
+
+
+def events(bundle: Path, **options: Any) -> list[Event]:
+    rng = np.random.default_rng(3)
+    rows = np.cumsum(rng.normal(size=(400, WIDTH)), axis=0).astype(np.float32)
+    with open_bundle(bundle, **options) as opened, opened.feature_stream(min_score=0) as stream:
+        said = [event for at, row in enumerate(rows) for event in stream.push(FeatureRow(row, Fraction(at, 4)))]
+        return said + stream.flush()
+
+
+def test_only_what_gains_by_it_is_half(bundle: Path) -> None:
+    assert set(read_manifest(bundle).half_graphs) == {"evaluator"}
+
+
+@pytest.mark.parametrize("graph", GRAPH_NAMES)
+def test_it_compiles(bundle: Path, graph: str) -> None:
+    rtx = pytest.importorskip("tensorrt_rtx")
+
+    def configure(config: Any) -> None:
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(rtx.ComputeCapability.SM86, 0)
+
+    manifest = read_manifest(bundle)
+    file, precision = graph_for(manifest, graph, "fp16")
+    for sizes in (EngineSizes(), EngineSizes(cameras=3, chunk_frames=2 * STRIDE)):
+        shapes = engine_shapes(manifest, graph, sizes)
+        settings, onnx = BuilderSettings(), read_graph(bundle, file)
+        assert build_plan(rtx, onnx, shapes, settings, graph=graph, precision=precision, configure=configure)
+
+
+def test_it_says_what_it_says_on_the_cpu(
+    bundle: Path, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = FakeTensorRT(machine, version="10.3.0.26")
+    library.install(monkeypatch)
+    plan = BuildPlan(bundle=bundle, engines=tmp_path, sizes=EngineSizes(), builder=BuilderSettings(), precision="fp32")
+    list(build_engines(library.module(), plan))
+    ours, theirs = events(bundle, backend="tensorrt", engines=tmp_path), events(bundle, backend="onnxruntime")
+    assert len(theirs) > 5
+    assert [(e.kind, e.action, e.rank) for e in ours] == [(e.kind, e.action, e.rank) for e in theirs]
+    for left, right in zip(ours, theirs, strict=True):
+        if left.proposal is not None and right.proposal is not None:
+            assert (left.proposal.start, left.proposal.end) == (right.proposal.start, right.proposal.end)
+            assert left.proposal.score == pytest.approx(right.proposal.score, abs=1e-5)
