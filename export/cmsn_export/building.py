@@ -61,6 +61,7 @@ def build_engines(
             library=str(trt.__version__),
             gpu=facts.name,
             compute_capability=facts.compute_capability,
+            multiprocessors=facts.multiprocessors,
             shapes=shapes,
             level=plan.builder.level,
             workspace_bytes=plan.builder.workspace_bytes,

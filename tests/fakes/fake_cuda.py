@@ -31,6 +31,7 @@ class Machine(Simulation):
         name: str = "Fake GPU",
         capability: tuple[int, int] = (9, 0),
         integrated: bool = False,
+        multiprocessors: int = 8,
         memory_bytes: int = 1 << 30,
         driver: bool = True,
         graphs: bool = True,
@@ -38,7 +39,13 @@ class Machine(Simulation):
         instantiate_fails: bool = False,
     ) -> None:
         super().__init__(memory_bytes)
-        self.facts = Facts(devices=devices, name=name, capability=capability, integrated=integrated)
+        self.facts = Facts(
+            devices=devices,
+            name=name,
+            capability=capability,
+            integrated=integrated,
+            multiprocessors=multiprocessors,
+        )
         self.driver = driver
         self.has_gpu = driver and devices > 0
         self._graph_library = graphs

@@ -68,8 +68,11 @@ class ctx_flags(enum.IntEnum):  # noqa: N801
 class Facts:
     """What the simulated driver says of its devices. initialised: whether init() was called."""
 
-    def __init__(self, *, devices: int, name: str, capability: tuple[int, int], integrated: bool) -> None:
+    def __init__(
+        self, *, devices: int, name: str, capability: tuple[int, int], integrated: bool, multiprocessors: int = 8
+    ) -> None:
         self.devices = devices
+        self.multiprocessors = multiprocessors
         self.name = name
         self.capability = capability
         self.integrated = integrated
@@ -197,7 +200,7 @@ class Device(_Bound):
     def get_attribute(self, attribute: device_attribute) -> int:
         """One fact of it."""
         values = {
-            device_attribute.MULTIPROCESSOR_COUNT: 8,
+            device_attribute.MULTIPROCESSOR_COUNT: self.facts.multiprocessors,
             device_attribute.INTEGRATED: int(self.facts.integrated),
             device_attribute.CAN_MAP_HOST_MEMORY: 1,
             device_attribute.UNIFIED_ADDRESSING: 1,

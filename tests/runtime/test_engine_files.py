@@ -26,6 +26,7 @@ KEY = EngineKey(
     library="10.3.0.26",
     gpu="Orin",
     compute_capability="8.7",
+    multiprocessors=8,
     shapes={"frames": ((1, 8, 48, 64, 3),) * 3, "position": ((1,), (4,), (4,))},
     level=3,
 )
@@ -130,6 +131,7 @@ def test_a_folder_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None
         ("library", "10.3.0.27"),
         ("gpu", "Thor"),
         ("compute_capability", "11.0"),
+        ("multiprocessors", 16),
         ("shapes", {"frames": ((1, 16, 48, 64, 3),) * 3}),
         ("level", None),
         ("workspace_bytes", 2**30),

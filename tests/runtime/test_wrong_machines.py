@@ -112,11 +112,11 @@ def test_no_gpu(place: Place) -> None:
     assert "--backend onnxruntime" in place.refused()
 
 
-@pytest.mark.parametrize("other", [{"name": "Another GPU"}, {"capability": (8, 7)}])
+@pytest.mark.parametrize("other", [{"name": "Another GPU"}, {"capability": (8, 7)}, {"multiprocessors": 16}])
 def test_another_gpu(place: Place, other: dict[str, Any]) -> None:
     place.become(**other)
     message = place.refused()
-    assert "was built on Fake GPU (compute capability 9.0)" in message
+    assert "was built on Fake GPU (compute capability 9.0, 8 multiprocessors)" in message
     assert f"cmsn build {place.bundle}" in message
 
 

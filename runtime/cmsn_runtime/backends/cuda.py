@@ -21,10 +21,14 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: never waits for the default stream,
 
 @dataclass(frozen=True, slots=True)
 class DeviceFacts:
-    """What an engine is tied to. compute_capability: as in "8.7". integrated: CPU and GPU share their memory."""
+    """What an engine is tied to. compute_capability: as in "8.7". integrated: CPU and GPU share their memory.
+
+    multiprocessors: tells modules apart that are called the same, such as those of Orin.
+    """
 
     name: str
     compute_capability: str
+    multiprocessors: int
     integrated: bool
     total_bytes: int
 
@@ -219,7 +223,8 @@ def device_facts(index: int = 0) -> DeviceFacts:
     device = driver.Device(index)
     capability = ".".join(str(part) for part in device.compute_capability())
     integrated = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
-    return DeviceFacts(device.name(), capability, integrated, device.total_memory())
+    multiprocessors = int(device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT))
+    return DeviceFacts(device.name(), capability, multiprocessors, integrated, device.total_memory())
 
 
 @lru_cache(maxsize=8)

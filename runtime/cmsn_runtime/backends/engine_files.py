@@ -24,7 +24,7 @@ class EngineKey:
     """Everything that decides whether an engine may be used; one that differs anywhere is built again.
 
     onnx_sha256: of the graph. precision: "fp16" or "fp32", of the graph. library: version of TensorRT, in full.
-    gpu, compute_capability: of the device it was built on.
+    gpu, compute_capability, multiprocessors: of the device it was built on.
     shapes: input -> smallest, usual and largest shape; all the same where it is fixed.
     level: TensorRT's builder optimisation level, None for its own default. workspace_bytes: memory its kernels may use.
     version_compatible: whether later versions of TensorRT may load it.
@@ -35,6 +35,7 @@ class EngineKey:
     library: str
     gpu: str
     compute_capability: str
+    multiprocessors: int
     shapes: dict[str, tuple[Shape, Shape, Shape]]
     level: int | None = None
     workspace_bytes: int | None = None

@@ -44,10 +44,15 @@ def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts, *
     graphs = manifest.engine_graphs if key.precision == "fp16" else manifest.graphs
     if key.onnx_sha256 != graphs[graph].sha256:
         return "was built from another graph; the bundle has changed since"
-    if (key.gpu, key.compute_capability) != (facts.name, facts.compute_capability):
-        found = f"{facts.name} (compute capability {facts.compute_capability})"
-        return f"was built on {key.gpu} (compute capability {key.compute_capability}); this device is {found}"
+    built, found = _device(key), _device(facts)
+    if built != found:
+        return f"was built on {built}; this device is {found}"
     return _library_fault(key, installed)
+
+
+def _device(facts: EngineKey | DeviceFacts) -> str:
+    name = facts.gpu if isinstance(facts, EngineKey) else facts.name
+    return f"{name} (compute capability {facts.compute_capability}, {facts.multiprocessors} multiprocessors)"
 
 
 def _library_fault(key: EngineKey, installed: str) -> str | None:
