@@ -101,6 +101,7 @@ class Library:
     lacks: members of the module, or "Enumeration.MEMBER", that this version is said not to have.
     strict_graphs: no launch of a graph whose execution context was changed since, as NVIDIA's guide has it.
     check_uninitialised: engines must not read device memory that nothing wrote.
+    capture_refused: engines do not run on a stream under capture, as some with loops do not.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Library:
         lacks: Iterable[str] = (),
         strict_graphs: bool = False,
         check_uninitialised: bool = True,
+        capture_refused: bool = False,
     ) -> None:
         self.machine = machine
         self.version = version
@@ -128,6 +130,7 @@ class Library:
         self.lacks = frozenset(lacks)
         self.strict_graphs = strict_graphs
         self.check_uninitialised = check_uninitialised
+        self.capture_refused = capture_refused
         self.builds = 0
         self.timed_layers = 0
         self.enumerations = self._enumerations()

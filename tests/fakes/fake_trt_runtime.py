@@ -66,13 +66,14 @@ class Runtime:
 class ICudaEngine:
     """An engine. Its execution contexts and its inspectors keep it alive."""
 
-    __slots__ = ("__weakref__", "_runtime", "_tensors", "_weights", "library", "name", "network", "plan")
+    __slots__ = ("__weakref__", "_contexts", "_runtime", "_tensors", "_weights", "library", "name", "network", "plan")
 
     def __init__(self, library: Library, runtime: Runtime, plan: Plan, weights: Block) -> None:
         self.library = library
         self.plan = plan
         self.network = Network(plan)
         self.name = "Unnamed Network"
+        self._contexts = 0
         self._runtime = runtime
         self._tensors = {tensor.name: tensor for tensor in plan.tensors}
         self._weights = weights
@@ -138,7 +139,8 @@ class ICudaEngine:
         if memory is None:
             self.library.error(self.logger, f"out of memory: {self.library.context_bytes} bytes for activations")
             return None
-        return IExecutionContext(self, memory)
+        first, self._contexts = self._contexts == 0, self._contexts + 1
+        return IExecutionContext(self, memory, profile=0 if first else None)
 
     def create_engine_inspector(self) -> EngineInspector:
         """What tells of its layers."""
@@ -189,11 +191,12 @@ class EngineInspector:
 class IExecutionContext:
     """Runs an engine, on one stream at a time."""
 
-    __slots__ = ("__weakref__", "_addresses", "_life", "_memory", "_settled", "_shapes", "engine", "name")
+    __slots__ = ("__weakref__", "_addresses", "_life", "_memory", "_profile", "_settled", "_shapes", "engine", "name")
 
-    def __init__(self, engine: ICudaEngine, memory: Block) -> None:
+    def __init__(self, engine: ICudaEngine, memory: Block, *, profile: int | None) -> None:
         self.engine = engine
         self.name = ""
+        self._profile = profile  # only an engine's first context has one from the beginning
         self._memory = memory
         self._life = Life(f"the execution context of {engine.network.outputs[0].name}")
         self._addresses: dict[str, int] = {}
@@ -204,12 +207,25 @@ class IExecutionContext:
 
     @property
     def active_optimization_profile(self) -> int:
-        """The only one."""
-        return 0
+        """The only one there is; -1 where it was not set."""
+        return -1 if self._profile is None else self._profile
+
+    def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
+        """Which profile this context runs with. Before TensorRT 10 each context needs one of its own."""
+        machine = self.engine.library.machine
+        machine.require_context("set_optimization_profile_async")
+        machine.queue(int(stream_handle), "set_optimization_profile_async")
+        if profile_index != 0 or self.engine.library.major < 10:
+            self._error(f"set_optimization_profile_async: profile {profile_index} cannot be had")
+            return False
+        self._profile = profile_index
+        return True
 
     def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
         """Of an input; False where the profile does not have it."""
         tensor, given = self.engine.tensor(name), tuple(int(side) for side in shape)
+        if self._profile is None:
+            raise self.engine.library.machine.violation("set_input_shape on a context without an optimization profile")
         if not tensor.is_input or tensor.profile is None or not _within(given, tensor.profile):
             self._error(f"set_input_shape: {name} {list(given)} does not fit the profile {tensor.profile}")
             return False
@@ -248,6 +264,9 @@ class IExecutionContext:
         machine.require_context("execute_async_v3")
         with machine.lock:
             queue = machine.queue(int(stream_handle), "execute_async_v3")
+            if queue.capture is not None and self.engine.library.capture_refused:
+                self._error("operation not permitted when stream is capturing")
+                return False
             if missing := self.infer_shapes():
                 raise machine.violation(f"execute_async_v3: no shape was set for {missing}")
             shapes = {**self._shapes, **self.engine.network.output_shapes(self._shapes)}

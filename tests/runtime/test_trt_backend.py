@@ -315,11 +315,12 @@ def test_a_capture_that_fails_is_done_without(
     frames = videos[0][:400]
     with open_bundle(backend="onnxruntime") as bundle:
         expected = run(bundle, frames)
-    for broken in ("capture_fails", "instantiate_fails"):
-        machine = Machine(**{broken: True})  # type: ignore[arg-type]
+    for broken in ("capture_fails", "instantiate_fails", "capture_refused"):
+        refused = broken == "capture_refused"
+        machine = Machine() if refused else Machine(**{broken: True})  # type: ignore[arg-type]
         cuda_module._primary_context.cache_clear()
         machine.install(monkeypatch)
-        FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
+        FakeTensorRT(machine, version="10.3.0.26", capture_refused=refused).install(monkeypatch)
         with open_bundle(backend="tensorrt", engines=build(tmp_path / broken)) as bundle:
             same(run(bundle, frames), expected, tolerance=1e-5)
         gc.collect()

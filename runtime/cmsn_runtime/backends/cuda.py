@@ -103,11 +103,17 @@ class Device:
         )
         if int(begun[0]) != 0:
             return None
+        refused = False
         try:
             enqueue()
+        except BackendError:  # some work cannot be captured, loops for instance; it ran before and will run again
+            refused = True
         finally:  # a stream that stays under capture could never be used again
             status, graph = self._graphs.cuStreamEndCapture(self.stream.handle)
         if int(status) != 0:
+            return None
+        if refused:
+            self._graphs.cuGraphDestroy(graph)
             return None
         status, executable = self._graphs.cuGraphInstantiate(graph, 0)
         self._graphs.cuGraphDestroy(graph)

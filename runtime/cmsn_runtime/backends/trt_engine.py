@@ -116,8 +116,13 @@ class TensorRTEngine:
         """
         if shared:
             return Recording(self._bindings[0])
-        binding = self._new_binding() if version_numbers(str(self.trt.__version__)) >= (10,) else None
-        return None if binding is None else Recording(binding)
+        if version_numbers(str(self.trt.__version__)) < (10,):
+            return None
+        binding = self._new_binding()
+        # Only an engine's first context has the profile from the beginning.
+        if binding is None or not binding.context.set_optimization_profile_async(0, self.device.stream.handle):
+            return None
+        return Recording(binding)
 
     def run(
         self, addresses: Mapping[str, int], shapes: Mapping[str, Shape], recording: Recording | None = None
@@ -165,5 +170,8 @@ class TensorRTEngine:
         engine, trt = self.engine, self.trt
         is_input = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
         dtype = _DTYPES[engine.get_tensor_dtype(name).name]
-        largest = tuple(engine.get_tensor_profile_shape(name, 0)[2]) if is_input else None
-        return Tensor(name, is_input, dtype, tuple(engine.get_tensor_shape(name)), largest)
+        shape = tuple(engine.get_tensor_shape(name))
+        if not is_input:
+            return Tensor(name, is_input, dtype, shape, None)
+        largest = tuple(engine.get_tensor_profile_shape(name, 0)[2]) if -1 in shape else shape
+        return Tensor(name, is_input, dtype, shape, largest)
