@@ -142,3 +142,17 @@ def test_all_we_touch_is_there(bindings: Path, version: str) -> None:
     found = json.loads(done.stdout)
     assert found["missing"] == []
     assert found["fp16"] == (version != "11.4")  # the real thing, and not a stub that has everything
+
+
+def test_what_we_touch_of_cuda_bindings_is_there() -> None:
+    """It imports without a driver, unlike pycuda."""
+    driver = pytest.importorskip("cuda.bindings.driver")
+    tree = ast.parse((ROOT / "runtime/cmsn_runtime/backends/cuda.py").read_text(encoding="utf-8"))
+    names = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "_graphs"
+    }
+    assert {"cuStreamBeginCapture", "cuGraphLaunch", "CUstreamCaptureMode"} <= names
+    assert [name for name in sorted(names) if not hasattr(driver, name)] == []
+    assert driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL == 1

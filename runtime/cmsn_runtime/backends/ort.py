@@ -65,6 +65,7 @@ class OnnxRuntimeBackend(Closing):
             raise SettingsError(f"threads is {threads}; it must be at least 1; leave it out to use all cores")
         self._states = [(name, tuple(shape)) for name, shape in states]
         provider = provider or Provider()
+        provider.prepare()
         self._device = provider.device
         self._sessions = {name: _session(name, graphs[name], threads, provider) for name in _INPUTS}
         first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]

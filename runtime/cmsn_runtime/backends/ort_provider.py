@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +39,13 @@ class Provider:
         """Where the extractor's states stay between two chunks; None: in arrays."""
         return None if self.kind == "cpu" else "cuda"
 
+    def prepare(self) -> None:
+        """Load CUDA's libraries from where pip puts them, which the system's loader does not know."""
+        preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
+        if self.kind != "cpu" and preload is not None:
+            with redirect_stdout(StringIO()):  # it prints what `check` says better
+                preload()
+
     def listed(self, graph: str) -> list[Any]:
         """What a session of that graph is given: this provider, then those that take what it cannot."""
         if self.kind == "cpu":
@@ -56,8 +65,8 @@ class Provider:
         )
         raise BackendError(
             f"ONNX Runtime {onnxruntime.__version__} runs the {graph} graph on {', '.join(found)} and not on {wanted}: "
-            f"{reason}; an NVIDIA driver and onnxruntime-gpu in place of onnxruntime are needed: "
-            "pip uninstall onnxruntime && pip install 'cmsn[gpu]', see docs/gpu-testing.md"
+            f"{reason}; an NVIDIA driver and onnxruntime-gpu in place of onnxruntime are needed: pip uninstall -y "
+            "onnxruntime onnxruntime-gpu && pip install 'onnxruntime-gpu[cuda,cudnn]', see docs/gpu-testing.md"
         )
 
     def _tensorrt_options(self, graph: str) -> dict[str, str]:
