@@ -11,7 +11,7 @@ from cmsn_export.engine_building import BuilderSettings, build_plan, inspect_gra
 from cmsn_export.engine_network import ParsedNetwork
 from cmsn_export.engine_progress import BuildProgress
 from cmsn_runtime.backends.cuda import device_facts
-from cmsn_runtime.backends.engine_files import EngineKey, read_engine, read_sidecar, write_engine
+from cmsn_runtime.backends.engine_files import EngineKey, ensure_writable, read_engine, read_sidecar, write_engine
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle import read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
@@ -52,6 +52,7 @@ def build_engines(
     """
     manifest = read_manifest(plan.bundle)
     facts = device_facts()
+    ensure_writable(plan.engines)  # before the minutes that a build takes
     for name in GRAPH_NAMES:
         graph, precision = graph_for(manifest, name, plan.precision)
         shapes = engine_shapes(manifest, name, plan.sizes)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cmsn_export.engine_network import ParsedNetwork, check_precision, is_strongly_typed, new_builder, parse_network
-from cmsn_export.engine_progress import BuildProgress, attach
+from cmsn_export.engine_progress import BuildProgress, attach, stopped_by_ctrl_c
 from cmsn_runtime.backends.engine_files import replace_file
 from cmsn_runtime.backends.shapes import Shapes
 from cmsn_runtime.backends.trt_library import new_logger
@@ -20,7 +21,7 @@ class BuilderSettings:
 
     workspace_bytes: memory a kernel may use, at most; None for all of the device.
     level: optimisation level 0 (quick build) to 5 (longest search); None for TensorRT's own, 3.
-    version_compatible: later versions of TensorRT may load the engine.
+    version_compatible: later versions of TensorRT may load the engine; it carries a lean runtime, code of its own.
     timing_cache: file of measured kernels, used and written, which makes the next build shorter.
     """
 
@@ -51,14 +52,16 @@ def build_plan(
     logger = new_logger(trt)
     builder = new_builder(trt, logger)
     parsed = parse_network(trt, builder, logger, onnx, shapes, graph=graph)
-    check_precision(parsed, precision, graph=graph)
+    if is_strongly_typed(trt):  # before TensorRT 10 types are chosen later, while it builds
+        check_precision(parsed, precision, graph=graph)
     config = _config(trt, builder, settings, half=precision == "fp16")
     _add_profile(builder, config, shapes)
     cache = _load_cache(config, settings.timing_cache)
     if configure is not None:
         configure(config)
     monitor = attach(trt, config, progress)
-    plan = builder.build_serialized_network(parsed.network, config)
+    with stopped_by_ctrl_c(monitor):
+        plan = builder.build_serialized_network(parsed.network, config)
     if monitor is not None and monitor.stopped:
         raise KeyboardInterrupt
     if plan is None:
@@ -87,8 +90,7 @@ def _config(trt: Any, builder: Any, settings: BuilderSettings, *, half: bool) ->
     if half and fp16 is not None and not is_strongly_typed(trt):
         config.set_flag(fp16)  # 8.6
     if settings.version_compatible:
-        config.set_flag(flags.VERSION_COMPATIBLE)
-        config.set_flag(flags.EXCLUDE_LEAN_RUNTIME)  # a plan that carries no library: no host code in an engine
+        config.set_flag(flags.VERSION_COMPATIBLE)  # the plan then carries the lean runtime that loads it
     if settings.workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_bytes)
     if settings.level is not None:
@@ -125,5 +127,6 @@ def _load_cache(config: Any, path: Path | None) -> Any:
 def _save_cache(config: Any, cache: Any, path: Path | None) -> None:
     if cache is None or path is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, bytes(config.get_timing_cache().serialize()))
+    with suppress(OSError):  # it only saves time; the engine that was just built is worth more
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, bytes(config.get_timing_cache().serialize()))

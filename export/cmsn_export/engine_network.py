@@ -50,7 +50,7 @@ def new_builder(trt: Any, logger: Any) -> Any:
 
 
 def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shapes, *, graph: str) -> ParsedNetwork:
-    """Parse a graph and fix the shapes of those inputs that have but one.
+    """Parse a graph and fix every side of its inputs that has but one size.
 
     Precision is the graph's own: the network is strongly typed from TensorRT 10 on, always so in 11.
     Raises BackendError that names the node TensorRT cannot take, or an input there is not.
@@ -70,8 +70,7 @@ def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shap
             f"{', '.join(sorted(shapes))}; export the model again"
         )
     for name, (smallest, _, largest) in shapes.items():
-        if smallest == largest:
-            inputs[name].shape = largest
+        inputs[name].shape = tuple(low if low == high else -1 for low, high in zip(smallest, largest, strict=True))
     return ParsedNetwork(network, parser, tuple(_layers(network)))
 
 

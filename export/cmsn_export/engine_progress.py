@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -70,10 +73,7 @@ def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
             bars.begin(phase_name, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            try:
-                bars.step(phase_name, step + 1)
-            except KeyboardInterrupt:  # Python sees Ctrl-C only here; an exception must not pass through TensorRT
-                self.stopped = True
+            bars.step(phase_name, step + 1)
             return not self.stopped
 
         def phase_finish(self, phase_name: str) -> None:
@@ -82,3 +82,23 @@ def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
     monitor = Monitor()
     config.progress_monitor = monitor
     return monitor
+
+
+@contextmanager
+def stopped_by_ctrl_c(monitor: Any) -> Iterator[None]:
+    """Ctrl-C asks the monitor to stop the build: an exception in one of its calls would be lost inside TensorRT.
+
+    Without a monitor, or outside of the main thread, nothing is changed.
+    """
+    if monitor is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        monitor.stopped = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -136,12 +136,13 @@ def open_bundle(
     backend: BackendKind = "auto",
     threads: int | None = None,
     engines: Path | None = None,
+    engine_code: bool = False,
 ) -> Bundle:
     """Open a bundle folder, or one that comes with the package by its name ("demo", "cctv"); by default the demo.
 
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
     backend: see backends.opening.open_backend. threads: see OnnxRuntimeBackend. engines: folder of the TensorRT
-    engines, by default the bundle's own.
+    engines, by default the bundle's own. engine_code: whether engines may bring code of their own, see open_engines.
     Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs that cannot run, SettingsError for
     an unknown backend or no threads, MissingExtraError where the library of the backend is not installed.
     """
@@ -153,6 +154,7 @@ def open_bundle(
         engines=engines or folder / ENGINE_FOLDER,
         build_command=_build_command(path, engines),
         threads=threads,
+        engine_code=engine_code,
     )
     try:
         return Bundle(folder, manifest, open_backend(backend, networks))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import io
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,12 +191,28 @@ def test_progress_is_shown_where_tensorrt_tells_it(version: str, machine: Machin
 def test_ctrl_c_stops_a_build_and_leaves_nothing_half(library: FakeTensorRT, bundle: Path) -> None:
     class Impatient(BuildProgress):
         def step(self, phase: str, done: int) -> None:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
 
     plan = BuildPlan(bundle=bundle, engines=bundle / "engines", sizes=EngineSizes(), builder=BuilderSettings())
     with pytest.raises(KeyboardInterrupt), Impatient(Console(file=io.StringIO())) as progress:
         list(build_engines(library.module(), plan, progress=progress))
     assert not list(bundle.glob("engines/*"))
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_built(library: FakeTensorRT, bundle: Path) -> None:
+    (bundle / "engines").write_text("a file")
+    with pytest.raises(BackendError, match="--engines"):
+        outcomes(library, bundle)
+    assert library.builds == 0
+
+
+def test_a_timing_cache_that_cannot_be_written_costs_no_engine(
+    library: FakeTensorRT, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    builder = BuilderSettings(timing_cache=tmp_path / "file" / "timing.cache")
+    plan = BuildPlan(bundle=bundle, engines=bundle / "engines", sizes=EngineSizes(), builder=builder)
+    assert all(outcome.built for outcome in build_engines(library.module(), plan))
 
 
 def test_no_gpu_is_said_before_anything_is_built(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cmsn_runtime.backends import UNKNOWN_LENGTH
 from cmsn_runtime.backends.ort import OnnxRuntimeBackend
 from cmsn_runtime.backends.ort_provider import Provider
+from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError, BackendWarning, BundleError
 
@@ -87,4 +88,34 @@ def test_tensorrt_inside_is_given_profiles_and_a_cache(tmp_path: Path) -> None:
     assert options["trt_profile_min_shapes"] == "features:1x1x64"
     assert options["trt_profile_max_shapes"] == "features:1x96x64"
     assert options["trt_engine_cache_path"] == str(tmp_path)
-    assert rest == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert options["trt_fp16_enable"] == "0"  # the stage network is FP32
+    assert [item if isinstance(item, str) else item[0] for item in rest] == [
+        "CUDAExecutionProvider",
+        "CPUExecutionProvider",
+    ]
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (_, options), *_ = Provider("tensorrt", cache=tmp_path / "file" / "engines").listed("stages")
+    assert "trt_engine_cache_path" not in options
+
+
+def test_what_one_profile_takes_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorRT inside ONNX Runtime has the shapes it was given: one chunk, and so many proposals at once."""
+    manifest = read_manifest(DEMO_BUNDLE)
+    shapes = {name: engine_shapes(manifest, name, EngineSizes(proposals=10)) for name in manifest.graphs}
+    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.graphs.items()}
+    states = [(state.name, state.shape) for state in manifest.states]
+    rng = np.random.default_rng(1)
+    left, right = rng.integers(0, 50, (2, 33, 8))
+    features = rng.normal(size=(50, 64)).astype(np.float32)
+    found = []
+    for provider in (Provider(), Provider("cpu", shapes=shapes)):
+        with OnnxRuntimeBackend(graphs, states, provider=provider) as backend:
+            assert backend.chunk_frames == (8 if provider.shapes else None)
+            window = backend.new_window(50)
+            window.push(features)
+            found.append(backend.evaluate(window, left, right))
+            assert backend.evaluate(window, left[:0], right[:0]).shape == (0,)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)

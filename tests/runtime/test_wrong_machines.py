@@ -153,16 +153,50 @@ def test_another_tensorrt(place: Place, installed: str, words: str) -> None:
 def test_a_version_compatible_engine_runs_under_a_later_one(place: Place) -> None:
     place.build(version_compatible=True)
     machine = place.become(version="10.16.1.11")
-    with open_bundle(place.bundle, backend="tensorrt") as bundle:
+    with open_bundle(place.bundle, backend="tensorrt", engine_code=True) as bundle:
         assert "10.16.1.11" in bundle.backend.name
     lean = place.become(version="10.16.1.11", lean=True)
-    with open_bundle(place.bundle, backend="tensorrt"):
+    with open_bundle(place.bundle, backend="tensorrt", engine_code=True):
         pass
     gc.collect()
     for each in (machine, lean):
         assert not each.violations
     place.become(version="10.2.0.19")
     assert "which is older" in place.refused()
+
+
+def test_an_engine_that_brings_code_is_asked_about(place: Place) -> None:
+    place.build(version_compatible=True)
+    message = place.refused()
+    assert "carries code of its own" in message
+    assert "--allow-engine-code" in message
+    with pytest.warns(BackendWarning, match="carries code"), open_bundle(place.bundle) as bundle:
+        assert bundle.backend.name.startswith("ONNX Runtime")
+
+
+def test_only_the_lean_runtime(place: Place) -> None:
+    place.become(lean=True)
+    assert "needs all of TensorRT; only tensorrt_lean is installed" in place.refused()
+
+
+def test_a_driver_too_old_for_tensorrt(place: Place) -> None:
+    """cuInit works and TensorRT's runtime does not: the bindings give a TypeError."""
+    import tensorrt as trt  # type: ignore[import-not-found,unused-ignore]
+
+    def broken(logger: Any) -> Any:
+        logger.log(trt.ILogger.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("factory function returned nullptr")
+
+    place.monkeypatch.setattr(trt, "Runtime", broken)
+    message = place.refused()
+    assert "cannot start its runtime here (CUDA initialization failure with error: 35)" in message
+
+
+def test_a_pycuda_that_does_not_load(place: Place) -> None:
+    place.monkeypatch.delitem(sys.modules, "pycuda.driver")
+    place.monkeypatch.setattr(sys.modules["pycuda"], "__path__", [])
+    place.monkeypatch.delattr(sys.modules["pycuda"], "driver")
+    assert "pycuda is installed but does not load" in place.refused()
 
 
 def test_a_damaged_engine(place: Place) -> None:

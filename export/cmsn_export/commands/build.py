@@ -16,14 +16,16 @@ _FOLDER = click.Path(path_type=Path)
 @click.command(short_help="Build TensorRT engines for a bundle, on the device.")
 @click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=_FOLDER)
 @click.option("--engines", metavar="DIR", type=_FOLDER, help="Where to put them; BUNDLE/engines by default.")
-@click.option("--cameras", type=click.IntRange(1), default=1, show_default=True, help="Streams a batch takes, at most.")
+@click.option(
+    "--cameras", type=click.IntRange(1), default=1, show_default=True, help="Streams a batch takes; `cmsn run` is one."
+)
 @click.option("--chunk-frames", type=click.IntRange(1), help="Frames of a stream at once; one step by default.")
 @click.option("--precision", type=click.Choice(["fp16", "fp32"]), default="fp16", show_default=True)
 @click.option(
     "--workspace", metavar="GIB", type=click.FloatRange(0, min_open=True), help="Memory for kernels, at most."
 )
 @click.option("--level", type=click.IntRange(0, 5), help="How long to search: 0 quickest build, 5 fastest engine.")
-@click.option("--version-compatible", is_flag=True, help="Let later versions of TensorRT load the engines.")
+@click.option("--version-compatible", is_flag=True, help="For later TensorRT versions; see `cmsn run`.")
 @click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; DIR/timing.cache by default.")
 @click.option("--dry-run", is_flag=True, help="Only parse the graphs and list their layers and precisions.")
 @click.option("--force", is_flag=True, help="Build engines that are as they should be, too.")

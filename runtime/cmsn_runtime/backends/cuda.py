@@ -42,9 +42,10 @@ class Device:
 
     def __init__(self, index: int = 0) -> None:
         self.driver = load_driver()
-        self._context = _primary_context(index)
-        self._lock = threading.RLock()
         self.facts = device_facts(index)
+        with _mapped(self.driver, "the primary context cannot be had"):
+            self._context = _primary_context(index)
+        self._lock = threading.RLock()
         self._graphs = _graph_library()
         with self.current():
             self.stream = self.driver.Stream(_NON_BLOCKING)
@@ -52,24 +53,24 @@ class Device:
     @contextmanager
     def current(self) -> Iterator[None]:
         """Hold the device in this thread. CUDA's errors inside become BackendError."""
-        with self._lock:
+        with self._lock, _mapped(self.driver, f"CUDA failed on {self.facts.name}"):
             self._context.push()
             try:
                 yield
             except self.driver.MemoryError as error:
-                free, total = self.driver.mem_get_info()
                 raise BackendError(
-                    f"{self.facts.name} has not enough memory ({_line(error)}): {free / 2**20:.0f} of "
-                    f"{total / 2**20:.0f} MiB are free; close other programs, or build smaller engines with "
-                    "`cmsn build --cameras`"
-                ) from error
-            except self.driver.Error as error:
-                raise BackendError(
-                    f"CUDA failed on {self.facts.name} ({_line(error)}); a working device is needed; after a fault the "
-                    "process must be started again"
+                    f"{self.facts.name} has not enough memory ({_line(error)}; {self._free()}); close other programs, "
+                    "build engines for fewer cameras, or run with --backend onnxruntime"
                 ) from error
             finally:
                 self.driver.Context.pop()
+
+    def _free(self) -> str:
+        try:
+            free, total = self.driver.mem_get_info()
+        except self.driver.Error:  # after a fault nothing can be asked any more
+            return "how much is free cannot be asked"
+        return f"{free / 2**20:.0f} of {total / 2**20:.0f} MiB are free"
 
     def synchronize(self) -> None:
         """Wait until the stream has done all its work."""
@@ -98,9 +99,12 @@ class Device:
         """
         if self._graphs is None:
             return None
-        begun = self._graphs.cuStreamBeginCapture(
-            self.stream.handle, self._graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        )
+        mode = self._graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        try:
+            begun = self._graphs.cuStreamBeginCapture(self.stream.handle, mode)
+        except Exception:  # it does not find the driver's library, in a way of its own
+            self._graphs = None
+            return None
         if int(begun[0]) != 0:
             return None
         refused = False
@@ -208,11 +212,16 @@ def load_driver() -> Any:
         raise MissingExtraError("pycuda", "tensorrt", "the TensorRT backend") from error
     try:
         import pycuda.driver as driver  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-        driver.init()
     except ImportError as error:
-        raise _no_driver(error) from error
-    except Exception as error:  # pycuda.driver.Error cannot be named where the import may have failed
+        if "libcuda." in str(error):
+            raise _no_driver(error) from error
+        raise BackendError(
+            f"pycuda is installed but does not load ({_line(error)}); a build that fits this Python, NumPy and CUDA is "
+            "needed: pip install --force-reinstall --no-cache-dir pycuda"
+        ) from error
+    try:
+        driver.init()
+    except driver.Error as error:
         raise _no_driver(error) from error
     return driver
 
@@ -220,17 +229,18 @@ def load_driver() -> Any:
 def device_facts(index: int = 0) -> DeviceFacts:
     """Of a GPU, without touching it. Raises as Device does."""
     driver = load_driver()
-    count = driver.Device.count()
-    if index >= count:
-        raise BackendError(
-            f"the NVIDIA driver finds {count} GPUs, and number {index} was asked for; a GPU is needed; check "
-            "`nvidia-smi` and CUDA_VISIBLE_DEVICES, or run with --backend onnxruntime"
-        )
-    device = driver.Device(index)
-    capability = ".".join(str(part) for part in device.compute_capability())
-    integrated = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
-    multiprocessors = int(device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT))
-    return DeviceFacts(device.name(), capability, multiprocessors, integrated, device.total_memory())
+    with _mapped(driver, "the GPU does not answer"):
+        count = driver.Device.count()
+        if index >= count:
+            raise BackendError(
+                f"the NVIDIA driver finds {count} GPUs, and number {index} was asked for; a GPU is needed; check "
+                "`nvidia-smi` and CUDA_VISIBLE_DEVICES, or run with --backend onnxruntime"
+            )
+        device = driver.Device(index)
+        capability = ".".join(str(part) for part in device.compute_capability())
+        integrated = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
+        multiprocessors = int(device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT))
+        return DeviceFacts(device.name(), capability, multiprocessors, integrated, device.total_memory())
 
 
 @lru_cache(maxsize=8)
@@ -242,6 +252,18 @@ def _primary_context(index: int) -> Any:
 
 # Before the interpreter takes pycuda apart, whose clean-up would complain.
 atexit.register(_primary_context.cache_clear)
+
+
+@contextmanager
+def _mapped(driver: Any, what: str) -> Iterator[None]:
+    """CUDA's errors inside become BackendError."""
+    try:
+        yield
+    except driver.Error as error:
+        raise BackendError(
+            f"{what} ({_line(error)}); a working device is needed; look at `nvidia-smi`, start the process again after "
+            "a fault, or run with --backend onnxruntime"
+        ) from error
 
 
 def _graph_library() -> Any:

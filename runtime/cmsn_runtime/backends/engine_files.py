@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -81,11 +83,25 @@ def write_engine(folder: Path, graph: str, plan: bytes, key: EngineKey) -> None:
     Raises BackendError where the folder cannot be written.
     """
     sidecar = Sidecar(version=SIDECAR_VERSION, bytes=len(plan), sha256=hashlib.sha256(plan).hexdigest(), key=key)
-    try:
+    text = json.dumps(asdict(sidecar), indent=2, sort_keys=True) + "\n"
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(engine_file(folder, graph), plan)
-        text = json.dumps(asdict(sidecar), indent=2, sort_keys=True) + "\n"
         replace_file(sidecar_file(folder, graph), text.encode())
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make the folder, and try to write there. Raises BackendError, as `write_engine` would later."""
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / ".writable", b"")
+        (folder / ".writable").unlink()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise BackendError(
             f"{folder} cannot be written ({error.strerror or error}); engines need a folder of yours; "

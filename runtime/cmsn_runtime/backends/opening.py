@@ -22,6 +22,7 @@ class Networks:
     """What a backend is made from: a bundle's manifest, its graphs as they are read, and the folder of its engines.
 
     build_command: what builds engines there, for messages. threads: see OnnxRuntimeBackend.
+    engine_code: see open_engines.
     """
 
     manifest: Manifest
@@ -29,6 +30,7 @@ class Networks:
     engines: Path
     build_command: str
     threads: int | None = None
+    engine_code: bool = False
 
 
 def open_backend(kind: BackendKind, networks: Networks) -> GraphBackend:
@@ -73,7 +75,8 @@ def _open_best(networks: Networks) -> GraphBackend:
 def _open(kind: BackendKind, networks: Networks) -> GraphBackend:
     manifest = networks.manifest
     if kind == "tensorrt":
-        return open_engines(networks.engines, manifest, command=networks.build_command)
+        command = networks.build_command
+        return open_engines(networks.engines, manifest, command=command, engine_code=networks.engine_code)
     from cmsn_runtime.backends.ort import OnnxRuntimeBackend  # here: loading the library takes a while
     from cmsn_runtime.backends.ort_provider import Provider
 
@@ -86,6 +89,7 @@ def _open(kind: BackendKind, networks: Networks) -> GraphBackend:
         "ort-tensorrt": Provider(
             "tensorrt",
             shapes={name: engine_shapes(manifest, name, EngineSizes()) for name in graphs},
+            half=frozenset(manifest.half_graphs),
             cache=networks.engines / "onnxruntime",
         ),
     }[kind]

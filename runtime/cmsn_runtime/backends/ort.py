@@ -72,7 +72,8 @@ class OnnxRuntimeBackend(Closing):
         self._state_type: type[np.floating[Any]] = np.float32
         self._input = "rows" if first == ["rows"] else "frames"
         shapes = {name: self._checked_shapes(name) for name in _INPUTS}
-        self.chunk_frames: int | None = None
+        self.chunk_frames = provider.chunk_frames
+        self._most_proposals = provider.most_proposals
         self.input_shape: tuple[int, ...] = shapes["extractor"][self._input][2:]
         self.feature_channels: int = shapes["stages"]["features"][2]
         self.roi_bins: int = shapes["evaluator"]["left"][1]
@@ -120,8 +121,14 @@ class OnnxRuntimeBackend(Closing):
 
     def evaluate(self, window: HostWindow, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Features:
         """See Backend.evaluate."""
-        scores: Features = self._run("evaluator", {"features": window.features, "left": left, "right": right})[0]
-        return scores
+        most = self._most_proposals or max(1, len(left))
+        parts = [slice(begin, begin + most) for begin in range(0, len(left), most)] or [slice(0)]
+        features = window.features
+        scores = [
+            self._run("evaluator", {"features": features, "left": left[part], "right": right[part]})[0]
+            for part in parts
+        ]
+        return np.concatenate(scores)
 
     def _run(
         self, graph: str, feeds: Mapping[str, npt.NDArray[Any]], states: Mapping[str, Any] | None = None
@@ -169,7 +176,8 @@ def _session(name: str, graph: bytes, threads: int | None, provider: Provider) -
     # ONNX and not ONNX Runtime's own format, whose ways to refer to other files nobody checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=provider.listed(name))
+        # Without its own fallback, which prints to stdout, hides the cause, and moves to the CPU in mid-stream.
+        session = onnxruntime.InferenceSession(graph, options, providers=provider.listed(name), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this
         raise BackendError(
             f"ONNX Runtime {onnxruntime.__version__} cannot load the {name} graph ({_one_line(error)}); "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -27,11 +29,13 @@ _NAMES = {
 class Provider:
     """An execution provider. shapes: graph -> shapes of its inputs, which `tensorrt` builds its engines for.
 
-    cache: folder in which `tensorrt` keeps them, so that only the first start takes minutes.
+    half: graphs that are typed FP16; `tensorrt` may use FP16 in no other. cache: folder in which it keeps its engines,
+    so that only the first start takes minutes; where it cannot be made, every start does.
     """
 
     kind: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     shapes: Mapping[str, Shapes] = field(default_factory=dict)
+    half: frozenset[str] = frozenset()
     cache: Path | None = None
 
     @property
@@ -39,20 +43,36 @@ class Provider:
         """Where the extractor's states stay between two chunks; None: in arrays."""
         return None if self.kind == "cpu" else "cuda"
 
+    @property
+    def chunk_frames(self) -> int | None:
+        """The only chunk the extractor takes; None: any."""
+        frames = next(iter(self.shapes.get("extractor", {}).values()), None)
+        return None if frames is None else frames[2][1]
+
+    @property
+    def most_proposals(self) -> int | None:
+        """Rows the evaluator takes at once; None: any number."""
+        rows = self.shapes.get("evaluator", {}).get("left")
+        return None if rows is None else rows[2][0]
+
     def prepare(self) -> None:
-        """Load CUDA's libraries from where pip puts them, which the system's loader does not know."""
+        """Load NVIDIA's libraries from where pip puts them, which the system's loader does not know."""
         preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
         if self.kind != "cpu" and preload is not None:
             with redirect_stdout(StringIO()):  # it prints what `check` says better
                 preload()
+        if self.kind == "tensorrt":
+            with suppress(ImportError, OSError):
+                import_module("tensorrt")
 
     def listed(self, graph: str) -> list[Any]:
         """What a session of that graph is given: this provider, then those that take what it cannot."""
         if self.kind == "cpu":
             return [_NAMES["cpu"]]
+        cuda = (_NAMES["cuda"], {"use_tf32": "0"})  # FP32 means FP32, as in the engines
         if self.kind == "cuda":
-            return [_NAMES["cuda"], _NAMES["cpu"]]
-        return [(_NAMES["tensorrt"], self._tensorrt_options(graph)), _NAMES["cuda"], _NAMES["cpu"]]
+            return [cuda, _NAMES["cpu"]]
+        return [(_NAMES["tensorrt"], self._tensorrt_options(graph)), cuda, _NAMES["cpu"]]
 
     def check(self, session: Any, graph: str) -> None:
         """Raise BackendError where the session does without it: ONNX Runtime falls back to the CPU without an error."""
@@ -70,13 +90,20 @@ class Provider:
         )
 
     def _tensorrt_options(self, graph: str) -> dict[str, str]:
-        options = {"trt_fp16_enable": "1"}
+        options = {"trt_fp16_enable": "1" if graph in self.half else "0"}
         for place, index in (("min", 0), ("opt", 1), ("max", 2)):
             items = (f"{name}:{'x'.join(map(str, shape[index]))}" for name, shape in self.shapes.get(graph, {}).items())
             options[f"trt_profile_{place}_shapes"] = ",".join(items)
-        if self.cache is not None:
+        if self.cache is not None and _made(self.cache):
             options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(self.cache)}
         return options
+
+
+def _made(folder: Path) -> bool:
+    """Whether the folder is there; ONNX Runtime makes only its last part, and throws where it cannot."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def has_cuda() -> bool:
@@ -96,8 +123,10 @@ def run_bound(session: Any, feeds: Mapping[str, npt.NDArray[Any]], states: Mappi
     Returns the first output as an array, then the next states on the device, in the order of `states`.
     """
     binding = session.io_binding()
-    for name, array in feeds.items():
-        binding.bind_cpu_input(name, np.ascontiguousarray(array))
+    # Held until the run is over: older releases do not hold the arrays they are bound to.
+    held = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
+    for name, array in held.items():
+        binding.bind_cpu_input(name, array)
     for name, value in states.items():
         binding.bind_ortvalue_input(name, value)
     first, *following = [item.name for item in session.get_outputs()]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from cmsn_runtime.backends.cuda import Device, DeviceMemory
 from cmsn_runtime.backends.engine_files import Engine
 from cmsn_runtime.backends.trt_engine import Recording, TensorRTEngine
-from cmsn_runtime.backends.trt_library import load_tensorrt, new_logger
+from cmsn_runtime.backends.trt_library import load_tensorrt, new_logger, new_runtime
 from cmsn_runtime.backends.trt_memory import FLOAT_BYTES, DeviceFeatures, DeviceState, DeviceWindow, StateMemory
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError
@@ -23,6 +24,10 @@ from cmsn_runtime.stages import STAGE_COUNT
 _SMALLEST_BATCH = 32  # of proposals; batches are padded to powers of two, so that few graphs serve all counts
 _FAR = 2**20  # frames; no receptive field reaches so far
 _END_UNKNOWN = 2**30  # frames
+
+
+# Closed before the interpreter takes the context away: what pycuda frees later is lost, with a warning.
+_open_backends: weakref.WeakSet[TensorRTBackend] = weakref.WeakSet()
 
 
 class TensorRTBackend(Closing):
@@ -55,8 +60,10 @@ class TensorRTBackend(Closing):
                 self._load(engines, command)
                 self._prepare(window)
         except BaseException:
-            self.close()
+            with suppress(BackendError):  # what went wrong first is what is told
+                self.close()
             raise
+        _open_backends.add(self)
         precision = engines["extractor"].key.precision.upper()
         self.name = f"TensorRT {self.trt.__version__} ({self.device.facts.name}, {precision})"
 
@@ -199,7 +206,9 @@ class TensorRTBackend(Closing):
 
     def _load(self, engines: Mapping[str, Engine], command: str) -> None:
         logger = new_logger(self.trt)
-        self._runtime = self.trt.Runtime(logger)
+        self._runtime = new_runtime(self.trt, logger)
+        if any(item.key.version_compatible for item in engines.values()):
+            self._runtime.engine_host_code_allowed = True  # `open_engines` has asked whether it may
         for name in ("extractor", "stages", "evaluator"):
             part = TensorRTEngine(name, self.device, self.trt, logger)
             self._engines[name] = part
@@ -260,6 +269,13 @@ class TensorRTBackend(Closing):
     def _own(self, owned: Any) -> Any:
         self._owned.append(owned)
         return owned
+
+
+@atexit.register
+def _close_all() -> None:
+    for backend in list(_open_backends):
+        with suppress(BackendError):
+            backend.close()
 
 
 def counters(position: int, length: int, *, stride: int) -> tuple[int, int]:

@@ -64,8 +64,9 @@ class Recording:
     have contexts of their own.
     """
 
-    def __init__(self, binding: Binding) -> None:
+    def __init__(self, binding: Binding, *, shared: bool) -> None:
         self.binding = binding
+        self.shared = shared
         self.work: CapturedWork | None = None
         self.tried = False
 
@@ -115,14 +116,17 @@ class TensorRTEngine:
         it gets another one, which only TensorRT 10 and later allow without a profile of its own, if memory is left.
         """
         if shared:
-            return Recording(self._bindings[0])
+            return Recording(self._bindings[0], shared=True)
         if version_numbers(str(self.trt.__version__)) < (10,):
             return None
         binding = self._new_binding()
-        # Only an engine's first context has the profile from the beginning.
-        if binding is None or not binding.context.set_optimization_profile_async(0, self.device.stream.handle):
+        if binding is None:
             return None
-        return Recording(binding)
+        # Only an engine's first context has the profile from the beginning.
+        if not binding.context.set_optimization_profile_async(0, self.device.stream.handle):
+            self._bindings.remove(binding)
+            return None
+        return Recording(binding, shared=False)
 
     def run(
         self, addresses: Mapping[str, int], shapes: Mapping[str, Shape], recording: Recording | None = None
@@ -143,6 +147,9 @@ class TensorRTEngine:
                 # At once, after a run with just these shapes: TensorRT allocates in the first run after a change.
                 self.device.synchronize()
                 recording.work = self.device.capture(lambda: self._enqueue(recording.binding, addresses, shapes))
+                if recording.work is None and not recording.shared:  # its context was for the graph alone
+                    self._bindings.remove(recording.binding)
+                    recording.binding = self._bindings[0]
 
     def close(self) -> None:
         """Let go of contexts and engine, in this order; nothing of theirs may be queued."""
@@ -159,12 +166,13 @@ class TensorRTEngine:
         return self._bindings[-1]
 
     def _enqueue(self, binding: Binding, addresses: Mapping[str, int], shapes: Mapping[str, Shape]) -> None:
+        self.logger.forget()
         refused = binding.enqueue(addresses, shapes, self.device.stream.handle)
         if refused is not None:
-            raise BackendError(
-                f"the {self.name} engine {refused}: {self.logger.said()}; build the engines again with "
-                "`cmsn build --force`"
-            )
+            said = self.logger.said()
+            fault = "cuda" in said.lower()  # of the device, and no fault of the engine
+            advice = "start the process again" if fault else "build the engines again with `cmsn build --force`"
+            raise BackendError(f"the {self.name} engine {refused}: {said}; {advice}")
 
     def _tensor(self, name: str) -> Tensor:
         engine, trt = self.engine, self.trt

@@ -48,6 +48,20 @@ def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def new_runtime(trt: Any, logger: Any) -> Any:
+    """TensorRT's runtime. Raises BackendError where it cannot start, with a driver too old for it, for instance."""
+    try:
+        runtime = trt.Runtime(logger)
+    except TypeError:  # what pybind11 makes of a null pointer
+        runtime = None
+    if runtime is None or logger.complained():
+        raise BackendError(
+            f"TensorRT {trt.__version__} cannot start its runtime here ({logger.said()}); it needs a driver that is "
+            "not older than the CUDA it was built for; update the driver, or run with --backend onnxruntime"
+        )
+    return runtime
+
+
 def new_logger(trt: Any) -> Any:
     """A logger that prints nothing and remembers the last errors and warnings: `.said()` joins them for a message."""
 
@@ -62,6 +76,9 @@ def new_logger(trt: Any) -> Any:
 
         def said(self) -> str:
             return "; ".join(self._lines)[:600] or "TensorRT gave no reason"
+
+        def complained(self) -> bool:
+            return bool(self._lines)
 
         def forget(self) -> None:
             self._lines = []

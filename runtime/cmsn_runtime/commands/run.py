@@ -48,6 +48,9 @@ _OUTPUT = click.Path(path_type=Path)
     help="What runs the networks; auto: engines of `cmsn build`, else ONNX Runtime on the GPU, else on the CPU.",
 )
 @click.option("--engines", metavar="DIR", type=_OUTPUT, help="Where the TensorRT engines are, if not in the bundle.")
+@click.option(
+    "--allow-engine-code", is_flag=True, help="Load version compatible engines, which bring code of their own."
+)
 @click.option("--chunk-frames", type=click.IntRange(1), help="Frames run at once: more is faster, and later.")
 @click.option(
     "--hop-steps",
@@ -69,6 +72,7 @@ def run(
     events: EventChoice,
     backend: BackendKind,
     engines: Path | None,
+    allow_engine_code: bool,
     chunk_frames: int | None,
     hop_steps: int,
     quiet: bool,
@@ -88,7 +92,7 @@ def run(
     annotations = None if truth is None else _read_truth(truth, sources)
     outputs = Outputs(json_path, csv_path, results, timeline, events, quiet)
     with ExitStack() as stack:
-        opened = stack.enter_context(_open(bundle, backend, engines))
+        opened = stack.enter_context(_open(bundle, backend, engines, code=allow_engine_code))
         sinks = open_sinks(
             outputs,
             stack,
@@ -102,7 +106,7 @@ def run(
         raise click.exceptions.Exit(1)
 
 
-def _open(bundle: Path | None, backend: BackendKind, engines: Path | None) -> Bundle:
+def _open(bundle: Path | None, backend: BackendKind, engines: Path | None, *, code: bool) -> Bundle:
     """Open the bundle; that another backend took over is said in one line."""
     import warnings
 
@@ -112,7 +116,7 @@ def _open(bundle: Path | None, backend: BackendKind, engines: Path | None) -> Bu
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", BackendWarning)
-        opened = open_bundle(bundle, backend=backend, engines=engines)
+        opened = open_bundle(bundle, backend=backend, engines=engines, engine_code=code)
     for warning in caught:
         report(warning.message, kind="warning")
     return opened
