@@ -10,7 +10,7 @@ RUNS := runs
 CCTV ?= ../shared/data/cctv
 UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo test test-runtime check bench demo-bundle cctv-bundle utkinect clean
+.PHONY: demo test test-runtime check bench gpu demo-bundle cctv-bundle utkinect clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
@@ -28,6 +28,14 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.demo_quality
 	$(BIN)/python -m cmsn_benchmarks.evaluation
 	$(BIN)/python -m cmsn_benchmarks.memory
+
+# On a GPU: the tests of every stack that is there, none of which may skip, then the measurements. Installs nothing and
+# needs no network; GPU_PYTHON has what docs/gpu-testing.md lists.
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
+gpu: export PYTHONPATH := $(CURDIR)/runtime:$(CURDIR)/training:$(CURDIR)/export:$(CURDIR)/calibration:$(CURDIR)/benchmarks
+gpu:
+	CMSN_REQUIRE_GPU=1 $(GPU_PYTHON) -m pytest -m gpu tests/gpu
+	$(GPU_PYTHON) -m cmsn_benchmarks.gpu --json benchmarks/results/gpu.json
 
 # The bundle in the wheel, from nothing: renders the streams, trains, exports. Hours on two cores; goes on where it stopped.
 demo-bundle: $(VENV)/.test

@@ -163,12 +163,14 @@ def open_bundle(
 
 
 def locate_bundle(path: str | Path | None) -> Path:
-    """The folder of a bundle: what is on disk comes before a shipped one of that name; none is the demo."""
+    """The folder of a bundle; none is the demo. A bundle on disk comes before a shipped one of that name, but a folder
+    that only happens to be called so does not: `make demo` leaves one called demo.
+    """
     if path is None:
         return DEMO_BUNDLE
     shipped = _SHIPPED / f"{path}.cmsn"
     plain = Path(path).name == str(path)
-    return shipped if plain and not Path(path).exists() and shipped.is_dir() else Path(path)
+    return shipped if plain and not (Path(path) / MANIFEST_FILE).exists() and shipped.is_dir() else Path(path)
 
 
 def read_manifest(folder: Path) -> Manifest:

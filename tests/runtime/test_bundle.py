@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsn_runtime.bundle import open_bundle, read_manifest
+from cmsn_runtime.bundle import DEMO_BUNDLE, locate_bundle, open_bundle, read_manifest
 from cmsn_runtime.errors import BundleError, SettingsError
 from cmsn_runtime.frames import Frame
 from cmsn_runtime.manifest import GraphFile, Manifest, StateShape, write_manifest
@@ -242,3 +242,11 @@ def test_the_caller_is_told_of_wrong_options(tiny_bundle: Path) -> None:
         open_bundle(tiny_bundle, backend="tpu")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="threads is 0"):
         open_bundle(tiny_bundle, threads=0)
+
+
+def test_a_folder_that_only_has_the_name_is_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert locate_bundle("demo") == DEMO_BUNDLE
+    (tmp_path / "demo" / "manifest.json").write_text("{}")
+    assert locate_bundle("demo") == Path("demo")

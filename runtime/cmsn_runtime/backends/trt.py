@@ -115,6 +115,8 @@ class TensorRTBackend(Closing):
             self._position.host[0], self._length.host[0] = counters(position, length, stride=self._stride)
             for staging in (self._frames, self._position, self._length):
                 staging.upload()
+            if not self.device.facts.integrated:  # copied: the next camera need not wait for this one's run
+                self._frames_read.record(self.device.stream)
             memory = state.memory
             past, following = memory.sides[state.side], memory.sides[1 - state.side]
             addresses = {
@@ -126,7 +128,8 @@ class TensorRTBackend(Closing):
                 **{f"next.{name}": part.address for name, part in following.items()},
             }
             self._engines["extractor"].run(addresses, self._extractor_shapes, memory.recordings[state.side])
-            self._frames_read.record(self.device.stream)
+            if self.device.facts.integrated:  # read where they lie
+                self._frames_read.record(self.device.stream)
             state.side, state.turn = 1 - state.side, state.turn + 1
         return DeviceFeatures(state, state.turn, 0, self._steps_a_chunk)
 

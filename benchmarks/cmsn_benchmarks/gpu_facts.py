@@ -1,0 +1,73 @@
+"""What a machine is, as far as its figures depend on it: nothing that names it, no paths."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+_LIBRARIES = (
+    "torch",
+    "triton",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "tensorrt",
+    "tensorrt-lean-cu12",
+    "pycuda",
+    "cuda-bindings",
+    "nvidia-cudnn-cu12",
+    "nvidia-cudnn-cu13",
+    "nvidia-cublas",
+    "numpy",
+    "numba",
+)
+_GPU_ITEMS = (
+    "name",
+    "driver_version",
+    "memory.total",
+    "memory.used",
+    "clocks.sm",
+    "clocks.max.sm",
+    "clocks.mem",
+    "power.limit",
+    "temperature.gpu",
+    "mig.mode.current",
+    "utilization.gpu",
+)
+
+
+def machine_facts() -> dict[str, object]:
+    """GPU as nvidia-smi finds it now (others may be using it, too), processor, versions of what is installed."""
+    return {
+        "gpu": gpu_items(_GPU_ITEMS),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},
+    }
+
+
+def gpu_items(items: tuple[str, ...]) -> dict[str, str]:
+    """What nvidia-smi says of the first GPU, by item, in its own units; none without nvidia-smi or a GPU."""
+    command = ["nvidia-smi", "--id=0", f"--query-gpu={','.join(items)}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    values = [value.strip() for value in done.stdout.strip().split(",")]
+    return dict(zip(items, values, strict=True)) if len(values) == len(items) else {}
+
+
+def used_mebibytes() -> float | None:
+    """Of the GPU's memory, by every process on it; None where nobody can say."""
+    found = gpu_items(("memory.used",)).get("memory.used", "").split()
+    return float(found[0]) if found and found[0].replace(".", "", 1).isdigit() else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
