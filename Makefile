@@ -26,6 +26,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.postprocessing
 	$(BIN)/python -m cmsn_benchmarks.extraction
 	$(BIN)/python -m cmsn_benchmarks.demo_quality
+	$(BIN)/python -m cmsn_benchmarks.half_quality
+	$(BIN)/python -m cmsn_benchmarks.convolutions
 	$(BIN)/python -m cmsn_benchmarks.evaluation
 	$(BIN)/python -m cmsn_benchmarks.memory
 
