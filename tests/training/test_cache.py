@@ -44,7 +44,7 @@ class Cache(FrameCache):
     def _decode(self, video, faults):
         for number, crop in enumerate(super()._decode(video, faults)):
             if number == 30 and what != "decode":
-                print("middle", flush=True)
+                os.write(1, b"middle\\n")  # in one piece: print would give two, and two processes may mix theirs
                 os._exit(3) if what == "die" else time.sleep(600)
             yield crop
 
