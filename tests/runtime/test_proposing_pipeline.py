@@ -139,6 +139,8 @@ def test_each_candidate_needs_its_evaluation_score() -> None:
         ("min_score", -0.01),
         ("max_proposals", 0),
         ("roi_bins", 0),
+        ("roi_context", -0.1),
+        ("roi_context", float("inf")),
     ],
 )
 def test_settings_outside_their_range_are_refused(name: str, value: object) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -40,6 +43,34 @@ def test_every_span_pools_to_the_maximum_of_its_bins(steps: int, bins: int) -> N
         for b in range(bins):
             low, high = start + b * length // bins, start + -(-(b + 1) * length // bins)
             assert (pooled[k, b] == features[low:high].max(axis=0)).all()
+
+
+def test_context_by_hand() -> None:
+    # Four steps from 4, a quarter of them on each side, in six bins of one step: 3, 4, 5, 6, 7, 8; level 0.
+    left, right = roi_indices(np.array([4], np.int32), np.array([7], np.int32), 10, 6, 0.25)
+    assert left.tolist() == right.tolist() == [[3, 4, 5, 6, 7, 8]]
+    # At the window's ends the bins beyond show its first and last step.
+    left, _ = roi_indices(np.array([0, 6], np.int32), np.array([3, 9], np.int32), 10, 6, 0.25)
+    assert left.tolist() == [[0, 0, 1, 2, 3, 4], [5, 6, 7, 8, 9, 9]]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 33])
+@pytest.mark.parametrize("bins", [1, 5, 12])
+@pytest.mark.parametrize("context", [Fraction(1, 4), Fraction(1, 10), Fraction(3, 2)])
+def test_context_pools_the_steps_that_each_part_touches(steps: int, bins: int, context: Fraction) -> None:
+    features = np.random.default_rng(steps).normal(size=(steps, 2)).astype(np.float32)
+    starts, ends = (side.astype(np.int32) for side in np.triu_indices(steps))
+    left, right = roi_indices(starts, ends, steps, bins, float(context))
+    table = sparse_max_table(features)
+    pooled = np.maximum(table[left], table[right])
+    for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        length = end - start + 1
+        part = length * (1 + 2 * context) / bins
+        for b in range(bins):
+            low = math.floor(start - length * context + b * part)
+            high = math.ceil(start - length * context + (b + 1) * part)
+            seen = [min(max(step, 0), steps - 1) for step in range(low, high)]
+            assert (pooled[k, b] == features[seen].max(axis=0)).all()
 
 
 def test_no_spans() -> None:

@@ -28,7 +28,7 @@ from cmsn_runtime.feature_stream import FeatureRow
 from cmsn_runtime.proposals import Event
 from cmsn_runtime.sources.features import FeatureSource, read_features
 from cmsn_training.config import load_config, parse_config
-from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, played
+from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.inputs import open_inputs
 from cmsn_training.models.cmsn import CMSN, load_model
 from cmsn_training.models.feature_extractor import FeatureExtractor
@@ -50,12 +50,17 @@ window = 48
 [features]
 width = 5
 difference = true
+coordinates = 5
+shift = 0.05
 noise = 0.1
 stretch = 0.2
 dropout = 0.1
 [model]
 lstm_hidden = 24
 evaluator_hidden = 16
+roi_bins = 6
+roi_context = 0.25
+evaluator_dropout = 0.0
 dropout = 0.1
 [stages]
 epochs = 40
@@ -301,6 +306,32 @@ def test_play_interpolates() -> None:
     rows = np.arange(10, dtype=np.float32)[:, None]
     assert np.allclose(played(rows, 2, 4, 1.5)[:, 0], [2, 3.5, 5, 6.5])
     assert np.array_equal(played(rows, 2, 4, 1.0)[:, 0], [2, 3, 4, 5])
+
+
+def test_shift_moves_all_points_of_a_window_together() -> None:
+    deviation = np.array([1, 10, 100, 3, 30, 300], np.float32)  # of two points of three coordinates
+    augmentation = FeatureAugmentation(0.0, 0.0, deviation, shift=0.5, coordinates=3)
+    rows = np.random.default_rng(0).normal(size=(7, 6)).astype(np.float32)
+    offsets = np.array([disturbed(rows, augmentation, np.random.default_rng(seed)) - rows for seed in range(400)])
+    assert np.abs(offsets - offsets[:, :1]).max() < 1e-3  # of all rows
+    assert np.abs(offsets[..., :3] - offsets[..., 3:]).max() < 1e-3  # of all points
+    assert np.allclose(offsets[:, 0, :3].std(axis=0), [1, 10, 100], rtol=0.2)
+    still = FeatureAugmentation(0.0, 0.0, deviation)
+    assert np.array_equal(disturbed(rows, still, np.random.default_rng(0)), rows)
+
+
+@pytest.mark.parametrize(
+    ("features", "fault"), [({"shift": 0.5}, "set coordinates"), ({"coordinates": 4}, "no multiple of coordinates = 4")]
+)
+def test_points_that_do_not_fit_are_refused(features: dict[str, float], fault: str) -> None:
+    data = {"videos": ".", "annotations": "."}
+    with pytest.raises(SettingsError, match=fault):
+        parse_config({"data": data, "features": {"width": 6, **features}}, origin="x")
+
+
+def test_the_evaluator_has_its_own_dropout(folder: Path) -> None:
+    model = CMSN(load_config(folder / "config.toml"))
+    assert (model.stages.dropout.p, model.evaluator.dropout.p) == (0.1, 0.0)
 
 
 def test_pictures_and_features_in_one_configuration_are_refused() -> None:

@@ -64,6 +64,7 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """Sizes of the three networks. Width 1.0 is the paper's: 64..512 channels, LSTM 512, PES 2048.
 
+    roi_bins, roi_context: see ProposalSettings. evaluator_dropout: of the PES; by default `dropout`.
     evaluator_head: `sigmoid` learns the tIoU by Smooth L1; `vmcl` by VMCL over 100 classes (section 5.3).
     pretrained: C3D weights to start from, see `pretrained.read_c3d_weights`; a relative path starts at the TOML file.
         What [preprocessing] leaves out is then as those weights were trained.
@@ -74,7 +75,9 @@ class ModelConfig(_Section):
     lstm_hidden: Annotated[int, Field(gt=0)] = 512
     evaluator_hidden: Annotated[int, Field(gt=0)] = 2048
     roi_bins: Annotated[int, Field(gt=0, le=64)] = 8
+    roi_context: Annotated[float, Field(ge=0, le=4)] = 0.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    evaluator_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     evaluator_head: HeadKind = "sigmoid"
     pretrained: Path | None = None
     pretrained_preprocessing: Literal["check", "ignore"] = "check"
@@ -86,6 +89,9 @@ class FeaturesConfig(_Section):
     width: values a row. names: what they are, for the bundle. context, difference, dropout: see FeatureExtractor.
     noise: deviation of the noise added in training, in deviations of each value. stretch: windows are played up to
     exp(stretch) times slower or faster.
+    coordinates: values of one point, where a row is a list of points (3 for a skeleton's x, y, z). shift: in training
+    all points of a window are moved together, by a random distance of so many deviations: a network that has seen few
+    people learns else where in the room they stood.
     """
 
     width: Annotated[int, Field(ge=1)]
@@ -95,6 +101,16 @@ class FeaturesConfig(_Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     noise: Annotated[float, Field(ge=0)] = 0.0
     stretch: Annotated[float, Field(ge=0, le=1)] = 0.0
+    coordinates: Annotated[int, Field(ge=1)] | None = None
+    shift: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _points_fit(self) -> FeaturesConfig:
+        if self.coordinates is None and self.shift:
+            raise ValueError("shift moves points; set coordinates too, the values of one point (3 for x, y, z)")
+        if self.coordinates is not None and self.width % self.coordinates:
+            raise ValueError(f"width is {self.width}, no multiple of coordinates = {self.coordinates}")
+        return self
 
 
 class GridConfig(_Section):
@@ -261,7 +277,8 @@ class TrainingConfig(_Section):
 
     def proposal_settings(self) -> ProposalSettings:
         """How proposals are made."""
-        return ProposalSettings(**self.proposals.model_dump(), roi_bins=self.model.roi_bins)
+        model = self.model
+        return ProposalSettings(**self.proposals.model_dump(), roi_bins=model.roi_bins, roi_context=model.roi_context)
 
     def tracker_settings(self) -> TrackerSettings:
         """When something is said."""

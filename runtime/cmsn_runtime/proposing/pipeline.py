@@ -82,7 +82,7 @@ def propose(probabilities: npt.NDArray[np.float32], *, frontier: int, settings: 
         stages, sequences, *more = _decode(probabilities, factor, frontier=frontier, settings=settings)
         spans = _united(spans, more, sequences)
     starts, ends, prescores, owners = spans
-    left, right = roi_indices(starts, ends, len(stages), settings.roi_bins)
+    left, right = roi_indices(starts, ends, len(stages), settings.roi_bins, float(settings.roi_context))
     return Candidates(stages, sequences, starts, ends, prescores, owners, left, right)
 
 

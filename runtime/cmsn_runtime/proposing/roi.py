@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.proposing.compiled import compiled
 
 _Int64s = npt.NDArray[np.int64]
+_ROUNDING = 1e-9  # of steps
 
 
 @compiled
@@ -21,14 +24,17 @@ def roi_levels(steps: int) -> int:
 
 @compiled
 def roi_indices(
-    starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], steps: int, bins: int
+    starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], steps: int, bins: int, context: float = 0.0
 ) -> tuple[_Int64s, _Int64s]:
     """Where in the sparse table the bins of each span lie: a bin is max(table[left], table[right]).
 
     starts, ends: int32 [K], inclusive steps, 0 <= start <= end < steps. Returns left, right: int64 [K, bins].
+    context: share of a span's length that is pooled before it and after it too, at least 0.
 
-    Bin b of a span of N steps covers [start + floor(b N / bins), start + ceil((b + 1) N / bins)): never none.
-    Two power-of-two stretches that may overlap cover it exactly, which a maximum does not mind: row
+    What is pooled of a span of N steps is cut into `bins` equal parts, and a bin covers all the steps its part touches:
+    without context [start + floor(b N / bins), start + ceil((b + 1) N / bins)), never none. A bin beyond the window
+    shows the window's first or last step.
+    Two power-of-two stretches that may overlap cover a bin exactly, which a maximum does not mind: row
     level * steps + i of the table holds the maximum over 2^level steps from i (sparse_max_table).
     """
     left = np.empty((starts.size, bins), np.int64)
@@ -36,27 +42,62 @@ def roi_indices(
     longest = 0
     for k in range(starts.size):
         longest = max(longest, ends[k] - starts[k] + 1)
-    left_offsets, right_offsets = _offsets(longest, steps, bins)
+    lows, highs = _edges(longest, bins, context)
+    levels = _levels_of_widths(steps)
+    left_offsets, right_offsets = _rows(lows, highs, levels, steps)
     for k in range(starts.size):
         length = ends[k] - starts[k] + 1
+        if starts[k] + lows[length, 0] >= 0 and starts[k] + highs[length, bins - 1] <= steps:
+            for b in range(bins):
+                left[k, b] = starts[k] + left_offsets[length, b]
+                right[k, b] = starts[k] + right_offsets[length, b]
+            continue
         for b in range(bins):
-            left[k, b] = starts[k] + left_offsets[length, b]
-            right[k, b] = starts[k] + right_offsets[length, b]
+            low = min(max(starts[k] + lows[length, b], 0), steps - 1)
+            high = min(max(starts[k] + highs[length, b], low + 1), steps)
+            level = levels[high - low]
+            left[k, b] = level * steps + low
+            right[k, b] = level * steps + high - (1 << level)
     return left, right
 
 
 @compiled
-def _offsets(longest: int, steps: int, bins: int) -> tuple[_Int64s, _Int64s]:
-    """Rows for a span that starts at step 0, by its length: int64 [longest + 1, bins], row 0 unused."""
-    left = np.empty((longest + 1, bins), np.int64)
-    right = np.empty((longest + 1, bins), np.int64)
+def _edges(longest: int, bins: int, context: float) -> tuple[_Int64s, _Int64s]:
+    """First step, and step after the last, of each bin of a span that starts at step 0, by its length.
+
+    int64 [longest + 1, bins] each, row 0 unused.
+    """
+    lows = np.zeros((longest + 1, bins), np.int64)
+    highs = np.ones((longest + 1, bins), np.int64)
     for length in range(1, longest + 1):
+        before = context * length
+        part = (length + 2 * before) / bins
         for b in range(bins):
-            low = b * length // bins
-            high = -(-(b + 1) * length // bins)
-            level = roi_levels(high - low) - 1
-            left[length, b] = level * steps + low
-            right[length, b] = level * steps + high - (1 << level)
+            # An edge that falls on a step's own edge must not reach over it by a rounding error.
+            lows[length, b] = math.floor(b * part - before + _ROUNDING)
+            highs[length, b] = math.ceil((b + 1) * part - before - _ROUNDING)
+    return lows, highs
+
+
+@compiled
+def _levels_of_widths(steps: int) -> _Int64s:
+    """Level at which two look-ups cover a bin, by the bin's width: int64 [steps + 1], entry 0 unused."""
+    levels = np.zeros(steps + 1, np.int64)
+    for width in range(2, steps + 1):
+        levels[width] = levels[width // 2] + 1
+    return levels
+
+
+@compiled
+def _rows(lows: _Int64s, highs: _Int64s, levels: _Int64s, steps: int) -> tuple[_Int64s, _Int64s]:
+    """Rows of the table for a span that starts at step 0, for spans that need no clipping: as `lows`, [.., bins]."""
+    left = np.empty_like(lows)
+    right = np.empty_like(lows)
+    for length in range(lows.shape[0]):
+        for b in range(lows.shape[1]):
+            level = levels[min(highs[length, b] - lows[length, b], steps)]
+            left[length, b] = level * steps + lows[length, b]
+            right[length, b] = level * steps + highs[length, b] - (1 << level)
     return left, right
 
 

@@ -23,6 +23,9 @@ class ProposalSettings:
     min_score: spans that score below are dropped, 0..1.
     max_proposals: spans kept a hop, at least 1.
     roi_bins: bins of the temporal RoI pooling, at least 1; the evaluation subnet is trained with one value.
+    roi_context: share of a span's length, at least 0, that the pooling sees before it and after it too; the evaluation
+        subnet is trained with one value. 0, the default, is the paper's: C3D looks beyond the span by itself. Feature
+        rows do not, and what an end looks like is half of it what comes after.
     background: factors between 0 and 1. For each of them the window is decoded once more, with the probability of
         Background multiplied by it, and the candidates of all decodings are put together: actions that the stage
         network only half believes in get proposals too, for the PES to judge. None, the default, is the paper's.
@@ -40,6 +43,7 @@ class ProposalSettings:
     min_score: float = 0.01
     max_proposals: int = 100
     roi_bins: int = 8
+    roi_context: float = 0.0
     background: tuple[float, ...] = ()
     pes_power: float = 1.0
     scoring: Scoring = "evaluated"
@@ -52,6 +56,7 @@ class ProposalSettings:
         _require(0 <= self.min_score <= 1, "min_score", self.min_score, "from 0 to 1")
         _require(self.max_proposals >= 1, "max_proposals", self.max_proposals, "at least 1")
         _require(self.roi_bins >= 1, "roi_bins", self.roi_bins, "at least 1")
+        _require(0 <= self.roi_context < math.inf, "roi_context", self.roi_context, "a finite number from 0 up")
         factors = all(0 < factor < 1 for factor in self.background)
         _require(factors, "background", self.background, "factors above 0 and below 1")
         _require(0 < self.pes_power < math.inf, "pes_power", self.pes_power, "a finite number above 0")

@@ -24,11 +24,15 @@ class FeatureAugmentation:
     """noise: deviation of what is added to each value, in `deviation`s of that value, float32 [width].
 
     stretch: windows are played up to exp(stretch) times slower or faster, by linear interpolation.
+    shift: deviation of the offset that all points of a window share, in deviations of each coordinate.
+    coordinates: values of one point.
     """
 
     noise: float
     stretch: float
     deviation: Rows
+    shift: float = 0.0
+    coordinates: int = 1
 
 
 class FeatureWindows(Dataset[Window]):
@@ -92,8 +96,8 @@ class FeatureWindows(Dataset[Window]):
         rows = played(video.frames, begin, length, speed)
         segments = (video.segments * float(self.grid.fps) - begin) / speed
         centres = (np.arange(steps) + 0.5) * self.grid.stride
-        if self.augmentation is not None and self.augmentation.noise:
-            rows = noisy(rows, self.augmentation, rng)
+        if self.augmentation is not None:
+            rows = disturbed(rows, self.augmentation, rng)
         return torch.from_numpy(rows), torch.from_numpy(stage_labels(segments, centres))
 
 
@@ -108,7 +112,13 @@ def played(rows: Rows, begin: int, length: int, speed: float) -> Rows:
     return np.asarray(rows[before] * (1 - share) + rows[after] * share, dtype=np.float32)
 
 
-def noisy(rows: Rows, augmentation: FeatureAugmentation, rng: np.random.Generator) -> Rows:
-    """The rows with noise of each value's own size."""
-    noise = rng.normal(0, augmentation.noise, rows.shape) * augmentation.deviation
-    return (rows + noise).astype(np.float32)
+def disturbed(rows: Rows, augmentation: FeatureAugmentation, rng: np.random.Generator) -> Rows:
+    """The rows [T, width] moved together, with noise of each value's own size."""
+    moved = rows.astype(np.float64)
+    if augmentation.noise:
+        moved += rng.normal(0, augmentation.noise, rows.shape) * augmentation.deviation
+    if augmentation.shift:
+        points = augmentation.deviation.reshape(-1, augmentation.coordinates)
+        offset = rng.normal(0, augmentation.shift, augmentation.coordinates) * points.mean(axis=0)
+        moved += np.tile(offset, len(points))
+    return moved.astype(np.float32)

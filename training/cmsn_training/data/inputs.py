@@ -17,7 +17,7 @@ from cmsn_training.config import FeaturesConfig, TrainingConfig
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.corpus import AnnotatedVideo, load_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
-from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, noisy, played
+from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.windows import Augmentation, StageWindows, Window, augmented
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.feature_extractor import FeatureExtractor
@@ -112,7 +112,9 @@ class FeatureInputs:
         self.held_out = load(*held_out, subset=data.validation_subset) if held_out else []
         self.training = load(data.videos, data.annotations, subset=data.subset)
         deviation = np.concatenate([video.frames for video in self.training]).std(axis=0).astype(np.float32)
-        self.augmentation = FeatureAugmentation(features.noise, features.stretch, deviation)
+        self.augmentation = FeatureAugmentation(
+            features.noise, features.stretch, deviation, features.shift, features.coordinates or 1
+        )
 
     def prepare(self, model: CMSN) -> None:
         """See Inputs: mean and deviation of every value."""
@@ -139,6 +141,4 @@ class FeatureInputs:
         speed = float(np.exp(rng.uniform(-stretch, stretch))) if stretch else 1.0
         shift = int(rng.integers(self.grid.stride))
         rows = played(video.frames, shift, int((len(video.frames) - shift) / speed), speed)
-        if self.features.noise:
-            rows = noisy(rows, self.augmentation, rng)
-        return torch.from_numpy(rows), (segments - shift) / speed / self.grid.stride
+        return torch.from_numpy(disturbed(rows, self.augmentation, rng)), (segments - shift) / speed / self.grid.stride

@@ -41,7 +41,7 @@ class CMSN(nn.Module):
             sizes.evaluator_hidden,
             bins=sizes.roi_bins,
             levels=config.grid.window.bit_length(),
-            dropout=sizes.dropout,
+            dropout=sizes.dropout if sizes.evaluator_dropout is None else sizes.evaluator_dropout,
             head=sizes.evaluator_head,
         )
         self.feature_channels = channels
