@@ -15,9 +15,10 @@ from click.testing import CliRunner
 import cmsn_training
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.ablation import run_table
-from cmsn_training.ablation_config import configured, load_ablation
-from cmsn_training.ablation_report import as_json
+from cmsn_training.ablation import RowResult, run_table
+from cmsn_training.ablation_cell import recalls
+from cmsn_training.ablation_config import AblationConfig, configured, load_ablation
+from cmsn_training.ablation_report import as_json, as_table
 from cmsn_training.baselines import actionness, contrast, ranked, sliding_windows_of, watershed_proposals
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice about loggers and workers
@@ -130,6 +131,28 @@ def test_changes_of_what_does_not_exist_are_refused(folder: Path, change: str) -
     table = load_ablation(folder / "table.toml")
     with pytest.raises(SettingsError, match=r"wdith|nothing|nms"):
         configured(table, table.rows[-1], None, seed=0, output=folder)
+
+
+def test_a_table_of_recalls_at_single_tious(folder: Path) -> None:
+    table = load_ablation(folder / "table.toml")
+    proposals = {"a": np.array([[8.0, 11.0], [0.0, 1.0]]), "b": np.array([[8.0, 12.0], [0.0, 1.0]])}
+    truth = {name: np.array([[8.0, 12.0]]) for name in proposals}
+    values = {**table.model_dump(), "measure": "activitynet", "an": [2], "tiou": [0.8, 0.7], "rows": [{"name": "x"}]}
+    by_tiou = AblationConfig.model_validate(values)
+    assert by_tiou.columns == ("R@2 tIoU 0.8", "R@2 tIoU 0.7")
+    assert recalls(proposals, truth, by_tiou) == [50.0, 100.0]  # 3 of 4 seconds are a tIoU of 0.75
+    result = RowResult(by_tiou.rows[0], np.array([[50.0, 100.0]]))
+    assert json.loads(as_json(by_tiou, [result]))["rows"][0]["mean"] == {"R@2 tIoU 0.8": 50.0, "R@2 tIoU 0.7": 100.0}
+    assert [column.header for column in as_table(by_tiou, [result]).columns] == ["row", *by_tiou.columns]
+    thumos = by_tiou.model_copy(update={"measure": "thumos"})
+    assert recalls(proposals, truth, thumos) == [50.0, 100.0]
+
+
+@pytest.mark.parametrize("change", ["an = [1, 5]\ntiou = [0.7]", "an = [1]\ntiou = [0.7]", "an = [1, 5, 10]"])
+def test_columns_that_do_not_fit_are_refused(folder: Path, change: str) -> None:
+    (folder / "table.toml").write_text(TABLE.replace("an = [1, 5]", change))
+    with pytest.raises(SettingsError, match=r"one `an`|2 figures of the paper"):
+        load_ablation(folder / "table.toml")
 
 
 def test_watershed_finds_the_hill_and_contrast_prefers_it() -> None:

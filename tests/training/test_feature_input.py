@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("lightning")
 pytest.importorskip("onnx")
 
+import lightning.pytorch as pl
 import torch
 from click.testing import CliRunner
 from hypothesis import given
@@ -27,10 +28,10 @@ from cmsn_runtime.extracting import StreamingExtractor
 from cmsn_runtime.feature_stream import FeatureRow
 from cmsn_runtime.proposals import Event
 from cmsn_runtime.sources.features import FeatureSource, read_features
-from cmsn_training.config import load_config, parse_config
+from cmsn_training.config import load_config, parse_config, read_toml, resolve_config
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.inputs import open_inputs
-from cmsn_training.models.cmsn import CMSN, load_model
+from cmsn_training.models.cmsn import CMSN, load_model, no_grad_features
 from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.torch_backend import TorchBackend
 from cmsn_training.training import train
@@ -124,19 +125,20 @@ def bundle_path(trained: Path, folder: Path) -> Path:
     stride=st.integers(1, 4),
     context=st.integers(0, 3),
     difference=st.booleans(),
+    pool=st.sampled_from(["average", "convolution"]),
     steps=st.integers(1, 40),
     chunk=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
 def test_pooling_in_chunks_is_pooling_at_once(
-    stride: int, context: int, difference: bool, steps: int, chunk: int, seed: int
+    stride: int, context: int, difference: bool, pool: str, steps: int, chunk: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
     config = parse_config(
         {
             "data": {"videos": ".", "annotations": "."},
             "grid": {"stride": stride},
-            "features": {"width": 3, "context": context, "difference": difference},
+            "features": {"width": 3, "context": context, "difference": difference, "pool": pool},
             "model": {"lstm_hidden": 4, "evaluator_hidden": 4},
         },
         origin="test",
@@ -145,7 +147,7 @@ def test_pooling_in_chunks_is_pooling_at_once(
     assert isinstance(model.extractor, FeatureExtractor)
     rows = torch.randn(steps * stride, 3) * 5 + 2
     model.extractor.fit([rows])
-    whole = model.extractor.whole(rows[None])[0].numpy()
+    whole = no_grad_features(model, rows).numpy()
     streamed = StreamingExtractor(
         TorchBackend(model),
         stride=stride,
@@ -318,6 +320,25 @@ def test_shift_moves_all_points_of_a_window_together() -> None:
     assert np.allclose(offsets[:, 0, :3].std(axis=0), [1, 10, 100], rtol=0.2)
     still = FeatureAugmentation(0.0, 0.0, deviation)
     assert np.array_equal(disturbed(rows, still, np.random.default_rng(0)), rows)
+
+
+def test_a_learnt_pool_learns_and_goes_into_the_bundle(folder: Path, tmp_path: Path) -> None:
+    values = read_toml(folder / "config.toml")
+    values["stages"]["epochs"] = 1
+    values["features"]["pool"] = "convolution"
+    config = resolve_config(values, folder / "config.toml").model_copy(update={"output": tmp_path / "run"})
+    path = train(config)
+    pl.seed_everything(config.seed, verbose=False)
+    fresh, learnt = CMSN(config).extractor, load_model(path)[0].extractor
+    assert isinstance(fresh, FeatureExtractor) and isinstance(learnt, FeatureExtractor)
+    assert fresh.convolution is not None and learnt.convolution is not None
+    assert not torch.equal(fresh.convolution.weight, learnt.convolution.weight)
+    export_bundle(path, tmp_path / "bundle.cmsn")  # compares every graph with torch, and refuses what differs
+    rows, _ = rows_and_actions(5)
+    with open_bundle(tmp_path / "bundle.cmsn") as bundle, bundle.feature_stream() as stream:
+        for number, row in enumerate(rows):
+            stream.push(FeatureRow(row, Fraction(number, 10)))
+        stream.flush()
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """figures: average recall in percent, float64 [seeds, AN]; each over the test parts of all folds together."""
+    """figures: percent, float64 [seeds, columns of the table]; each over the test parts of all folds together."""
 
     row: RowConfig
     figures: npt.NDArray[np.float64]
@@ -141,7 +141,7 @@ def _single_thread() -> None:
 
 
 def _result(table: AblationConfig, row: RowConfig, cells: list[Cell], found: list[Mapping[str, Spans]]) -> RowResult:
-    from cmsn_training.ablation_cell import average_recalls
+    from cmsn_training.ablation_cell import recalls
 
     figures = []
     for seed in table.seeds:
@@ -151,7 +151,7 @@ def _result(table: AblationConfig, row: RowConfig, cells: list[Cell], found: lis
             if cell.row is row and cell.seed == seed:
                 proposals |= spans
                 truth |= _truth(configured(table, row, cell.fold, seed=seed, output=Path()))
-        figures.append(average_recalls(proposals, truth, an=table.an, measure=table.measure))
+        figures.append(recalls(proposals, truth, table))
     return RowResult(row, np.array(figures))
 
 

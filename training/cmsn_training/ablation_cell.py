@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.ablation_config import Measure, Method
+from cmsn_training.ablation_config import AblationConfig, Method
 from cmsn_training.baselines import actionness, ranked, sliding_windows_of, watershed_proposals
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import find_video
@@ -34,19 +35,21 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
     return {name: _propose(model, config, _find(config, data.test_videos, name), method, hop_steps) for name in names}
 
 
-def average_recalls(
-    proposals: Mapping[str, Spans], truth: Mapping[str, Spans], *, an: tuple[int, ...], measure: Measure
-) -> list[float]:
-    """AR at each number of proposals, in percent."""
-    if measure == "first-n":
-        return [average_recall(proposals, truth, per_video=number) for number in an]
-    if measure == "activitynet":
-        curve = recall_curve(proposals, truth, ACTIVITYNET)
-    else:
+def recalls(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], table: AblationConfig) -> list[float]:
+    """The figures of a row in percent, one a column of the table."""
+    if table.measure == "first-n":
+        return [average_recall(proposals, truth, per_video=number) for number in table.an]
+    protocol = ACTIVITYNET if table.measure == "activitynet" else THUMOS
+    if table.tiou:
+        protocol = replace(protocol, thresholds=table.tiou)
+    if protocol.inclusive:
         # At 25 frames a second, as the network sees them; one frame more or less in each length is all it decides.
         rates = dict.fromkeys({*proposals, *truth}, 25.0)
-        curve = recall_curve(in_frames(proposals, rates), in_frames(truth, rates), THUMOS)
-    return [curve.average_recall_at(number) for number in an]
+        proposals, truth = in_frames(proposals, rates), in_frames(truth, rates)
+    curve = recall_curve(proposals, truth, protocol)
+    if table.tiou:
+        return [float(value) for value in curve.recall_at(table.an[0])]
+    return [curve.average_recall_at(number) for number in table.an]
 
 
 def _propose(model: CMSN, config: TrainingConfig, video: Path | str, method: Method, hop_steps: int) -> Spans:

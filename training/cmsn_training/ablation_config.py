@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.config import TrainingConfig, read_toml, resolve_config
@@ -42,6 +42,7 @@ class AblationConfig(_Section):
 
     base: the training configuration all rows start from, relative to this file. an: numbers of proposals a video.
     measure: `first-n` takes each video's first N; the others are the protocols of `cmsn evaluate`.
+    tiou: without any, a column is AR at one of `an`; else it is the recall at one of these tIoU and the only `an`.
     hop_steps: see SegmentSettings. folds: without any, the base's own training and test part.
     """
 
@@ -49,10 +50,27 @@ class AblationConfig(_Section):
     base: Path
     an: Annotated[tuple[int, ...], Field(min_length=1)]
     measure: Measure = "thumos"
+    tiou: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     hop_steps: Annotated[int, Field(ge=1)] = 1
     folds: tuple[FoldConfig, ...] = ()
     rows: Annotated[tuple[RowConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _columns_fit(self) -> AblationConfig:
+        if self.tiou and (len(self.an) > 1 or self.measure == "first-n"):
+            raise ValueError("with tiou the recall is that at one `an`, by the measure thumos or activitynet")
+        for row in self.rows:
+            if row.paper is not None and len(row.paper) != len(self.columns):
+                raise ValueError(f"row {row.name!r} has {len(row.paper)} figures of the paper for {self.columns}")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each figure of a row is."""
+        if self.tiou:
+            return tuple(f"R@{self.an[0]} tIoU {limit:g}" for limit in self.tiou)
+        return tuple(f"AR@{number}" for number in self.an)
 
 
 def load_ablation(path: Path) -> AblationConfig:
@@ -62,9 +80,6 @@ def load_ablation(path: Path) -> AblationConfig:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
         raise SettingsError(f"{path}: {wrong}") from error
-    for row in config.rows:
-        if row.paper is not None and len(row.paper) != len(config.an):
-            raise SettingsError(f"{path}: row {row.name!r} has {len(row.paper)} figures of the paper for {config.an}")
     return config.model_copy(update={"base": path.parent / config.base})
 
 

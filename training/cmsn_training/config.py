@@ -18,6 +18,7 @@ from cmsn_runtime.tracking import TrackerSettings
 from cmsn_training.losses.building import LossKind, build_loss
 from cmsn_training.losses.vmcl import MarginForm
 from cmsn_training.models.c3d import TIME_STRIDE
+from cmsn_training.models.feature_extractor import PoolKind
 from cmsn_training.models.pretrained import check_preprocessing, check_width, read_c3d_weights
 from cmsn_training.models.tiou_heads import HeadKind
 
@@ -86,7 +87,8 @@ class ModelConfig(_Section):
 class FeaturesConfig(_Section):
     """Rows of numbers in place of pictures: `data.videos` holds files of them, there is no extractor (section 5.1).
 
-    width: values a row. names: what they are, for the bundle. context, difference, dropout: see FeatureExtractor.
+    width: values a row. names: what they are, for the bundle. context, difference, dropout, pool: see
+    FeatureExtractor.
     noise: deviation of the noise added in training, in deviations of each value. stretch: windows are played up to
     exp(stretch) times slower or faster.
     coordinates: values of one point, where a row is a list of points (3 for a skeleton's x, y, z). shift: in training
@@ -99,6 +101,7 @@ class FeaturesConfig(_Section):
     context: Annotated[int, Field(ge=0)] = 1
     difference: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    pool: PoolKind = "average"
     noise: Annotated[float, Field(ge=0)] = 0.0
     stretch: Annotated[float, Field(ge=0, le=1)] = 0.0
     coordinates: Annotated[int, Field(ge=1)] | None = None

@@ -61,6 +61,7 @@ def _features(config: TrainingConfig, features: FeaturesConfig) -> FeatureExtrac
         context=features.context,
         difference=features.difference,
         dropout=features.dropout,
+        pool=features.pool,
     )
 
 

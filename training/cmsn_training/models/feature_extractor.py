@@ -1,18 +1,23 @@
-"""Feature input: rows of numbers, normalised and average-pooled into step features, whole or chunk by chunk."""
+"""Feature input: rows of numbers, normalised and pooled into step features, whole or chunk by chunk."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+PoolKind = Literal["average", "convolution"]
 
 
 class FeatureExtractor(nn.Module):
     """What stands in for C3D and the CNN of the ASS where features come from outside: one average-pooling layer
     (section 5.1, two-stream features), behind a normalisation whose figures come from the training part.
 
-    width: values a row. stride: rows in a step. context: neighbouring steps averaged on each side; the paper does not
+    width: values a row. stride: rows in a step. context: neighbouring steps pooled on each side; the paper does not
         give the size of its pool, 1 is ours. difference: the rows' first difference is put beside them.
+    pool: `average`, or a `convolution` with ReLU that is learnt in phase 1 (CNN-LSTM of Table 5).
     dropout: of normalised values, in training only.
 
     Speaks as IncrementalExtractor does, so that everything behind it is the same.
@@ -22,7 +27,14 @@ class FeatureExtractor(nn.Module):
     deviation: torch.Tensor
 
     def __init__(
-        self, width: int, *, stride: int = 1, context: int = 1, difference: bool = False, dropout: float = 0.0
+        self,
+        width: int,
+        *,
+        stride: int = 1,
+        context: int = 1,
+        difference: bool = False,
+        dropout: float = 0.0,
+        pool: PoolKind = "average",
     ) -> None:
         super().__init__()
         self.width, self.stride, self.context, self.difference = width, stride, context, difference
@@ -30,6 +42,8 @@ class FeatureExtractor(nn.Module):
         self.delay_steps = context
         self.receptive_field_frames = (2 * context + 1) * stride + difference
         self.dropout = nn.Dropout(dropout)
+        channels = self.out_channels
+        self.convolution = nn.Conv1d(channels, channels, 2 * context + 1) if pool == "convolution" else None
         self.register_buffer("mean", torch.zeros(self.out_channels))
         self.register_buffer("deviation", torch.ones(self.out_channels))
 
@@ -72,9 +86,9 @@ class FeatureExtractor(nn.Module):
     def whole(self, rows: torch.Tensor) -> torch.Tensor:
         """Rows float32 [N, T, width] -> step features [N, T // stride, out_channels] in a single pass."""
         x = self.dropout(self.normalise(self.spread(rows)))
-        x = self._steps(x).transpose(1, 2)
-        pooled = F.avg_pool1d(x, 2 * self.context + 1, 1, self.context, count_include_pad=False)
-        return pooled.transpose(1, 2)
+        x = F.pad(self._steps(x).transpose(1, 2), (self.context, self.context))
+        inside = F.pad(x.new_ones(1, 1, x.shape[2] - 2 * self.context), (self.context, self.context))
+        return self._pooled(x, inside).transpose(1, 2)
 
     def forward(
         self, rows: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *past: torch.Tensor
@@ -90,19 +104,24 @@ class FeatureExtractor(nn.Module):
             before = torch.where((position == 0)[:, None, None], rows[:, :1], states.pop(0))
             following.append(rows[:, -1:])
         steps = self._steps(self.normalise(self.spread(rows, before)))
-        if not self.context:
-            return (steps, *following)
-        all_steps = torch.cat((states.pop(0), steps), dim=1)
-        following.append(all_steps[:, -2 * self.context :])
+        all_steps = torch.cat((states.pop(0), steps), dim=1) if self.context else steps
+        if self.context:
+            following.append(all_steps[:, -2 * self.context :])
         first = torch.div(position, self.stride, rounding_mode="trunc") - 2 * self.context
         index = first[:, None] + torch.arange(all_steps.shape[1], device=rows.device)[None, :]
         last = torch.div(length, self.stride, rounding_mode="trunc")
         inside = ((index >= 0) & (index < last[:, None])).to(all_steps.dtype)[:, None, :]  # [N, 1, n]
+        pooled = self._pooled(all_steps.transpose(1, 2) * inside, inside)
+        return (pooled.transpose(1, 2), *following)
+
+    def _pooled(self, x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        """Steps [N, C, n + 2 context], zeros outside the stream, which `inside` [N, 1, ...] tells -> [N, C, n]."""
+        if self.convolution is not None:
+            return F.relu(self.convolution(x))
         size = 2 * self.context + 1
-        sums = F.avg_pool1d(all_steps.transpose(1, 2) * inside, size, 1)
         # Steps outside the stream take no part: the mean is over those that are there.
         counts = F.avg_pool1d(inside, size, 1).clamp(min=1 / (2 * size))
-        return ((sums / counts).transpose(1, 2), *following)
+        return F.avg_pool1d(x, size, 1) / counts
 
     def _steps(self, rows: torch.Tensor) -> torch.Tensor:
         """[N, T, C] -> [N, T // stride, C]: the mean of each step's rows."""
