@@ -177,6 +177,16 @@ class TestBroken:
         assert found == pytest.approx([*range(50), *[49] * 500, *range(50, 75)], abs=1)
         assert caplog.messages == []
 
+    @pytest.mark.parametrize("late", [Fraction(14, 10), Fraction(95443)])
+    def test_a_first_frame_that_is_not_at_zero_is_told(
+        self, tmp_path: Path, cache: FrameCache, caplog: pytest.LogCaptureFixture, late: Fraction
+    ) -> None:
+        clip = write_clip(tmp_path / "clip.mkv", times=lambda i: Fraction(i, 25) + late)
+        assert shades(cache.frames(clip)) == pytest.approx(list(range(75)), abs=1)
+        (line,) = caplog.messages
+        assert f"clip.mkv: its first frame is at {float(late):.2f} s" in line
+        assert f"{float(-late):+.2f} s makes them agree" in line
+
     def test_every_odd_video_gives_frames_or_an_error_that_names_it(self, shared: Path, cache: FrameCache) -> None:
         readable = 0
         for video in sorted((shared / "data/odd").rglob("*.m*")):

@@ -31,7 +31,7 @@ from cmsn_runtime.sources.features import FeatureSource, read_features
 from cmsn_training.config import load_config, parse_config, read_toml, resolve_config
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.inputs import open_inputs
-from cmsn_training.models.cmsn import CMSN, load_model, no_grad_features
+from cmsn_training.models.cmsn import CMSN, load_model
 from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.torch_backend import TorchBackend
 from cmsn_training.training import train
@@ -147,7 +147,8 @@ def test_pooling_in_chunks_is_pooling_at_once(
     assert isinstance(model.extractor, FeatureExtractor)
     rows = torch.randn(steps * stride, 3) * 5 + 2
     model.extractor.fit([rows])
-    whole = no_grad_features(model, rows).numpy()
+    with torch.inference_mode():
+        whole = model.extractor.whole(rows[None])[0].numpy()
     streamed = StreamingExtractor(
         TorchBackend(model),
         stride=stride,
@@ -275,8 +276,9 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
 def test_a_faster_play_moves_the_segments(folder: Path) -> None:
     inputs = open_inputs(load_config(folder / "config.toml"))
     video = inputs.training[0]
-    rows, segments = inputs.view(video, np.random.default_rng(3))
-    plain_rows, plain = inputs.view(video, None)
+    frames, segments = inputs.view(video, np.random.default_rng(3))
+    plain_frames, plain = inputs.view(video, None)
+    rows, plain_rows = np.array(list(frames)), np.array(list(plain_frames))
     speed = len(plain_rows) / len(rows)
     assert speed != pytest.approx(1, abs=0.02)
     assert np.allclose((segments[:, 1] - segments[:, 0]) * speed, plain[:, 1] - plain[:, 0], rtol=0.02)

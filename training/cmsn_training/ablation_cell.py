@@ -16,6 +16,7 @@ from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import find_video
 from cmsn_training.data.feature_corpus import find_features
 from cmsn_training.data.truth import read_truth
+from cmsn_training.devices import inference_device
 from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, in_frames, recall_curve
 from cmsn_training.evaluation.tiou import average_recall
 from cmsn_training.models.cmsn import CMSN, load_model
@@ -30,7 +31,7 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
     data = config.data
     if data.test_videos is None or data.test_annotations is None:
         raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
-    model = load_model(config.output / MODEL_FILE)[0]
+    model = load_model(config.output / MODEL_FILE)[0].to(inference_device(config.hardware))
     names = sorted(read_truth(data.test_annotations, subset=data.test_subset))
     return {name: _propose(model, config, _find(config, data.test_videos, name), method, hop_steps) for name in names}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
+import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from rich.progress import track
 
@@ -18,12 +19,14 @@ from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack, feature_track
 from cmsn_training.data.inputs import Inputs, open_inputs
+from cmsn_training.devices import inference_device
 from cmsn_training.fitting import fit_phase
 from cmsn_training.models.cmsn import CMSN, save_model
 from cmsn_training.models.convolution import convolutions
 from cmsn_training.models.pretrained import apply_pretrained
 from cmsn_training.phases.evaluator_phase import EvaluatorPhase
 from cmsn_training.phases.stage_phase import StagePhase
+from cmsn_training.torch_backend import TorchBackend
 
 MODEL_FILE = "model.safetensors"
 
@@ -68,7 +71,7 @@ def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, *, res
     def windows(videos: Sequence[AnnotatedVideo], *, views: int) -> EvaluatorWindows:
         return EvaluatorWindows(
             model,
-            _tracks(model, inputs, videos, seed=config.seed, views=views),
+            _tracks(model, inputs, videos, seed=config.seed, views=views, device=inference_device(config.hardware)),
             grid=config.time_grid(),
             settings=config.proposal_settings(),
             seed=config.seed,
@@ -83,14 +86,17 @@ def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, *, res
 
 
 def _tracks(
-    model: CMSN, inputs: Inputs, videos: Sequence[AnnotatedVideo], *, seed: int, views: int
+    model: CMSN, inputs: Inputs, videos: Sequence[AnnotatedVideo], *, seed: int, views: int, device: torch.device
 ) -> list[FeatureTrack]:
-    """Each video as it is, and views - 1 times augmented anew."""
+    """Each video as it is, and views - 1 times augmented anew; the model is on the CPU before and after."""
     jobs = [(video, number, view) for number, video in enumerate(videos) for view in range(views)]
     tracks: list[FeatureTrack] = []
-    for video, number, view in track(jobs, "Extracting features"):
-        rng = np.random.default_rng((seed, number, view)) if view else None
-        tracks.append(feature_track(model, *inputs.view(video, rng)))
+    model.extractor.to(device)
+    with TorchBackend(model) as backend:
+        for video, number, view in track(jobs, "Extracting features"):
+            rng = np.random.default_rng((seed, number, view)) if view else None
+            tracks.append(feature_track(backend, *inputs.view(video, rng)))
+    model.extractor.cpu()
     return tracks
 
 

@@ -120,6 +120,8 @@ class FrameCache:
                         return
                     elif last is not None:
                         faults.append(f"{video}: {item.reason}; what follows is taken as if time had gone on")
+                    elif abs(item.origin) > self.grid.step_seconds:
+                        faults.append(_late(video, item.origin))
                 last = frame.seconds
         for tick in resampler.flush():
             yield preprocess(tick.frame)
@@ -146,6 +148,14 @@ class FrameCache:
             "changed": stat.st_mtime_ns,
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _late(video: Path, origin: Fraction) -> str:
+    """Players, and so most who annotate, call the first frame zero, whatever the file says."""
+    return (
+        f"{video}: its first frame is at {float(origin):.2f} s; annotations are taken to count from that frame, "
+        f"`cmsn run` counts from the file's zero ({float(-origin):+.2f} s makes them agree)"
+    )
 
 
 def _until_broken(source: Source, faults: list[str]) -> Iterator[Frame]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from cmsn_runtime.extracting import StreamingExtractor
 from cmsn_runtime.proposing.pipeline import propose
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.sampling import balanced_sample, best_tiou
-from cmsn_training.models.cmsn import CMSN, no_grad_features
+from cmsn_training.models.cmsn import CMSN
+from cmsn_training.torch_backend import TorchBackend
+
+# Keeps a GPU busy; the largest activation takes 0.4 GB at full width (conv1a, 128 frames of 112 x 112).
+_CHUNK_STEPS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +45,22 @@ class EvaluatorBatch:
         return EvaluatorBatch(*(part.to(device) for part in (self.features, self.left, self.right, self.tiou)))
 
 
-def feature_track(model: CMSN, frames: torch.Tensor, segments: npt.NDArray[np.float64]) -> FeatureTrack:
-    """Features of a whole video; the extractor is frozen by now.
+def feature_track(
+    backend: TorchBackend, frames: Iterable[npt.NDArray[Any]], segments: npt.NDArray[np.float64]
+) -> FeatureTrack:
+    """Features of a whole video, as the stream that is deployed computes them; the extractor is frozen by now.
 
-    frames: uint8 [T, H, W, 3], or rows float32 [T, width]. segments: in steps.
+    frames: uint8 [H, W, 3] each, or rows float32 [width]; one chunk of them is held at a time. segments: in steps.
     """
-    return FeatureTrack(no_grad_features(model, frames), segments)
+    model = backend.model.extractor
+    stream = StreamingExtractor(
+        backend, stride=model.stride, delay_steps=model.delay_steps, chunk_frames=_CHUNK_STEPS * model.stride
+    )
+    parts = [np.empty((0, model.out_channels), np.float32)]
+    for frame in frames:
+        parts += stream.push(frame)  # this backend's arrays stay as they are
+    parts += stream.flush()
+    return FeatureTrack(torch.from_numpy(np.concatenate(parts)), segments)
 
 
 class EvaluatorWindows(Dataset[EvaluatorBatch]):

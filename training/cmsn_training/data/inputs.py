@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,19 @@ from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.corpus import AnnotatedVideo, load_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
-from cmsn_training.data.windows import Augmentation, StageWindows, Window, augmented
+from cmsn_training.data.windows import Augmentation, Look, StageWindows, Window, draw_look
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.feature_extractor import FeatureExtractor
 
-Segments = npt.NDArray[np.float64]
+
+class View(NamedTuple):
+    """A whole video as phase 2 sees it once, frame by frame: memory does not grow with the video.
+
+    frames: uint8 [H, W, 3] each, or rows float32 [width]. segments: float64 [K, 2] in steps.
+    """
+
+    frames: Iterable[npt.NDArray[Any]]
+    segments: npt.NDArray[np.float64]
 
 
 class Inputs(Protocol):
@@ -39,8 +47,8 @@ class Inputs(Protocol):
         """Windows for phase 1; `learning` ones are augmented."""
         ...
 
-    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> tuple[torch.Tensor, Segments]:
-        """A whole video and its segments in steps; with a generator, augmented and shifted against the grid."""
+    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> View:
+        """A whole video; with a generator, augmented and shifted against the grid."""
         ...
 
 
@@ -77,13 +85,12 @@ class PictureInputs:
             windows_per_video=self.config.stages.windows_per_video if learning else None,
         )
 
-    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> tuple[torch.Tensor, Segments]:
+    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> View:
         """See Inputs."""
         shift = 0 if rng is None else int(rng.integers(self.grid.stride))
-        frames = torch.from_numpy(np.array(video.frames[shift:]))
-        if rng is not None:
-            frames = augmented(frames, self.augmentation, rng)
-        return frames, (video.segments * float(self.grid.fps) - shift) / self.grid.stride
+        look = Look(flip=False, levels=None) if rng is None else draw_look(self.augmentation, rng)
+        segments = (video.segments * float(self.grid.fps) - shift) / self.grid.stride
+        return View(map(look, video.frames[shift:]), segments)
 
     def _load(self, videos: Path, annotations: Path, subset: str | None, what: str) -> list[AnnotatedVideo]:
         def progress(items: Sequence[tuple[str, Path]]) -> Sequence[tuple[str, Path]]:
@@ -132,13 +139,13 @@ class FeatureInputs:
             windows_per_video=self.config.stages.windows_per_video if learning else None,
         )
 
-    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> tuple[torch.Tensor, Segments]:
+    def view(self, video: AnnotatedVideo, rng: np.random.Generator | None) -> View:
         """See Inputs."""
         segments = video.segments * float(self.grid.fps)
         if rng is None:
-            return torch.from_numpy(video.frames), segments / self.grid.stride
+            return View(video.frames, segments / self.grid.stride)
         stretch = self.features.stretch
         speed = float(np.exp(rng.uniform(-stretch, stretch))) if stretch else 1.0
         shift = int(rng.integers(self.grid.stride))
         rows = played(video.frames, shift, int((len(video.frames) - shift) / speed), speed)
-        return torch.from_numpy(disturbed(rows, self.augmentation, rng)), (segments - shift) / speed / self.grid.stride
+        return View(disturbed(rows, self.augmentation, rng), (segments - shift) / speed / self.grid.stride)

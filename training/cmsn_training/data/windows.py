@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -17,6 +18,8 @@ from cmsn_training.models.incremental import receptive_field_frames
 # Streaming features at the edges of a window have seen the frames beyond it. Windows in training bring these
 # frames along, so that the network never learns from edges that the runtime does not have.
 MARGIN_STEPS = -(-(receptive_field_frames() // 2) // 8)
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,20 +59,36 @@ def cut_window(video: AnnotatedVideo, begin: int, steps: int, *, grid: TimeGrid)
     return Window(frames[None], torch.from_numpy(stage_labels(video.segments, centres))[None], before)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One draw of an augmentation, the same for all frames of a window or of a view.
+
+    flip: mirrored. levels: uint8 [256], what each level of light becomes; none leaves the light.
+    """
+
+    flip: bool
+    levels: Pixels | None
+
+    def __call__(self, frames: Pixels) -> Pixels:
+        """Frames uint8 [..., H, W, 3] -> the same, as this draw shows them; contiguous."""
+        if self.flip:
+            frames = frames[..., ::-1, :]
+        return np.ascontiguousarray(frames) if self.levels is None else np.take(self.levels, frames)
+
+
+def draw_look(augmentation: Augmentation, rng: np.random.Generator) -> Look:
+    """Mirror or not, and another light."""
+    flip = augmentation.flip and bool(rng.random() < 0.5)
+    if augmentation.light == 0:
+        return Look(flip, None)
+    contrast, brightness = 1 + augmentation.light * rng.uniform(-1, 1, size=2)
+    return Look(flip, np.clip((np.arange(256) - 128) * contrast + 128 * brightness, 0, 255).astype(np.uint8))
+
+
 def augment(window: Window, augmentation: Augmentation, rng: np.random.Generator) -> Window:
     """Mirror the pictures and change their light, the same for all frames of the window."""
-    return Window(augmented(window.frames, augmentation, rng), window.labels, window.first)
-
-
-def augmented(frames: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
-    """Frames uint8 [..., T, H, W, 3] -> the same, mirrored and in another light, or not."""
-    if augmentation.flip and rng.random() < 0.5:
-        frames = frames.flip(-2)
-    if augmentation.light > 0:
-        contrast, brightness = 1 + augmentation.light * rng.uniform(-1, 1, size=2)
-        levels = np.clip((np.arange(256) - 128) * contrast + 128 * brightness, 0, 255).astype(np.uint8)
-        frames = torch.from_numpy(np.take(levels, frames.numpy()))
-    return frames
+    frames = draw_look(augmentation, rng)(window.frames.numpy())
+    return Window(torch.from_numpy(frames), window.labels, window.first)
 
 
 class StageWindows(Dataset[Window]):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import torch
 from safetensors.torch import save_file
 from torch import nn
 
@@ -98,10 +97,3 @@ def freeze(module: nn.Module) -> None:
     """Keep a module's weights as they are."""
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-
-
-def no_grad_features(model: CMSN, frames: torch.Tensor) -> torch.Tensor:
-    """Step features of uint8 frames [T, H, W, 3], or of rows [T, width] -> [n, C], in evaluation mode, no gradients."""
-    with torch.inference_mode():
-        features: torch.Tensor = model.extractor.whole(frames[None])[0]
-    return features.clone()

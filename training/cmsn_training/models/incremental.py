@@ -82,6 +82,7 @@ class IncrementalExtractor(nn.Module):
         self.encoder = encoder
         self.preprocessing = preprocessing
         self.out_channels = encoder.out_channels
+        self.stride = TIME_STRIDE
         self.delay_steps = DELAY_STEPS
         self.receptive_field_frames = receptive_field_frames()
         self.stacked: frozenset[str] = frozenset()
