@@ -125,6 +125,24 @@ def test_a_table_runs_once(folder: Path) -> None:
     assert content["rows"][0]["mean"]["AR@5"] == pytest.approx(results[0].figures[:, 1].mean(), abs=1e-3)
 
 
+def test_the_command_prints_and_writes_the_table(folder: Path) -> None:
+    """In the process that trains, where Lightning draws its own progress."""
+    result = CliRunner().invoke(
+        cmsn,
+        ["ablate", str(folder / "table.toml"), "--runs", str(folder / "runs"), "--json", str(folder / "out.json")],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in ("whole", "pre-score", "TAG", "windows", "AR@5"))
+    assert "10 of 10: judged" in result.stderr
+    assert [row["name"] for row in json.loads((folder / "out.json").read_text())["rows"]][2:] == ["TAG", "windows"]
+    nowhere = ["ablate", str(folder / "table.toml"), "--runs", str(folder / "runs"), "--json", "/nowhere/out.json"]
+    refused = CliRunner().invoke(cmsn, nowhere)
+    assert isinstance(refused.exception, SettingsError)
+    assert "/nowhere/out.json" in str(refused.exception)
+    assert "AR@5" in refused.stdout  # the table is not lost
+
+
 @pytest.mark.parametrize("change", ['"model.wdith" = 1', '"nothing.at" = 1', '"proposals.nms" = "hard"'])
 def test_changes_of_what_does_not_exist_are_refused(folder: Path, change: str) -> None:
     (folder / "table.toml").write_text(TABLE + f'[[rows]]\nname = "wrong"\nchange = {{ {change} }}\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import click
@@ -25,17 +26,20 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     except ImportError as error:
         raise MissingExtraError("lightning", "train", "training") from error
     from rich.console import Console
-    from rich.progress import Progress
 
+    from cmsn_runtime.sinks.base import written_to
     from cmsn_training.ablation import count_jobs, run_table
     from cmsn_training.ablation_config import load_ablation
     from cmsn_training.ablation_report import as_json, as_table
 
     config = load_ablation(table)
     runs.mkdir(parents=True, exist_ok=True)
-    with Progress(transient=True) as progress:
-        task = progress.add_task(config.title, total=count_jobs(config, runs))
-        results = run_table(config, runs, workers=workers, done=lambda what: progress.advance(task))
+    # Lines and no bar: a bar of ours does not survive those that Lightning draws for each training.
+    total, finished = count_jobs(config, runs), count(1)
+    results = run_table(
+        config, runs, workers=workers, done=lambda what: click.echo(f"{next(finished)} of {total}: {what}", err=True)
+    )
     Console().print(as_table(config, results))
     if output is not None:
-        output.write_text(as_json(config, results), encoding="utf-8")
+        with written_to(output):
+            output.write_text(as_json(config, results), encoding="utf-8")
