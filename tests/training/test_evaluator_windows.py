@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmsn_training.config import HardwareConfig, TrainingConfig, load_config, parse_config
+from cmsn_training.config import TrainingConfig, load_config, parse_config
+from cmsn_training.config_sections import HardwareConfig
 from cmsn_training.data import evaluator_windows
 from cmsn_training.data.evaluator_windows import feature_track
 from cmsn_training.data.inputs import PictureInputs

@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.stages import Stage
-from cmsn_training.config import LossConfig, parse_config
+from cmsn_training.config import parse_config
+from cmsn_training.config_sections import LossConfig
 from cmsn_training.losses.angles import narrowed, widened
 from cmsn_training.losses.building import LossKind, build_loss
 from cmsn_training.losses.fixed_margin import ArcFaceLoss, LargeMarginCosineLoss

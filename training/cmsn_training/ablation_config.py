@@ -5,39 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.config import TrainingConfig, read_toml, resolve_config
+from cmsn_training.config_sections import Section
 
 Method = Literal["cmsn", "watershed", "sliding windows"]
 Measure = Literal["first-n", "thumos", "activitynet"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RowConfig(_Section):
+class RowConfig(Section):
     """One row. change: dotted names of configuration values -> what they are here.
 
     method: how proposals are made of the stage scores; all but `cmsn` are baselines. paper: the paper's figures.
     """
 
     name: str
-    change: dict[str, Any] = {}
+    change: dict[str, Any] = Field(default_factory=dict)
     method: Method = "cmsn"
     paper: tuple[float, ...] | None = None
 
 
-class FoldConfig(_Section):
+class FoldConfig(Section):
     """One division into training and test part; `change` as in a row."""
 
     name: str
     change: dict[str, Any]
 
 
-class AblationConfig(_Section):
+class AblationConfig(Section):
     """The table.
 
     base: the training configuration all rows start from, relative to this file. an: numbers of proposals a video.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from cmsn_training.config import HardwareConfig
+from cmsn_training.config_sections import HardwareConfig
 
 
 def inference_device(hardware: HardwareConfig) -> torch.device:

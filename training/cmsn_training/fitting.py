@@ -13,7 +13,8 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
-from cmsn_training.config import PhaseConfig, TrainingConfig
+from cmsn_training.config import TrainingConfig
+from cmsn_training.config_sections import PhaseConfig
 from cmsn_training.data.sampling_order import EpochSampler
 
 

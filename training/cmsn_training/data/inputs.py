@@ -13,7 +13,8 @@ import torch
 from rich.progress import track
 from torch.utils.data import Dataset
 
-from cmsn_training.config import FeaturesConfig, TrainingConfig
+from cmsn_training.config import TrainingConfig
+from cmsn_training.config_sections import FeaturesConfig
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.corpus import AnnotatedVideo, load_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus

@@ -12,7 +12,7 @@ from cmsn_training.losses.softmax import SoftmaxLoss
 from cmsn_training.losses.vmcl import VariableMarginCosineLoss
 
 if TYPE_CHECKING:  # the configuration checks itself with `build_loss`
-    from cmsn_training.config import LossConfig
+    from cmsn_training.config_sections import LossConfig
 
 LossKind = Literal["softmax", "lmcl", "arcface", "vmcl", "vmcl-arc"]
 

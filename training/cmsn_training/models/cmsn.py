@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.config import FeaturesConfig, TrainingConfig, parse_config
+from cmsn_training.config import TrainingConfig, parse_config
+from cmsn_training.config_sections import FeaturesConfig
 from cmsn_training.models.c3d import C3D, scaled
 from cmsn_training.models.evaluator import ProposalEvaluator
 from cmsn_training.models.feature_extractor import FeatureExtractor

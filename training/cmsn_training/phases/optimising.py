@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-from cmsn_training.config import PhaseConfig
+from cmsn_training.config_sections import PhaseConfig
 
 
 def optimiser_of(parameters: Iterable[torch.nn.Parameter], phase: PhaseConfig, *, updates: int) -> OptimizerLRScheduler:

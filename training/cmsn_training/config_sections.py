@@ -1,0 +1,230 @@
+"""The sections of a training configuration, each field with its meaning, bounds and default."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cmsn_runtime.proposing.settings import NmsKind, Scoring
+from cmsn_training.losses.building import LossKind, build_loss
+from cmsn_training.losses.vmcl import MarginForm
+from cmsn_training.models.c3d import TIME_STRIDE
+from cmsn_training.models.feature_extractor import PoolKind
+from cmsn_training.models.tiou_heads import HeadKind
+
+
+class Section(BaseModel):
+    """What a section does not know it refuses, and nobody changes it once it is checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Section):
+    """Folders of videos (or of feature files) with their annotations; relative paths start at the TOML file.
+
+    annotations: an ActivityNet JSON, or a folder of THUMOS14's CLASS_val.txt files.
+    subset: of a JSON with several ("training", "validation"), the one to take; all without.
+    validation: watched while training. test: what `cmsn ablate` judges on, and nothing else looks at.
+    missing: annotated videos that are not there are an error, or left out with a warning (`skip`): of ActivityNet's,
+        some have vanished. decoders: processes that decode videos at a time.
+    """
+
+    videos: Path
+    annotations: Path
+    subset: str | None = None
+    validation_videos: Path | None = None
+    validation_annotations: Path | None = None
+    validation_subset: str | None = None
+    test_videos: Path | None = None
+    test_annotations: Path | None = None
+    test_subset: str | None = None
+    missing: Literal["error", "skip"] = "error"
+    cache: Path = Path("cache")
+    decoders: Annotated[int, Field(ge=1)] = 1
+
+    def held_out(self) -> tuple[Path, Path] | None:
+        """Videos and annotations to validate on, where both are given."""
+        if self.validation_videos is None or self.validation_annotations is None:
+            return None
+        return self.validation_videos, self.validation_annotations
+
+
+class ModelConfig(Section):
+    """Sizes of the three networks. Width 1.0 is the paper's: 64..512 channels, LSTM 512, PES 2048.
+
+    roi_bins, roi_context: see ProposalSettings. evaluator_dropout: of the PES; by default `dropout`.
+    evaluator_head: `sigmoid` learns the tIoU by Smooth L1; `vmcl` by VMCL over 100 classes (section 5.3).
+    pretrained: C3D weights to start from, see `pretrained.read_c3d_weights`; a relative path starts at the TOML file.
+        What [preprocessing] leaves out is then as those weights were trained.
+    pretrained_preprocessing: `check` refuses a [preprocessing] with another mean, scale or channel order than theirs.
+    """
+
+    width: Annotated[float, Field(gt=0, le=2)] = 1.0
+    lstm_hidden: Annotated[int, Field(gt=0)] = 512
+    evaluator_hidden: Annotated[int, Field(gt=0)] = 2048
+    roi_bins: Annotated[int, Field(gt=0, le=64)] = 8
+    roi_context: Annotated[float, Field(ge=0, le=4)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    evaluator_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    evaluator_head: HeadKind = "sigmoid"
+    pretrained: Path | None = None
+    pretrained_preprocessing: Literal["check", "ignore"] = "check"
+
+
+class FeaturesConfig(Section):
+    """Rows of numbers in place of pictures: `data.videos` holds files of them, there is no extractor (section 5.1).
+
+    width: values a row. names: what they are, for the bundle. context, difference, dropout, pool: see
+    FeatureExtractor.
+    noise: deviation of the noise added in training, in deviations of each value. stretch: windows are played up to
+    exp(stretch) times slower or faster.
+    coordinates: values of one point, where a row is a list of points (3 for a skeleton's x, y, z). shift: in training
+    all points of a window are moved together, by a random distance of so many deviations: a network that has seen few
+    people learns else where in the room they stood.
+    """
+
+    width: Annotated[int, Field(ge=1)]
+    names: str = "features"
+    context: Annotated[int, Field(ge=0)] = 1
+    difference: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    pool: PoolKind = "average"
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    stretch: Annotated[float, Field(ge=0, le=1)] = 0.0
+    coordinates: Annotated[int, Field(ge=1)] | None = None
+    shift: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _points_fit(self) -> FeaturesConfig:
+        if self.coordinates is None and self.shift:
+            raise ValueError("shift moves points; set coordinates too, the values of one point (3 for x, y, z)")
+        if self.coordinates is not None and self.width % self.coordinates:
+            raise ValueError(f"width is {self.width}, no multiple of coordinates = {self.coordinates}")
+        return self
+
+
+class GridConfig(Section):
+    """Rate of the frames (or feature rows) the model sees, rows in a step, and the window of the stage subnet in steps.
+
+    stride is 8 with pictures, as C3D has it; 96 steps are 768 frames then.
+    """
+
+    fps: Fraction = Fraction(25)
+    stride: Annotated[int, Field(ge=1)] = TIME_STRIDE
+    window: Annotated[int, Field(ge=8)] = 96
+
+
+class PreprocessingConfig(Section):
+    """Picture size and normalisation; goes into the bundle as it stands here."""
+
+    resize: tuple[int, int] = (128, 171)
+    crop: tuple[int, int] = (112, 112)
+    mean: tuple[float, float, float] = (90.0, 98.0, 102.0)
+    scale: float = 1.0
+    channels: Literal["rgb", "bgr"] = "bgr"
+
+
+class LossConfig(Section):
+    """What the stages are learnt by (section 4).
+
+    kind: `softmax` (equation 2), `lmcl` (CosFace, equation 3), `arcface`, `vmcl` (equation 5), `vmcl-arc` (equation 8).
+    m: the margin of `lmcl` (0.35 unless given) and `arcface` (0.5 rad); the growth of VMCL's (0.1).
+    n, form: VMCL's minimum margin, and how both make f(j, i); see `vmcl.stage_margins`. scale: s of all but `softmax`.
+    """
+
+    kind: LossKind = "vmcl"
+    m: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    n: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.15
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 16.0
+    form: MarginForm = "worked-example"
+
+    @model_validator(mode="after")
+    def _margins_fit(self) -> LossConfig:
+        build_loss(self)  # refuses what cannot be, with the kinds' own words
+        return self
+
+
+class PhaseConfig(Section):
+    """One training phase. Defaults are the paper's (section 5.1).
+
+    accumulate: steps whose gradients are added up before the weights move.
+    """
+
+    epochs: Annotated[int, Field(ge=0)]
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+
+
+class StagePhaseConfig(PhaseConfig):
+    """Phase 1: extractor and ASS.
+
+    frozen: extractor layers that keep their weights. norm_epochs: epochs in which batch normalisation takes its
+        statistics from the window at hand; afterwards it uses the running ones, and at the end it is folded into the
+        weights. 0, as in the paper, is for pre-trained weights: there is no normalisation then.
+    batch: windows a step, with feature rows only; pictures go one by one, as in the paper.
+    flip, light: see `windows.Augmentation`. windows_per_video: drawn per epoch; by default as many as the paper's
+        half-overlapped ones.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 3
+    frozen: tuple[str, ...] = ()
+    norm_epochs: Annotated[int, Field(ge=0)] = 0
+    batch: Annotated[int, Field(ge=1)] = 1
+    flip: bool = True
+    light: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    windows_per_video: Annotated[int, Field(ge=1)] | None = None
+
+
+class EvaluatorPhaseConfig(PhaseConfig):
+    """Phase 2: PES alone, extractor and ASS frozen.
+
+    epochs: 0 leaves the PES untrained, for proposals.scoring = "pre-score".
+    views: how often each video goes through the frozen extractor, each time augmented anew (the first is plain).
+    windows_per_view: windows drawn from each view in an epoch. least: see `sampling.balanced_sample`.
+    most: of a window, drawn from its sample; none takes all, as the paper does.
+    """
+
+    epochs: Annotated[int, Field(ge=0)] = 4
+    windows_per_view: Annotated[int, Field(ge=1)] = 8
+    views: Annotated[int, Field(ge=1)] = 1
+    least: Annotated[int, Field(ge=0)] = 0
+    most: Annotated[int, Field(ge=1)] | None = None
+
+
+class ProposalsConfig(Section):
+    """How proposals are made of stages; goes into the bundle. See ProposalSettings."""
+
+    decay: Annotated[float, Field(ge=0)] = 0.09
+    nms: NmsKind = "gaussian"
+    sigma: Annotated[float, Field(gt=0)] = 0.5
+    iou_threshold: Annotated[float, Field(ge=0, le=1)] = 0.65
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_proposals: Annotated[int, Field(ge=1)] = 100
+    background: tuple[float, ...] = ()
+    pes_power: Annotated[float, Field(gt=0)] = 1.0
+    scoring: Scoring = "evaluated"
+
+
+class TrackingConfig(Section):
+    """When something is said of an action; goes into the bundle. See TrackerSettings."""
+
+    settle_steps: Annotated[int, Field(ge=1)] = 8
+    provisional_score: Annotated[float, Field(ge=0, le=1)] = 0.1
+    revise_steps: Annotated[int, Field(ge=1)] = 1
+
+
+class HardwareConfig(Section):
+    """What the training runs on, as Lightning names it. devices: how many GPUs, or all of them.
+
+    precision: `bf16-mixed` and `16-mixed` are automatic mixed precision; norms, cosines and losses stay in float32.
+    """
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
