@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from av import VideoFrame
-from av.buffer import Buffer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.reformatter import VideoReformatter
 
 Picture = npt.NDArray[np.uint8]
@@ -52,11 +51,14 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     Read here rather than through VideoFrame.rotation, which cannot tell a mirrored picture. Angles between
     quarters go to the nearest one; a matrix of zeros, which broken files have, means upright.
     """
-    side_data = cast("Mapping[Type, Buffer]", frame.side_data)
-    matrix = side_data.get(Type.DISPLAYMATRIX)
-    if matrix is None:
+    side_data = cast(SideDataContainer, frame.side_data)
+    # Never asked for what is not there: where PyAV raises KeyError, a Ctrl-C of that moment is lost in Cython's
+    # traceback. PyAV 19 iterates over the types, earlier ones over the entries.
+    entries = cast("Iterable[Type | SideData]", side_data)
+    types = [entry if isinstance(entry, Type) else entry.type for entry in entries]
+    if Type.DISPLAYMATRIX not in types:
         return Orientation()
-    a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), dtype=np.int32)[:5].tolist()
     transposed = abs(b) + abs(c) > abs(a) + abs(d)
     if transposed:
         a, d = c, b
