@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -18,7 +17,6 @@ from cmsn_runtime.frames import Frame
 from cmsn_runtime.preprocess import Preprocessor
 from cmsn_runtime.preprocessing import Preprocessing
 from cmsn_runtime.sources import VideoSource, open_source
-from cmsn_runtime.sources.picture import PictureMaker
 
 ODD = Path(__file__).resolve().parents[3] / "shared" / "data" / "odd"
 ODD_FILES = sorted(path for path in ODD.rglob("*") if path.is_file())
@@ -419,32 +417,3 @@ def _spoil_packets(path: Path, *, after: Fraction, period: int = 1) -> None:
             begin = content.index(data)
             content[begin : begin + len(data)] = bytes(len(data))
     path.write_bytes(content)
-
-
-class Interruption(BaseException):
-    """What the handler of a signal raises, as KeyboardInterrupt is that of Ctrl-C."""
-
-
-def test_no_interrupt_is_lost_while_a_picture_is_made() -> None:
-    frame = av.VideoFrame.from_ndarray(pictures(1)[0], format="rgb24")
-    make = PictureMaker((16, 16))
-    raised = caught = 0
-
-    def interrupt(number: int, frame: object) -> None:
-        nonlocal raised
-        raised += 1
-        raise Interruption
-
-    before = signal.signal(signal.SIGVTALRM, interrupt)  # SIGALRM is that of pytest-timeout
-    try:
-        while raised < 200:
-            wanted = raised + 1
-            try:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
-                while raised < wanted:
-                    make(frame)
-            except Interruption:
-                caught += 1
-    finally:
-        signal.signal(signal.SIGVTALRM, before)
-    assert caught == raised
