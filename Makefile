@@ -23,13 +23,13 @@ test-runtime: $(VENV)/.runtime
 	$(BIN)/python -m pytest tests/runtime
 
 bench: $(VENV)/.test
-	$(BIN)/python -m cmsn_benchmarks.postprocessing
-	$(BIN)/python -m cmsn_benchmarks.extraction
-	$(BIN)/python -m cmsn_benchmarks.demo_quality
-	$(BIN)/python -m cmsn_benchmarks.half_quality
-	$(BIN)/python -m cmsn_benchmarks.convolutions
-	$(BIN)/python -m cmsn_benchmarks.evaluation
-	$(BIN)/python -m cmsn_benchmarks.memory
+	$(BIN)/python -m cmsn_benchmarks.speed.postprocessing
+	$(BIN)/python -m cmsn_benchmarks.speed.extraction
+	$(BIN)/python -m cmsn_benchmarks.quality.demo
+	$(BIN)/python -m cmsn_benchmarks.quality.half
+	$(BIN)/python -m cmsn_benchmarks.speed.convolutions
+	$(BIN)/python -m cmsn_benchmarks.speed.evaluation
+	$(BIN)/python -m cmsn_benchmarks.speed.memory
 
 # On a GPU: the tests of every stack that is there, none of which may skip, then the measurements. Installs nothing and
 # needs no network; GPU_PYTHON has what docs/gpu-testing.md lists.
@@ -37,7 +37,7 @@ GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 gpu: export PYTHONPATH := $(CURDIR)/runtime:$(CURDIR)/training:$(CURDIR)/export:$(CURDIR)/calibration:$(CURDIR)/benchmarks
 gpu:
 	CMSN_REQUIRE_GPU=1 $(GPU_PYTHON) -m pytest -m gpu tests/gpu
-	$(GPU_PYTHON) -m cmsn_benchmarks.gpu --json benchmarks/results/gpu.json
+	$(GPU_PYTHON) -m cmsn_benchmarks.gpu.__main__ --json benchmarks/results/gpu.json
 
 # The bundle in the wheel, from nothing: renders the streams, trains, exports. Hours on two cores; goes on where it stopped.
 demo-bundle: $(VENV)/.test
@@ -48,14 +48,14 @@ demo-bundle: $(VENV)/.test
 
 # The second bundle in the wheel, and its figures. CCTV: a folder of trimmed clips with clips.csv.
 cctv-bundle: $(VENV)/.test
-	$(BIN)/python -m cmsn_benchmarks.cctv_streams $(CCTV) $(RUNS)/cctv
+	$(BIN)/python -m cmsn_benchmarks.datasets.cctv_streams $(CCTV) $(RUNS)/cctv
 	$(BIN)/cmsn train training/cmsn_training/configs/cctv.toml --resume
 	$(BIN)/cmsn export $(RUNS)/cctv-model/model.safetensors -o runtime/cmsn_runtime/bundles/cctv.cmsn --force
-	$(BIN)/python -m cmsn_benchmarks.cctv_quality $(RUNS)/cctv/test --json benchmarks/results/cctv.json
+	$(BIN)/python -m cmsn_benchmarks.quality.cctv $(RUNS)/cctv/test --json benchmarks/results/cctv.json
 
 # The skeleton table of the README: 36 trainings. UTKINECT: joints/ and actionLabel_modified.txt. Goes on where it stopped.
 utkinect: $(VENV)/.test
-	$(BIN)/python -m cmsn_benchmarks.utkinect_data $(UTKINECT) $(RUNS)/utkinect
+	$(BIN)/python -m cmsn_benchmarks.datasets.utkinect $(UTKINECT) $(RUNS)/utkinect
 	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/utkinect.toml --runs $(RUNS)/ablate --workers 2 --json benchmarks/results/utkinect.json
 
 $(VENV)/bin/python:

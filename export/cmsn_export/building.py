@@ -10,9 +10,15 @@ from typing import Any, Literal
 from cmsn_export.engine_building import BuilderSettings, build_plan, inspect_graph
 from cmsn_export.engine_network import ParsedNetwork
 from cmsn_export.engine_progress import BuildProgress
-from cmsn_runtime.backends.cuda import device_facts
-from cmsn_runtime.backends.engine_files import EngineKey, ensure_writable, read_engine, read_sidecar, write_engine
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.backends.tensorrt.cuda import device_facts
+from cmsn_runtime.backends.tensorrt.engine_files import (
+    EngineKey,
+    ensure_writable,
+    read_engine,
+    read_sidecar,
+    write_engine,
+)
 from cmsn_runtime.bundle import read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest import GRAPH_NAMES, GraphFile, Manifest

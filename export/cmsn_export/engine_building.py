@@ -9,9 +9,9 @@ from typing import Any
 
 from cmsn_export.engine_network import ParsedNetwork, check_precision, is_strongly_typed, new_builder, parse_network
 from cmsn_export.engine_progress import BuildProgress, attach, stopped_by_ctrl_c
-from cmsn_runtime.backends.engine_files import replace_file
 from cmsn_runtime.backends.shapes import Shapes
-from cmsn_runtime.backends.trt_library import new_logger
+from cmsn_runtime.backends.tensorrt.engine_files import replace_file
+from cmsn_runtime.backends.tensorrt.library import new_logger
 from cmsn_runtime.errors import BackendError
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmsn_runtime.backends.ort import OnnxRuntimeBackend
-from cmsn_runtime.extracting import StreamingExtractor
+from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.proposing.roi import roi_indices
+from cmsn_runtime.streams.extracting import StreamingExtractor
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle, open_bundle
     from cmsn_runtime.errors import CmsnError
-    from cmsn_runtime.frames import Frame
-    from cmsn_runtime.proposals import Event, Proposal, StageStep
-    from cmsn_runtime.sources import open_source
+    from cmsn_runtime.events import Event, Proposal, StageStep
+    from cmsn_runtime.pictures.frame import Frame
+    from cmsn_runtime.sources.opening import open_source
     from cmsn_runtime.stages import Stage
-    from cmsn_runtime.stream import Stream
+    from cmsn_runtime.streams.stream import Stream
 
 __all__ = [
     "Bundle",
@@ -30,14 +30,14 @@ __all__ = [
 _HOME = {
     "Bundle": "bundle",
     "CmsnError": "errors",
-    "Event": "proposals",
-    "Frame": "frames",
-    "Proposal": "proposals",
+    "Event": "events",
+    "Frame": "pictures.frame",
+    "Proposal": "events",
     "Stage": "stages",
-    "StageStep": "proposals",
-    "Stream": "stream",
+    "StageStep": "events",
+    "Stream": "streams.stream",
     "open_bundle": "bundle",
-    "open_source": "sources",
+    "open_source": "sources.opening",
 }
 
 

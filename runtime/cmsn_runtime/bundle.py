@@ -12,20 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from cmsn_runtime.backends import Backend
-from cmsn_runtime.backends.engine_files import ENGINE_FOLDER
+from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.backends.opening import BackendKind, Networks, open_backend
+from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
+from cmsn_runtime.events import StageStep
 from cmsn_runtime.manifest import MANIFEST_FILE, GraphFile, Manifest, parse_manifest, refusal
-from cmsn_runtime.preprocessing import Preprocessing
-from cmsn_runtime.proposals import StageStep
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
 
 if TYPE_CHECKING:
-    from cmsn_runtime.feature_stream import FeatureStream
-    from cmsn_runtime.stream import Stream
+    from cmsn_runtime.streams.feature_stream import FeatureStream
+    from cmsn_runtime.streams.stream import Stream
 
 _SHIPPED = Path(__file__).parent / "bundles"
 DEMO_BUNDLE = _SHIPPED / "demo.cmsn"
@@ -84,7 +84,10 @@ class Bundle(Closing):
         many steps. min_score: proposals below it are dropped; the bundle's own by default.
         Raises SettingsError.
         """
-        from cmsn_runtime.stream import Stream, StreamSettings  # here: numba is slow to import, and inspect needs none
+        from cmsn_runtime.streams.stream import (  # here: numba is slow to import, and inspect needs none
+            Stream,
+            StreamSettings,
+        )
 
         network = self.manifest.network
         settings = StreamSettings(
@@ -109,7 +112,7 @@ class Bundle(Closing):
         min_score: float | None = None,
     ) -> FeatureStream:
         """A new stream of feature rows; options as in `stream`. Raises SettingsError where the model takes pictures."""
-        from cmsn_runtime.feature_stream import FeatureStream, FeatureStreamSettings
+        from cmsn_runtime.streams.feature_stream import FeatureStream, FeatureStreamSettings
 
         if self.manifest.features is None:
             raise SettingsError(f"{self.path.name} takes pictures, not feature rows; open a stream()")

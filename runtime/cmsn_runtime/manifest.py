@@ -17,10 +17,10 @@ from typing import Any
 import dacite
 
 from cmsn_runtime.errors import BundleError, SettingsError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
-from cmsn_runtime.tracking import TrackerSettings
+from cmsn_runtime.tracking.tracker import TrackerSettings
 
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1

@@ -11,10 +11,10 @@ from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from cmsn_runtime.errors import SourceError
-from cmsn_runtime.feature_stream import FeatureRow
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.proposals import Event, StageStep
+from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.streams.feature_stream import FeatureRow
 
 Moment = TypeVar("Moment", Frame, FeatureRow)
 Pushed = TypeVar("Pushed", Frame, FeatureRow, contravariant=True)

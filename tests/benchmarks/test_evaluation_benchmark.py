@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cmsn_benchmarks import reference_evaluation
-from cmsn_benchmarks.evaluation import main, measure, random_lists
+from cmsn_benchmarks.references import evaluation as reference_evaluation
+from cmsn_benchmarks.speed.evaluation import main, measure, random_lists
 from cmsn_training.evaluation import ACTIVITYNET, THUMOS, Protocol, recall_curve
 
 

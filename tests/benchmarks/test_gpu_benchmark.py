@@ -16,17 +16,17 @@ from fake_tensorrt import FakeTensorRT
 
 pytest.importorskip("torch")
 
-from cmsn_benchmarks.gpu import main
-from cmsn_benchmarks.gpu_agreement import answers, answers_to, differing_proposals, distance
-from cmsn_benchmarks.gpu_arithmetic import count_operations
-from cmsn_benchmarks.gpu_extractor import ratios
-from cmsn_benchmarks.gpu_lstm import cut_after, wrong_directions
-from cmsn_benchmarks.gpu_network import network_bundle
-from cmsn_benchmarks.gpu_opening import on_torch, open_on
-from cmsn_benchmarks.gpu_stacks import find_stacks, without_paths
-from cmsn_runtime.backends import cuda as cuda_module
+from cmsn_benchmarks.gpu.__main__ import main
+from cmsn_benchmarks.gpu.agreement import answers, answers_to, differing_proposals, distance
+from cmsn_benchmarks.gpu.arithmetic import count_operations
+from cmsn_benchmarks.gpu.extractor import ratios
+from cmsn_benchmarks.gpu.lstm import cut_after, wrong_directions
+from cmsn_benchmarks.gpu.network import network_bundle
+from cmsn_benchmarks.gpu.opening import on_torch, open_on
+from cmsn_benchmarks.gpu.stacks import find_stacks, without_paths
+from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
-from cmsn_runtime.proposals import Proposal
+from cmsn_runtime.events import Proposal
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN
 
@@ -183,7 +183,7 @@ def test_half_extractors_normalise_in_float32() -> None:
     """On the CPU half precision is only looked at, not timed: its convolutions take forever there."""
     import torch
 
-    from cmsn_benchmarks.gpu_torch import new_state, typed
+    from cmsn_benchmarks.gpu.torch_runs import new_state, typed
     from cmsn_training.models.incremental import IncrementalExtractor
 
     config = parse_config(

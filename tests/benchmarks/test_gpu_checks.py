@@ -35,9 +35,10 @@ IMPORTS = """
 import sys
 for name in ("torch", "lightning", "pydantic", "safetensors", "tensorrt", "pycuda"):
     sys.modules[name] = None
-import cmsn_benchmarks.cctv_streams, cmsn_benchmarks.demo_quality
-import cmsn_benchmarks.gpu, cmsn_benchmarks.gpu_agreement, cmsn_benchmarks.gpu_lstm, cmsn_benchmarks.gpu_tensorrt
-assert not any(stack.found for stack in cmsn_benchmarks.gpu.find_stacks().values())
+import cmsn_benchmarks.datasets.cctv_streams, cmsn_benchmarks.quality.demo
+import cmsn_benchmarks.gpu.__main__, cmsn_benchmarks.gpu.agreement, cmsn_benchmarks.gpu.lstm
+import cmsn_benchmarks.gpu.tensorrt_runs
+assert not any(stack.found for stack in cmsn_benchmarks.gpu.__main__.find_stacks().values())
 """
 
 

@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from cmsn_benchmarks.cctv_plan import SPLITS, Clip, Planner, plan_stream, read_clips, split_by_source
-from cmsn_benchmarks.cctv_streams import splice
-from cmsn_benchmarks.utkinect_data import FOLDS, Sequence, read_sequences, write_folds
+from cmsn_benchmarks.datasets.cctv_plan import SPLITS, Clip, Planner, plan_stream, read_clips, split_by_source
+from cmsn_benchmarks.datasets.cctv_streams import splice
+from cmsn_benchmarks.datasets.utkinect import FOLDS, Sequence, read_sequences, write_folds
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.rendering.writer import encode_video
 

@@ -23,9 +23,9 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 from cmsn_export.building import BuildPlan, Outcome, build_engines, inspect_graphs
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_export.engine_progress import BuildProgress
-from cmsn_runtime.backends import cuda as cuda_module
-from cmsn_runtime.backends.engine_files import read_sidecar
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.backends.tensorrt import cuda as cuda_module
+from cmsn_runtime.backends.tensorrt.engine_files import read_sidecar
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError

@@ -17,12 +17,12 @@ from fake_tensorrt import FakeTensorRT
 from cmsn_export.building import BuildPlan, build_engines, graph_for
 from cmsn_export.bundling import export_bundle
 from cmsn_export.engine_building import BuilderSettings, build_plan
-from cmsn_runtime.backends import cuda as cuda_module
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.bundle import open_bundle, read_graph, read_manifest
-from cmsn_runtime.feature_stream import FeatureRow
+from cmsn_runtime.events import Event
 from cmsn_runtime.manifest import GRAPH_NAMES
-from cmsn_runtime.proposals import Event
+from cmsn_runtime.streams.feature_stream import FeatureRow
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN, save_model
 

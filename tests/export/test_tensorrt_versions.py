@@ -20,9 +20,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
-    "runtime/cmsn_runtime/backends/trt.py",
-    "runtime/cmsn_runtime/backends/trt_engine.py",
-    "runtime/cmsn_runtime/backends/trt_library.py",
+    "runtime/cmsn_runtime/backends/tensorrt/backend.py",
+    "runtime/cmsn_runtime/backends/tensorrt/engine.py",
+    "runtime/cmsn_runtime/backends/tensorrt/library.py",
     "export/cmsn_export/engine_building.py",
     "export/cmsn_export/engine_network.py",
     "export/cmsn_export/engine_progress.py",
@@ -147,7 +147,7 @@ def test_all_we_touch_is_there(bindings: Path, version: str) -> None:
 def test_what_we_touch_of_cuda_bindings_is_there() -> None:
     """It imports without a driver, unlike pycuda."""
     driver = pytest.importorskip("cuda.bindings.driver")
-    tree = ast.parse((ROOT / "runtime/cmsn_runtime/backends/cuda.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "runtime/cmsn_runtime/backends/tensorrt/cuda.py").read_text(encoding="utf-8"))
     names = {
         node.attr
         for node in ast.walk(tree)

@@ -1,6 +1,6 @@
 """Which GPU tests run: none without CMSN_REQUIRE_GPU=1, with it all of the stacks that are here, and none may skip.
 
-A test names what it needs in its mark: `@pytest.mark.gpu("tensorrt")`, see cmsn_benchmarks.gpu_stacks. Environment:
+A test names what it needs in its mark: `@pytest.mark.gpu("tensorrt")`, see cmsn_benchmarks.gpu.stacks. Environment:
 CMSN_GPU_SCALE=0.05 for a quick try with a twentieth of the streams, frames and rounds.
 CMSN_GPU_ENGINES=FOLDER keeps the engines, built version compatible, so that a later TensorRT (lean, too) can run them.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cmsn_benchmarks.gpu_opening import RunnerName, build_all, open_on
-from cmsn_benchmarks.gpu_stacks import Stack, StackName, find_stacks
+from cmsn_benchmarks.gpu.opening import RunnerName, build_all, open_on
+from cmsn_benchmarks.gpu.stacks import Stack, StackName, find_stacks
 from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle
 
 REQUIRED = os.environ.get("CMSN_REQUIRE_GPU") == "1"

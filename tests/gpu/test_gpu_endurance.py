@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cmsn_benchmarks.gpu_agreement import features_by_hop
-from cmsn_benchmarks.gpu_opening import RunnerName, open_on, reference_for
-from cmsn_benchmarks.gpu_stacks import StackName
-from cmsn_runtime.backends import UNKNOWN_LENGTH
-from cmsn_runtime.backends.cuda import Device
+from cmsn_benchmarks.gpu.agreement import features_by_hop
+from cmsn_benchmarks.gpu.opening import RunnerName, open_on, reference_for
+from cmsn_benchmarks.gpu.stacks import StackName
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.tensorrt.cuda import Device
 from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle
-from cmsn_runtime.preprocess import Preprocessor
-from cmsn_runtime.sources import open_source
+from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.sources.opening import open_source
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
 

@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cmsn_benchmarks.cctv_streams import splice
-from cmsn_benchmarks.demo_quality import AN, as_spans, final_proposals
-from cmsn_benchmarks.gpu_agreement import answers, answers_to, differing_proposals, distance
-from cmsn_benchmarks.gpu_opening import RunnerName, reference_for
-from cmsn_benchmarks.gpu_stacks import StackName
+from cmsn_benchmarks.datasets.cctv_streams import splice
+from cmsn_benchmarks.gpu.agreement import answers, answers_to, differing_proposals, distance
+from cmsn_benchmarks.gpu.opening import RunnerName, reference_for
+from cmsn_benchmarks.gpu.stacks import StackName
+from cmsn_benchmarks.quality.demo import AN, as_spans, final_proposals
 from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.bundle import Bundle
-from cmsn_runtime.preprocess import Preprocessor
-from cmsn_runtime.proposals import Proposal
-from cmsn_runtime.sources import open_source
+from cmsn_runtime.events import Proposal
+from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.sources.opening import open_source
 from cmsn_training.evaluation import average_recall
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pytest
 
 from cmsn_runtime.manifest import FORMAT_VERSION, GraphFile, Manifest, NetworkFacts, StateShape, write_manifest
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
-from cmsn_runtime.tracking import TrackerSettings
+from cmsn_runtime.tracking.tracker import TrackerSettings
 
 CHANNELS, BINS, STRIDE = 3, 4, 8
 

@@ -21,8 +21,8 @@ import pytest
 
 from cmsn_runtime.bundle import DEMO_BUNDLE, locate_bundle, open_bundle, read_manifest
 from cmsn_runtime.errors import BundleError, SettingsError
-from cmsn_runtime.frames import Frame
 from cmsn_runtime.manifest import GraphFile, Manifest, StateShape, write_manifest
+from cmsn_runtime.pictures.frame import Frame
 
 GRAPHS = ["extractor.onnx", "stages.onnx", "evaluator.onnx"]
 FILES = [*GRAPHS, "manifest.json"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cmsn_runtime.backends.engine_files import (
+from cmsn_runtime.backends.tensorrt.engine_files import (
     EngineKey,
     engine_file,
     read_engine,

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cmsn_runtime.backends import UNKNOWN_LENGTH
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.host_window import HostWindow
-from cmsn_runtime.backends.ort import OnnxRuntimeBackend
+from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor
 
 STATES = [("step", (1, 3))]
 

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 import pytest
 
-from cmsn_runtime.backends import UNKNOWN_LENGTH
-from cmsn_runtime.backends.ort import OnnxRuntimeBackend
-from cmsn_runtime.backends.ort_provider import Provider
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
+from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError, BackendWarning, BundleError

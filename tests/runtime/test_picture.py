@@ -6,7 +6,7 @@ import signal
 
 import av
 
-from cmsn_runtime.sources.picture import PictureMaker
+from cmsn_runtime.pictures.upright import PictureMaker
 
 
 class Interruption(BaseException):

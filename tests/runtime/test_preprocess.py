@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.preprocess import Preprocessor
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.pictures.settings import Preprocessing
 
 C3D = Preprocessing(resize=(128, 171), crop=(112, 112))
 

@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cmsn_benchmarks import reference_numpy, reference_plain
-from cmsn_benchmarks.postprocessing import ordered_window, probabilities_of
+from cmsn_benchmarks.references import plain as reference_plain
+from cmsn_benchmarks.references import vectorised as reference_numpy
+from cmsn_benchmarks.speed.postprocessing import ordered_window, probabilities_of
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposing.pipeline import propose, rank
 from cmsn_runtime.proposing.settings import NmsKind, ProposalSettings

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cmsn_benchmarks import reference_plain
+from cmsn_benchmarks.references import plain as reference_plain
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposing import suppress as module
 from cmsn_runtime.proposing.settings import NmsKind, ProposalSettings

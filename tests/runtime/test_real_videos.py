@@ -11,8 +11,8 @@ import pytest
 
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import SourceError
-from cmsn_runtime.proposals import Event, StageStep
-from cmsn_runtime.sources import open_source
+from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.sources.opening import open_source
 
 
 @pytest.fixture(scope="module")

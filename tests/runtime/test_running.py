@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.errors import BackendError, DecodeError
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.proposals import Event, Proposal, StageStep
+from cmsn_runtime.events import Event, Proposal, StageStep
+from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.running import held_interrupts, run_source
 from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.stages import Stage

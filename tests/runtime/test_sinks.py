@@ -13,7 +13,7 @@ import pytest
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.proposals import Event, Proposal, StageStep
+from cmsn_runtime.events import Event, Proposal, StageStep
 from cmsn_runtime.sinks.base import video_id
 from cmsn_runtime.sinks.console import TableSink
 from cmsn_runtime.sinks.csv_file import CsvSink

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.preprocess import Preprocessor
-from cmsn_runtime.preprocessing import Preprocessing
-from cmsn_runtime.sources import VideoSource, open_source
+from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.sources.video import VideoSource
 
 ODD = Path(__file__).resolve().parents[3] / "shared" / "data" / "odd"
 ODD_FILES = sorted(path for path in ODD.rglob("*") if path.is_file())

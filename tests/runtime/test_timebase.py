@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.timebase import Resampler, SegmentStart, Tick
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.streams.resampling import Resampler, SegmentStart, Tick
 from cmsn_runtime.timegrid import TimeGrid
 
 PIXELS = np.zeros((1, 1, 3), dtype=np.uint8)

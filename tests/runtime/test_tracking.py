@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.tracking import Sighting, Span, Tracker, TrackerSettings
+from cmsn_runtime.tracking.tracker import Sighting, Span, Tracker, TrackerSettings
 
 SETTINGS = TrackerSettings(settle_steps=4, provisional_score=0.3)
 

@@ -18,15 +18,15 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 
 from cmsn_export.building import BuildPlan, Precision, build_engines
 from cmsn_export.engine_building import BuilderSettings
-from cmsn_runtime.backends import UNKNOWN_LENGTH
-from cmsn_runtime.backends import cuda as cuda_module
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.shapes import EngineSizes
-from cmsn_runtime.backends.trt import TensorRTBackend, counters
+from cmsn_runtime.backends.tensorrt import cuda as cuda_module
+from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend, counters
 from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle, open_bundle
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.proposals import Event
-from cmsn_runtime.sources import open_source
+from cmsn_runtime.events import Event
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.sources.opening import open_source
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
 

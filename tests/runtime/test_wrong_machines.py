@@ -21,9 +21,9 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
-from cmsn_runtime.backends import cuda as cuda_module
-from cmsn_runtime.backends.engine_files import engine_file, sidecar_file
 from cmsn_runtime.backends.shapes import EngineSizes
+from cmsn_runtime.backends.tensorrt import cuda as cuda_module
+from cmsn_runtime.backends.tensorrt.engine_files import engine_file, sidecar_file
 from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendWarning, BundleError, CmsnError, MissingExtraError

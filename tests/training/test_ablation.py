@@ -15,11 +15,11 @@ from click.testing import CliRunner
 import cmsn_training
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.ablation import RowResult, run_table
-from cmsn_training.ablation_cell import recalls
-from cmsn_training.ablation_config import AblationConfig, configured, load_ablation
-from cmsn_training.ablation_report import as_json, as_table
-from cmsn_training.baselines import actionness, contrast, ranked, sliding_windows_of, watershed_proposals
+from cmsn_training.ablation.baselines import actionness, contrast, ranked, sliding_windows_of, watershed_proposals
+from cmsn_training.ablation.cell import recalls
+from cmsn_training.ablation.config import AblationConfig, configured, load_ablation
+from cmsn_training.ablation.report import as_json, as_table
+from cmsn_training.ablation.table import RowResult, run_table
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice about loggers and workers
 

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsn_runtime.errors import SettingsError, SourceError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.decoding import ensure_all
@@ -35,7 +35,7 @@ import os, sys, time
 from fractions import Fraction
 from pathlib import Path
 from cmsn_runtime.errors import CmsnError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.decoding import ensure_all

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 import torch
 
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_training.models.c3d import C3D
 from cmsn_training.models.convolution import Convolution, convolutions
 from cmsn_training.models.incremental import IncrementalExtractor, run_incrementally

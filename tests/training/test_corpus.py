@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.errors import AnnotationError, SettingsError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.corpus import find_video, load_corpus

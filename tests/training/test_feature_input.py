@@ -24,10 +24,10 @@ from cmsn_export.bundling import export_bundle
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import SettingsError, SourceError
-from cmsn_runtime.extracting import StreamingExtractor
-from cmsn_runtime.feature_stream import FeatureRow
-from cmsn_runtime.proposals import Event
+from cmsn_runtime.events import Event
 from cmsn_runtime.sources.features import FeatureSource, read_features
+from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.feature_stream import FeatureRow
 from cmsn_training.config import load_config, parse_config, read_toml, resolve_config
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.inputs import open_inputs

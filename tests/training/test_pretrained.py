@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_training.config import load_config, parse_config
 from cmsn_training.models.c3d import C3D
 from cmsn_training.models.cmsn import CMSN, save_model

@@ -15,10 +15,10 @@ import torch
 
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.extracting import StreamingExtractor
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.proposals import Event, StageStep
-from cmsn_runtime.stream import Stream, StreamSettings
+from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.stream import Stream, StreamSettings
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import DELAY_STEPS, receptive_field_frames

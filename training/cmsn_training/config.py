@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
-from cmsn_runtime.tracking import TrackerSettings
+from cmsn_runtime.tracking.tracker import TrackerSettings
 from cmsn_training.config_sections import (
     DataConfig,
     EvaluatorPhaseConfig,

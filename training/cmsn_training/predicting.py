@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.feature_stream import FeatureStream, FeatureStreamSettings
-from cmsn_runtime.proposals import Event, Proposal
-from cmsn_runtime.segment import StepCallback
-from cmsn_runtime.sources import open_source
+from cmsn_runtime.events import Event, Proposal
 from cmsn_runtime.sources.features import FeatureSource
+from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.stages import STAGE_COUNT
-from cmsn_runtime.stream import Stream, StreamSettings
+from cmsn_runtime.streams.feature_stream import FeatureStream, FeatureStreamSettings
+from cmsn_runtime.streams.segment import StepCallback
+from cmsn_runtime.streams.stream import Stream, StreamSettings
 from cmsn_training.config import TrainingConfig
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.torch_backend import TorchBackend

@@ -49,9 +49,9 @@ def build(
     """
     from cmsn_export.building import BuildPlan
     from cmsn_export.engine_building import BuilderSettings
-    from cmsn_runtime.backends.engine_files import ENGINE_FOLDER
     from cmsn_runtime.backends.shapes import EngineSizes
-    from cmsn_runtime.backends.trt_library import load_tensorrt
+    from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
+    from cmsn_runtime.backends.tensorrt.library import load_tensorrt
     from cmsn_runtime.bundle import locate_bundle
 
     folder = locate_bundle(bundle)

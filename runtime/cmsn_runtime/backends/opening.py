@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.backends.trt_opening import has_engines, open_engines
+from cmsn_runtime.backends.tensorrt.opening import has_engines, open_engines
 from cmsn_runtime.errors import BackendError, BackendWarning, MissingExtraError, SettingsError
 from cmsn_runtime.manifest import GraphFile, Manifest
 
@@ -62,7 +62,7 @@ def _open_best(networks: Networks) -> GraphBackend:
             return _open("tensorrt", networks)
         except (BackendError, MissingExtraError) as error:
             _warn("the TensorRT engines cannot be used", error)
-    from cmsn_runtime.backends.ort_provider import has_cuda
+    from cmsn_runtime.backends.onnxruntime.provider import has_cuda
 
     if has_cuda():
         try:
@@ -77,8 +77,8 @@ def _open(kind: BackendKind, networks: Networks) -> GraphBackend:
     if kind == "tensorrt":
         command = networks.build_command
         return open_engines(networks.engines, manifest, command=command, engine_code=networks.engine_code)
-    from cmsn_runtime.backends.ort import OnnxRuntimeBackend  # here: loading the library takes a while
-    from cmsn_runtime.backends.ort_provider import Provider
+    from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend  # here: loading the library takes a while
+    from cmsn_runtime.backends.onnxruntime.provider import Provider
 
     states = [(state.name, state.shape) for state in manifest.states]
     files = manifest.graphs if kind == "onnxruntime" else manifest.engine_graphs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cmsn_runtime.backends.engine_files import Shape
+from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest import Manifest
 

@@ -129,7 +129,7 @@ def _run_one(
     from cmsn_runtime.cli import report
     from cmsn_runtime.errors import DecodeError, SourceError
     from cmsn_runtime.running import run_source
-    from cmsn_runtime.sources import open_source
+    from cmsn_runtime.sources.opening import open_source
 
     try:
         if bundle.takes_features:

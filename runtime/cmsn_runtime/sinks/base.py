@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.proposals import Event, StageStep
+from cmsn_runtime.events import Event, StageStep
 
 EventChoice = Literal["all", "final"]
 

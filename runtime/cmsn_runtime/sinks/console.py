@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
-from cmsn_runtime.proposals import Event, Proposal
+from cmsn_runtime.events import Event, Proposal
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, printable, video_id
 from cmsn_runtime.sinks.ranking import BestActions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from cmsn_runtime.proposals import Event
+from cmsn_runtime.events import Event
 from cmsn_runtime.sinks.base import Sink, written_to
 
 COLUMNS = ("source", "action", "rank", "start", "end", "score", "at", "delay")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.proposals import Event
+from cmsn_runtime.events import Event
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, written_to
 
 _DECIMALS = 6

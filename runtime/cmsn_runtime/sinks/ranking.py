@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from cmsn_runtime.proposals import Event, Proposal
+from cmsn_runtime.events import Event, Proposal
 
 
 class BestActions:

@@ -6,7 +6,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
-from cmsn_runtime.proposals import Event, Proposal
+from cmsn_runtime.events import Event, Proposal
 from cmsn_runtime.sinks.base import Sink, video_id
 from cmsn_runtime.sinks.replacing import replacing, require_folder
 

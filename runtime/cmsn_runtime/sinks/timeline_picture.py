@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.annotations import Annotation
-from cmsn_runtime.proposals import Event, Proposal
+from cmsn_runtime.events import Event, Proposal
 from cmsn_runtime.sinks.base import printable
 from cmsn_runtime.stages import Stage
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Protocol
 
-from cmsn_runtime.frames import Frame
+from cmsn_runtime.pictures.frame import Frame
 
 
 class Source(Protocol):

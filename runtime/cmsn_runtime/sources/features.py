@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import MissingExtraError, SourceError
-from cmsn_runtime.feature_stream import FeatureRow
+from cmsn_runtime.streams.feature_stream import FeatureRow
 
 Rows = npt.NDArray[np.float32]
 

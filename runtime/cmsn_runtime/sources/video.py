@@ -13,10 +13,10 @@ from av.video.stream import VideoStream
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import DecodeError, SourceError
-from cmsn_runtime.frames import Frame
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.pictures.upright import PictureMaker
 from cmsn_runtime.sources.clock import FrameClock
-from cmsn_runtime.sources.opening import announced_duration, exact, open_container, reason, video_stream
-from cmsn_runtime.sources.picture import PictureMaker
+from cmsn_runtime.sources.container import announced_duration, exact, open_container, reason, video_stream
 
 _LOST_PACKETS = 250  # damaged ones in a row, ten seconds: there is nothing left to hope for
 _MISSING_SECONDS = Fraction(1)  # headers round; what ends this much early is incomplete

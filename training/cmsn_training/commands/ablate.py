@@ -28,9 +28,9 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     from rich.console import Console
 
     from cmsn_runtime.sinks.base import written_to
-    from cmsn_training.ablation import count_jobs, run_table
-    from cmsn_training.ablation_config import load_ablation
-    from cmsn_training.ablation_report import as_json, as_table
+    from cmsn_training.ablation.config import load_ablation
+    from cmsn_training.ablation.report import as_json, as_table
+    from cmsn_training.ablation.table import count_jobs, run_table
 
     config = load_ablation(table)
     runs.mkdir(parents=True, exist_ok=True)

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from cmsn_runtime.errors import DecodeError, SettingsError, SourceError
-from cmsn_runtime.frames import Frame
-from cmsn_runtime.preprocess import Preprocessor
-from cmsn_runtime.preprocessing import Preprocessing
-from cmsn_runtime.sources import Source, open_source
-from cmsn_runtime.timebase import Resampler, SegmentStart
+from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.sources.base import Source
+from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.streams.resampling import Resampler, SegmentStart
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.rows_file import map_rows, write_rows
 

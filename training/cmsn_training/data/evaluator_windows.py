@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from cmsn_runtime.extracting import StreamingExtractor
 from cmsn_runtime.proposing.pipeline import propose
 from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.streams.extracting import StreamingExtractor
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.sampling import balanced_sample, best_tiou
 from cmsn_training.models.cmsn import CMSN

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from cmsn_runtime.errors import AnnotationError
-from cmsn_runtime.proposals import Event, EventKind
+from cmsn_runtime.events import Event, EventKind
 from cmsn_runtime.sinks.base import video_id
 
 

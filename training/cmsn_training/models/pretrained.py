@@ -15,7 +15,7 @@ import safetensors
 import torch
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.pretrained_layouts import KNOWN, Source, c3d_shapes, recognise
 

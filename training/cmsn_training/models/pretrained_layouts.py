@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from cmsn_runtime.preprocessing import Preprocessing
+from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_training.models.c3d import C3D_LAYERS, scaled
 
 Source = Literal["c3d-pytorch", "caffe-features", "mmaction2", "cmsn"]

@@ -1,0 +1,103 @@
+"""Untrimmed streams spliced from trimmed surveillance clips: real pixels, exact boundaries.
+
+    python -m cmsn_benchmarks.datasets.cctv_streams CLIPS OUTPUT [--train 160] [--validation 12] [--test 24] [--seed 1]
+
+CLIPS holds clips.csv (clip,label,source). Writes OUTPUT/{train,validation,test}, split by source, each with its
+annotations.json. The boundaries are cuts between clips, and there are as many cuts where nothing begins or ends.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from cmsn_benchmarks.datasets.cctv_plan import SPLITS, Clip, Planner, Scene, plan_stream, read_clips, split_by_source
+from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.streams.resampling import Resampler, Tick
+from cmsn_runtime.timegrid import TimeGrid
+from cmsn_training.rendering.writer import ANNOTATIONS_FILE, encode_video, write_annotations
+
+FPS = Fraction(25)
+SIZE = (160, 120)  # width, height in pixels
+_CLIPS_A_STREAM = (20, 36)  # of about two seconds each
+
+
+def clip_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
+    """All frames of a clip at 25 a second, uint8 [120, 160, 3]."""
+    shape = (SIZE[1], SIZE[0])
+    resampler = Resampler(TimeGrid(FPS), max_gap=Fraction(10**6))
+    scale = Preprocessor(Preprocessing(resize=shape, crop=shape))
+    with open_source(path, size=shape) as source:
+        items = [item for frame in source for item in resampler.push(frame)] + resampler.flush()
+    return [scale(item.frame) for item in items if isinstance(item, Tick)]
+
+
+def write_stream(clips: Path, path: Path, scenes: list[Scene]) -> dict[str, Any]:
+    """Splice one stream -> its entry of the annotations: segments in seconds, and the clips it is made of."""
+    frames: list[npt.NDArray[np.uint8]] = []
+    annotations: list[dict[str, Any]] = []
+    used: list[str] = []
+
+    def append(parts: tuple[Clip, ...]) -> None:
+        for clip in parts:
+            frames.extend(clip_frames(clips / clip.path))
+            used.append(clip.path)
+
+    for scene in scenes:
+        append(scene.before)
+        begin = len(frames)
+        append(scene.action)
+        if scene.action:
+            segment = [round(float(frame / FPS), 3) for frame in (begin, len(frames))]
+            annotations.append({"label": "fight", "segment": segment})
+        append(scene.after)
+    encode_video(path, frames, size=SIZE, fps=FPS)
+    return {"duration": round(float(len(frames) / FPS), 3), "annotations": annotations, "clips": used}
+
+
+def splice(clips: Path, output: Path, *, counts: dict[str, int], seed: int, workers: int = 2) -> None:
+    """Write `counts` streams of each split; the same seed gives the same streams."""
+    split = split_by_source(read_clips(clips), seed=seed)
+    for name in SPLITS:
+        folder = output / name
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng((seed, SPLITS.index(name)))
+        planner = Planner(split[name], rng)
+        plans = {
+            f"{name}-{number:03d}": plan_stream(planner, rng, clips=int(rng.integers(*_CLIPS_A_STREAM)))
+            for number in range(counts[name])
+        }
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = {
+                key: pool.submit(write_stream, clips, folder / f"{key}.mp4", scenes) for key, scenes in plans.items()
+            }
+            entries = {key: job.result() for key, job in track(list(jobs.items()), f"Splicing {name}")}
+        write_annotations(folder / ANNOTATIONS_FILE, {key: {"subset": name, **entry} for key, entry in entries.items()})
+
+
+@click.command()
+@click.argument("clips", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("output", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--train", default=160, show_default=True, type=click.IntRange(0))
+@click.option("--validation", default=12, show_default=True, type=click.IntRange(0))
+@click.option("--test", default=24, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+def main(clips: Path, output: Path, train: int, validation: int, test: int, seed: int) -> None:
+    """Splice the streams of all three splits."""
+    counts = {"train": train, "validation": validation, "test": test}
+    splice(clips, output, counts=counts, seed=seed, workers=os.cpu_count() or 1)
+
+
+if __name__ == "__main__":
+    main()

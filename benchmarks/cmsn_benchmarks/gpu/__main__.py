@@ -1,0 +1,184 @@
+"""Measures whatever GPU stack is here: ceilings, the extractor for 1 to 64 cameras, a whole hop, minutes of full load.
+
+    python -m cmsn_benchmarks.gpu [--json OUT] [--cameras 1,2,4] [--parts torch,ort,tensorrt,endurance]
+
+All that is compared runs in turns within one run. `--device cpu --width 0.125` tries the program where there is no GPU;
+its figures mean nothing. Where torch and TensorRT live in different environments, make the network's bundle with one
+(`--bundle FOLDER.cmsn --parts ""`) and measure with both.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cmsn_benchmarks.gpu.arithmetic import count_operations
+from cmsn_benchmarks.gpu.ceilings import measure_ceilings
+from cmsn_benchmarks.gpu.endurance import endure
+from cmsn_benchmarks.gpu.extractor import CHUNK_FRAMES, Plan, close_ways, open_ways, plan_for, time_cameras
+from cmsn_benchmarks.gpu.facts import machine_facts
+from cmsn_benchmarks.gpu.hop import time_hops
+from cmsn_benchmarks.gpu.network import network_bundle
+from cmsn_benchmarks.gpu.opening import RunnerName, build_all, on_torch, open_on
+from cmsn_benchmarks.gpu.report import Report
+from cmsn_benchmarks.gpu.stacks import Stack, StackName, find_stacks
+from cmsn_runtime.bundle import Bundle, read_manifest
+from cmsn_runtime.errors import CmsnError
+
+PARTS = ("torch", "ort", "tensorrt", "endurance")
+_NEEDS: dict[str, StackName] = {"torch": "torch", "ort": "ort-cuda", "tensorrt": "builder"}
+_RUNNERS: dict[str, RunnerName] = {"torch": "torch", "ort": "ort-cuda", "tensorrt": "tensorrt"}
+
+
+def numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    """Whole numbers above 0 with commas between them. Raises BadParameter."""
+    try:
+        found = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise click.BadParameter(f"{value!r}: whole numbers above 0 are needed, such as 1,2,4", context, option)
+    return found
+
+
+@click.command()
+@click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here, after each part.")
+@click.option("--cameras", callback=numbers, default="1,2,4,8,16,32,64", show_default=True)
+@click.option("--width", default=1.0, show_default=True, help="Of the network; 1.0 is the paper's.")
+@click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
+@click.option("--seconds-each", default=4.0, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--endurance-seconds", default=600.0, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--parts", default=",".join(PARTS), show_default=True, help="Some of them; none only makes the bundle.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Of the network; made if it is not there.")
+@click.option("--compile/--no-compile", "compiled", default=None, help="torch.compile as well; on CUDA by default.")
+@click.option("--side", type=click.IntRange(16), help="Of the matrices of the ceiling; 8192, on the CPU 512.")
+@click.option("--level", type=click.IntRange(0, 5), help="TensorRT's builder optimisation level.")
+def main(
+    output: Path | None,
+    cameras: tuple[int, ...],
+    width: float,
+    device: str,
+    seconds_each: float,
+    endurance_seconds: float,
+    parts: str,
+    bundle: Path | None,
+    compiled: bool | None,
+    side: int | None,
+    level: int | None,
+) -> None:
+    """Measure, and write as it goes."""
+    wanted = frozenset(filter(None, parts.split(",")))
+    if not wanted <= set(PARTS):
+        raise click.BadParameter(f"{', '.join(sorted(wanted - set(PARTS)))}: known are {', '.join(PARTS)}")
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        try:
+            network = network_bundle(bundle or work / "network.cmsn", width=width)
+        except CmsnError as error:
+            raise click.ClickException(str(error)) from error
+        if not wanted:
+            return
+        stacks = find_stacks()
+        plan = Plan(
+            bundle=network,
+            parts=usable(wanted, stacks, device),
+            device=device,
+            seconds_each=seconds_each,
+            compiled=device == "cuda" if compiled is None else compiled,
+            level=level,
+            cache=work / "timing.cache",
+        )
+        report = Report(output)
+        report.add("machine", machine_facts())
+        report.add("stacks", {name: {"found": stack.found, "about": stack.about} for name, stack in stacks.items()})
+        ceilings = measure_ceilings(
+            {name for name, stack in stacks.items() if stack.found},
+            device=device,
+            side=side or (8192 if device == "cuda" else 512),
+        )
+        report.add("ceilings", ceilings)
+        report.add("network", describe_network(plan))
+        measure_extractor(plan, cameras, report)
+        measure_hop(plan, report, work / "engines")
+        if "endurance" in wanted:
+            measure_endurance(plan, report, endurance_seconds)
+
+
+def usable(wanted: frozenset[str], stacks: dict[StackName, Stack], device: str) -> frozenset[str]:
+    """The parts whose stack is here; on the CPU torch and ONNX Runtime always are. Raises ClickException for none."""
+    here = {part for part, need in _NEEDS.items() if stacks[need].found or (device == "cpu" and part != "tensorrt")}
+    if not wanted & here:
+        reasons = "".join(f"\n  {part}: {stacks[need].about}" for part, need in _NEEDS.items())
+        raise click.ClickException(
+            f"none of the stacks that were asked for works here; see docs/gpu-testing.md, or try --device cpu{reasons}"
+        )
+    return wanted & here
+
+
+def measure_extractor(plan: Plan, cameras: tuple[int, ...], report: Report) -> None:
+    """Every number of cameras, beside the ceilings and the arithmetic that the report has by now."""
+    for count in cameras:
+        result = time_cameras(
+            plan,
+            count,
+            operations=report.results["network"]["operations_per_hop"]["extractor"],
+            ceiling_tflops=report.results["ceilings"].get("matrix_product_tflops"),
+            tell=report.note,
+        )
+        report.append("extractor", result)
+
+
+def describe_network(plan: Plan) -> dict[str, Any]:
+    """Sizes and arithmetic, from the graphs alone."""
+    manifest = read_manifest(plan.bundle)
+    return {"width": manifest.network.width, "crop": list(manifest.input_shape), **count_operations(plan.bundle)}
+
+
+def measure_hop(plan: Plan, report: Report, engines: Path) -> None:
+    """One camera, frame to proposal, on each stack."""
+    results: dict[str, Any] = {}
+    for part in sorted(plan.parts - {"endurance"}):
+        try:
+            with _opened(part, plan, engines) as bundle:
+                results[part] = time_hops(bundle, seconds=plan.seconds_each)
+        except Exception as error:  # one stack that cannot must not cost the figures of the others
+            report.note(f"hop on {part}: {type(error).__name__}: {error}")
+    report.add("hop", results)
+
+
+def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
+    """The fastest way at its best number of cameras."""
+    best = max(
+        (
+            (ways["frames_per_second"], result["cameras"], name)
+            for result in report.results["extractor"]
+            for name, ways in result["ways"].items()
+        ),
+        default=None,
+    )
+    if best is None:
+        report.note("endurance: nothing ran that could be run for longer")
+        return
+    _, cameras, name = best
+    ways = open_ways(plan_for(plan, name), cameras, report.note)
+    try:
+        result = endure(ways[name], frames=CHUNK_FRAMES * cameras, seconds=seconds)
+    finally:
+        close_ways(ways)
+    report.add("endurance", {"cameras": cameras, **result})
+
+
+def _opened(part: str, plan: Plan, engines: Path) -> Bundle:
+    if part == "tensorrt":
+        build_all(plan.bundle, engines, cache=plan.cache)
+    if part == "torch":
+        return on_torch(plan.bundle, device=plan.device)
+    runner: RunnerName = "cpu" if plan.device == "cpu" and part == "ort" else _RUNNERS[part]
+    return open_on(runner, plan.bundle, engines=engines)
+
+
+if __name__ == "__main__":
+    main()

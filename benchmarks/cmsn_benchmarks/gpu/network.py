@@ -1,0 +1,41 @@
+"""The network that is measured: the paper's, untrained, as a bundle that every stack can open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cmsn_runtime.bundle import read_manifest
+from cmsn_runtime.errors import SettingsError
+
+
+def network_bundle(folder: Path, *, width: float) -> Path:
+    """A bundle of the network at a width, made there unless it is there. Its parity is not measured.
+
+    Raises SettingsError where there is none and torch or onnx, which make it, is not installed, or of another width.
+    """
+    if folder.is_dir():
+        found = read_manifest(folder).network.width
+        if found != width:
+            raise SettingsError(f"{folder.name} has width {found:g}; {width:g} is to be measured; name another folder")
+        return folder
+    try:
+        import torch
+
+        from cmsn_benchmarks.speed.extraction import paper_config
+        from cmsn_export.bundling import Graphs, describe, write_bundle
+        from cmsn_export.graphs import build_graphs
+        from cmsn_export.halving import halved
+        from cmsn_training.models.cmsn import CMSN
+    except ImportError as error:
+        raise SettingsError(
+            f"the network cannot be made here ({error}); make its bundle where torch and onnx are: "
+            "python -m cmsn_benchmarks.gpu --bundle FOLDER.cmsn --parts ''; then name that folder here"
+        ) from error
+    torch.manual_seed(0)
+    config = paper_config(width)
+    model = CMSN(config).eval()
+    full = build_graphs(model, window=config.grid.window)
+    half = {name: graph for name, graph in ((name, halved(graph)) for name, graph in full.items()) if graph}
+    graphs = Graphs(full, dict.fromkeys((*full, "tolerance"), 0.0), half, dict.fromkeys((*half, "tolerance"), 0.0))
+    write_bundle(folder, describe(model, config, {}, graphs), graphs)
+    return folder

@@ -1,0 +1,44 @@
+"""The report of a run, written anew after each part, so that a run that is cut leaves what it had."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cmsn_benchmarks.gpu.stacks import without_paths
+from cmsn_runtime.backends.tensorrt.engine_files import replace_file
+
+
+class Report:
+    """Named results and notes. path: of the JSON file; none prints only."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.results: dict[str, Any] = {"finished": [], "notes": []}
+        self._path = path
+
+    def add(self, name: str, result: Any) -> None:
+        """A part is done."""
+        self.results[name] = result
+        self.results["finished"].append(name)
+        self._write()
+        click.echo(f"{name}: {json.dumps(result, indent=1)}")
+
+    def append(self, name: str, result: Any) -> None:
+        """One more of a part that comes in several."""
+        self.results.setdefault(name, []).append(result)
+        self._write()
+        click.echo(f"{name}: {json.dumps(result, indent=1)}")
+
+    def note(self, line: str) -> None:
+        """Something that did not work, or that a reader must know."""
+        self.results["notes"].append(without_paths(line))
+        self._write()
+        click.echo(without_paths(line), err=True)
+
+    def _write(self) -> None:
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, (json.dumps(self.results, indent=1) + "\n").encode())

@@ -1,0 +1,1 @@
+"""Plain versions of what is measured, to hold it against."""

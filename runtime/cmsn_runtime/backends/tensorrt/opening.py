@@ -1,0 +1,81 @@
+"""From the engines on disk to the TensorRT backend: what can be wrong is found before an engine is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmsn_runtime.backends.tensorrt.cuda import DeviceFacts, device_facts
+from cmsn_runtime.backends.tensorrt.engine_files import EngineKey, engine_file, read_engine
+from cmsn_runtime.backends.tensorrt.library import load_tensorrt, version_numbers
+from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest import GRAPH_NAMES, Manifest
+
+_COMPATIBLE_MAJORS = 2  # 8.6 under 10 (there is no public 9), 10 under 11; NVIDIA promises no more
+
+if TYPE_CHECKING:
+    from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
+
+
+def has_engines(folder: Path) -> bool:
+    """Whether engines were built there, of whatever use they are."""
+    return any(engine_file(folder, name).exists() for name in GRAPH_NAMES)
+
+
+def open_engines(folder: Path, manifest: Manifest, *, command: str, engine_code: bool = False) -> TensorRTBackend:
+    """Open the engines of a bundle. command: what builds them, for messages.
+
+    engine_code: whether engines may bring code of their own, as version compatible ones do: a lean runtime that runs
+    with the rights of this process.
+    Raises MissingExtraError without TensorRT or pycuda; BackendError, with what was found, what is needed and the
+    command to run, where there is no driver, no GPU or no engine, and where an engine is damaged, of another graph,
+    another GPU or another TensorRT, or does not fit into memory.
+    """
+    trt = load_tensorrt()
+    facts = device_facts()
+    engines = {name: read_engine(folder, name, command=command) for name in GRAPH_NAMES}
+    for name, engine in engines.items():
+        fault = _fault(name, engine.key, manifest, facts) or _library_fault(engine.key, trt)
+        if fault is not None:
+            raise BackendError(f"the {name} engine {fault}; build it again on this device: {command}")
+        if engine.key.version_compatible and not engine_code:
+            raise BackendError(
+                f"the {name} engine was built with --version-compatible: it carries code of its own, which would run "
+                "with your rights; if you built it yourself, pass --allow-engine-code, else build it again: " + command
+            )
+    from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
+
+    return TensorRTBackend(engines, stride=manifest.grid.stride, window=manifest.grid.window, command=command)
+
+
+def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts) -> str | None:
+    """What keeps an engine from being used here, in words."""
+    graphs = manifest.engine_graphs if key.precision == "fp16" else manifest.graphs
+    if key.onnx_sha256 != graphs[graph].sha256:
+        return "was built from another graph; the bundle has changed since"
+    built, found = _device(key), _device(facts)
+    if built != found:
+        return f"was built on {built}; this device is {found}"
+    return None
+
+
+def _device(facts: EngineKey | DeviceFacts) -> str:
+    name = facts.gpu if isinstance(facts, EngineKey) else facts.name
+    return f"{name} (compute capability {facts.compute_capability}, {facts.multiprocessors} multiprocessors)"
+
+
+def _library_fault(key: EngineKey, trt: Any) -> str | None:
+    installed = str(trt.__version__)
+    if trt.__name__ == "tensorrt_lean" and not key.version_compatible:
+        return "needs all of TensorRT; only tensorrt_lean is installed, which runs what --version-compatible built"
+    if key.library == installed:
+        return None
+    ours, built = version_numbers(installed), version_numbers(key.library)
+    if ours < built:
+        return f"needs TensorRT {key.library}; {installed}, which is older, is installed"
+    if key.version_compatible and ours[0] - built[0] <= _COMPATIBLE_MAJORS:
+        return None
+    return (
+        f"was built with TensorRT {key.library}; {installed}, which is newer, is installed, and only engines built "
+        "with --version-compatible may be loaded by later versions"
+    )

@@ -1,0 +1,1 @@
+"""Pictures: upright RGB, fitted to what a model takes."""

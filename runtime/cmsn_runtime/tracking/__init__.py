@@ -1,0 +1,1 @@
+"""From the proposals of each hop to actions that are followed."""

@@ -1,0 +1,73 @@
+"""What one cell of a table does: a model over its test videos, and the recall of what it proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cmsn_runtime.errors import SettingsError
+from cmsn_training.ablation.baselines import actionness, ranked, sliding_windows_of, watershed_proposals
+from cmsn_training.ablation.config import AblationConfig, Method
+from cmsn_training.config import TrainingConfig
+from cmsn_training.data.corpus import find_video
+from cmsn_training.data.feature_corpus import find_features
+from cmsn_training.data.truth import read_truth
+from cmsn_training.devices import inference_device
+from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, in_frames, recall_curve
+from cmsn_training.evaluation.tiou import average_recall
+from cmsn_training.models.cmsn import CMSN, load_model
+from cmsn_training.predicting import Prediction, predict
+from cmsn_training.training import MODEL_FILE
+
+Spans = npt.NDArray[np.float64]
+
+
+def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> dict[str, Spans]:
+    """Ranked proposals [K, 2] in seconds of every test video."""
+    data = config.data
+    if data.test_videos is None or data.test_annotations is None:
+        raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
+    model = load_model(config.output / MODEL_FILE)[0].to(inference_device(config.hardware))
+    names = sorted(read_truth(data.test_annotations, subset=data.test_subset))
+    return {name: _propose(model, config, _find(config, data.test_videos, name), method, hop_steps) for name in names}
+
+
+def recalls(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], table: AblationConfig) -> list[float]:
+    """The figures of a row in percent, one a column of the table."""
+    if table.measure == "first-n":
+        return [average_recall(proposals, truth, per_video=number) for number in table.an]
+    protocol = ACTIVITYNET if table.measure == "activitynet" else THUMOS
+    if table.tiou:
+        protocol = replace(protocol, thresholds=table.tiou)
+    if protocol.inclusive:
+        # At 25 frames a second, as the network sees them; one frame more or less in each length is all it decides.
+        rates = dict.fromkeys({*proposals, *truth}, 25.0)
+        proposals, truth = in_frames(proposals, rates), in_frames(truth, rates)
+    curve = recall_curve(proposals, truth, protocol)
+    if table.tiou:
+        return [float(value) for value in curve.recall_at(table.an[0])]
+    return [curve.average_recall_at(number) for number in table.an]
+
+
+def _propose(model: CMSN, config: TrainingConfig, video: Path | str, method: Method, hop_steps: int) -> Spans:
+    found = predict(model, config, video, hop_steps=hop_steps)
+    if method == "cmsn":
+        return np.array([(float(one.start), float(one.end)) for one in found.proposals]).reshape(-1, 2)
+    return _baseline(found, method) * float(config.time_grid().step_seconds)
+
+
+def _baseline(found: Prediction, method: Method) -> Spans:
+    scores = actionness(found.probabilities)
+    spans = watershed_proposals(scores) if method == "watershed" else sliding_windows_of(len(scores))
+    return ranked(spans, scores)
+
+
+def _find(config: TrainingConfig, folder: Path, name: str) -> Path | str:
+    found = find_features(folder, name) if config.features is not None else find_video(folder, name)
+    if found is None:
+        raise SettingsError(f"{folder}: holds nothing named {name}; the test annotations name it")
+    return found
