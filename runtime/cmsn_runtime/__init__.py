@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle, open_bundle
     from cmsn_runtime.errors import CmsnError
-    from cmsn_runtime.events import Event, Proposal, StageStep
+    from cmsn_runtime.events import Event, Proposal, Reset, StageStep
     from cmsn_runtime.pictures.frame import Frame
     from cmsn_runtime.sources.opening import open_source
     from cmsn_runtime.stages import Stage
@@ -20,6 +20,7 @@ __all__ = [
     "Event",
     "Frame",
     "Proposal",
+    "Reset",
     "Stage",
     "StageStep",
     "Stream",
@@ -33,6 +34,7 @@ _HOME = {
     "Event": "events",
     "Frame": "pictures.frame",
     "Proposal": "events",
+    "Reset": "events",
     "Stage": "stages",
     "StageStep": "events",
     "Stream": "streams.stream",

@@ -1,8 +1,9 @@
-"""What the system finds, and what it says about it while the action is still going on."""
+"""What the system finds, and what it reports while the action is still going on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from cmsn_runtime.stages import Stage
 
-EventKind = Literal["provisional", "revised", "withdrawn", "final", "reset"]
+EventKind = Literal["provisional", "revised", "withdrawn", "final"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +29,39 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of what a stream reports.
+    """One report about an action.
 
-    kind: `provisional` the first word of an action, `revised` a better one, `withdrawn` it was none,
-        `final` it will not change any more, `reset` the source jumped and all that streams began anew.
-    action: number of the action the proposal belongs to, from 1; alternatives share it. 0 for a reset.
-    rank: 1 for the best proposal of its action, 2... for its alternatives (only finals have them). 0 for a reset.
-    proposal: none for `reset`.
-    seconds: source time of the newest frame seen when this was said. `seconds - proposal.end` is the delay.
-    note: a short reason in words, for `reset`.
+    kind: `provisional` the first report of an action, `revised` a better one, `withdrawn` it was none,
+        `final` it will not change any more.
+    action: number of the action the proposal belongs to, from 1; alternatives share it.
+    rank: 1 for the best proposal of its action, 2... for its alternatives (only finals have them).
+    seconds: source time up to which the stream had seen when it reported this. `seconds - proposal.end` is the delay.
+    wall: POSIX time of the report, in seconds; two events that differ in it alone are equal.
     """
 
     kind: EventKind
     action: int
     rank: int
-    proposal: Proposal | None
+    proposal: Proposal
     seconds: Fraction
-    note: str = ""
+    wall: float = field(default_factory=time.time, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The source jumped or fell silent: everything that streams began anew.
+
+    seconds: source time at which the new segment begins. reason: in a few words. wall: as in Event.
+    kind: tells it apart from an Event.
+    """
+
+    seconds: Fraction
+    reason: str
+    wall: float = field(default_factory=time.time, compare=False)
+    kind: Literal["reset"] = field(default="reset", init=False)
+
+
+StreamEvent = Event | Reset
 
 
 @dataclass(frozen=True, slots=True, eq=False)

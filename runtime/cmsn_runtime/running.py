@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from cmsn_runtime.errors import SourceError
-from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.events import StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.streams.feature_stream import FeatureRow
@@ -24,8 +24,8 @@ Yielded = TypeVar("Yielded", Frame, FeatureRow, covariant=True)
 class EventStream(Protocol[Pushed]):
     """What is needed of a Stream or a FeatureStream."""
 
-    def push(self, moment: Pushed, /) -> list[Event]: ...
-    def flush(self) -> list[Event]: ...
+    def push(self, moment: Pushed, /) -> list[StreamEvent]: ...
+    def flush(self) -> list[StreamEvent]: ...
 
 
 class StreamOpener(Protocol[Pushed]):
@@ -59,7 +59,7 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
         for sink in sinks:
             sink.step(name, step)
 
-    def tell(events: list[Event]) -> None:
+    def tell(events: list[StreamEvent]) -> None:
         for event in events:
             for sink in sinks:
                 sink.event(name, event)

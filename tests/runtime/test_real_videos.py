@@ -11,7 +11,7 @@ import pytest
 
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import SourceError
-from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.events import Event, StageStep, StreamEvent
 from cmsn_runtime.sources.opening import open_source
 
 
@@ -21,11 +21,11 @@ def bundle() -> Iterator[Bundle]:
         yield opened
 
 
-def run(bundle: Bundle, path: Path) -> tuple[list[Event], list[StageStep], list[Fraction], SourceError | None]:
+def run(bundle: Bundle, path: Path) -> tuple[list[StreamEvent], list[StageStep], list[Fraction], SourceError | None]:
     """Events, stage steps, times of the frames, and what went wrong, if anything did."""
     steps: list[StageStep] = []
     times: list[Fraction] = []
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     stream = bundle.stream(on_step=steps.append)
     try:
         with open_source(str(path), size=bundle.preprocessing.resize) as source:
@@ -37,7 +37,7 @@ def run(bundle: Bundle, path: Path) -> tuple[list[Event], list[StageStep], list[
     return events + stream.flush(), steps, times, None
 
 
-def check(bundle: Bundle, events: list[Event], steps: list[StageStep], times: list[Fraction]) -> None:
+def check(bundle: Bundle, events: list[StreamEvent], steps: list[StageStep], times: list[Fraction]) -> None:
     """Steps cover the video once and in order; nothing is proposed outside it."""
     tick = 1 / bundle.grid.fps
     # The last frame lasts as long as the one before it did, rounded up to the model's frames.
@@ -46,7 +46,7 @@ def check(bundle: Bundle, events: list[Event], steps: list[StageStep], times: li
     assert steps[0].seconds == times[0]
     assert steps[-1].seconds < end
     for event in events:
-        if event.proposal is not None:
+        if isinstance(event, Event):
             assert times[0] <= event.proposal.start < event.proposal.end
             assert event.proposal.end <= end
 
@@ -83,7 +83,7 @@ def test_chunks_give_the_same_final_proposals_on_a_real_video(bundle: Bundle, sh
         stream = bundle.stream(chunk_frames=chunk, min_score=0.0)
         with open_source(str(path), size=bundle.preprocessing.resize) as source:
             events = [event for frame in source for event in stream.push(frame)] + stream.flush()
-        results.append([event.proposal for event in events if event.kind == "final" and event.proposal])
+        results.append([event.proposal for event in events if event.kind == "final"])
     for other in results[1:]:
         assert [(p.start, p.end) for p in other] == [(p.start, p.end) for p in results[0]]
         assert [p.score for p in other] == pytest.approx([p.score for p in results[0]], abs=1e-4)

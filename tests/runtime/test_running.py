@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.errors import BackendError, DecodeError
-from cmsn_runtime.events import Event, Proposal, StageStep
+from cmsn_runtime.events import Event, Proposal, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.running import held_interrupts, run_source
 from cmsn_runtime.sinks.base import Sink
@@ -57,12 +57,12 @@ class FakeStream:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def push(self, frame: Frame) -> list[Event]:
+    def push(self, frame: Frame) -> list[StreamEvent]:
         self._on_step(StageStep(frame.seconds, Stage.START, np.zeros(6, np.float32)))
         self._on_frame()
         return [event("provisional", frame.seconds)]
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> list[StreamEvent]:
         return [event("final", Fraction(9))]
 
 
@@ -82,7 +82,7 @@ class Notes(Sink):
     def step(self, source: str, step: StageStep) -> None:
         self._said.append(f"{self._name}step {step.seconds}")
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         self._said.append(f"{self._name}{event.kind}")
 
     def end(self, source: str) -> None:

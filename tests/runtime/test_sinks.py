@@ -13,7 +13,7 @@ import pytest
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event, Proposal, StageStep
+from cmsn_runtime.events import Event, Proposal, Reset, StageStep
 from cmsn_runtime.sinks.base import video_id
 from cmsn_runtime.sinks.console import TableSink
 from cmsn_runtime.sinks.csv_file import CsvSink
@@ -28,7 +28,7 @@ FIRST = Event("provisional", 1, 1, Proposal(Fraction(1), Fraction(2), 0.4), Frac
 FINAL = Event("final", 1, 1, Proposal(Fraction(1), Fraction(7, 3), 0.9), Fraction(5))
 OTHER = Event("final", 1, 2, Proposal(Fraction(1), Fraction(3), 0.2), Fraction(5))
 BETTER = Event("final", 2, 1, Proposal(Fraction(8), Fraction(9), 0.95), Fraction(12))
-RESET = Event("reset", 0, 0, None, Fraction(6), "no frames for 9.000 s")
+RESET = Reset(Fraction(6), "no frames for 9.000 s")
 
 
 def test_json_lines_are_there_at_once(tmp_path: Path) -> None:

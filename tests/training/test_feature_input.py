@@ -24,7 +24,7 @@ from cmsn_export.bundling import export_bundle
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import SettingsError, SourceError
-from cmsn_runtime.events import Event
+from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.sources.features import FeatureSource, read_features
 from cmsn_runtime.streams.extracting import StreamingExtractor
 from cmsn_runtime.streams.feature_stream import FeatureRow
@@ -167,7 +167,7 @@ def test_every_value_is_normalised_on_the_training_part(trained: Path) -> None:
     assert np.allclose(model.extractor.deviation[:WIDTH], rows.std(0), rtol=1e-3)
 
 
-def finals(events: list[Event]) -> list[tuple[Fraction, Fraction, float]]:
+def finals(events: list[StreamEvent]) -> list[tuple[Fraction, Fraction, float]]:
     return [(e.proposal.start, e.proposal.end, e.proposal.score) for e in events if e.kind == "final" and e.proposal]
 
 

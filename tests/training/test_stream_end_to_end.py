@@ -15,7 +15,7 @@ import torch
 
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.events import Event, Reset, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.streams.extracting import StreamingExtractor
 from cmsn_runtime.streams.stream import Stream, StreamSettings
@@ -82,11 +82,11 @@ def frames(count: int, *, fps: Fraction = Fraction(25), seed: int = 0, start: Fr
     return [Frame(picture, start + index / fps) for index, picture in enumerate(pictures)]
 
 
-def run(stream: Stream, video: list[Frame]) -> list[Event]:
+def run(stream: Stream, video: list[Frame]) -> list[StreamEvent]:
     return [event for frame in video for event in stream.push(frame)] + stream.flush()
 
 
-def finals(events: list[Event]) -> list[Event]:
+def finals(events: list[StreamEvent]) -> list[Event]:
     return [event for event in events if event.kind == "final"]
 
 
@@ -96,12 +96,10 @@ def test_chunks_give_the_same_final_proposals(backend: ThermometerBackend, chunk
     expected = finals(run(open_stream(backend), video))
     actual = finals(run(open_stream(backend, chunk_frames=chunk), video))
     assert len(expected) > 5
-    assert [(e.proposal.start, e.proposal.end) for e in actual if e.proposal] == [
-        (e.proposal.start, e.proposal.end) for e in expected if e.proposal
+    assert [(e.proposal.start, e.proposal.end) for e in actual] == [
+        (e.proposal.start, e.proposal.end) for e in expected
     ]
-    assert [e.proposal.score for e in actual if e.proposal] == pytest.approx(
-        [e.proposal.score for e in expected if e.proposal], abs=1e-4
-    )
+    assert [e.proposal.score for e in actual] == pytest.approx([e.proposal.score for e in expected], abs=1e-4)
 
 
 def test_every_step_is_told_once_and_in_order(backend: ThermometerBackend) -> None:
@@ -112,7 +110,7 @@ def test_every_step_is_told_once_and_in_order(backend: ThermometerBackend) -> No
 
 def test_nothing_is_proposed_beyond_the_last_frame(backend: ThermometerBackend) -> None:
     events = run(open_stream(backend), frames(803))
-    assert max(e.proposal.end for e in events if e.proposal) <= Fraction(803, 25)
+    assert max(e.proposal.end for e in events if isinstance(e, Event)) <= Fraction(803, 25)
 
 
 def test_a_gap_settles_everything_and_starts_anew(backend: ThermometerBackend) -> None:
@@ -120,7 +118,9 @@ def test_a_gap_settles_everything_and_starts_anew(backend: ThermometerBackend) -
     events = run(open_stream(backend), first + second)
     resets = [index for index, event in enumerate(events) if event.kind == "reset"]
     assert len(resets) == 1
-    assert "44.040" in events[resets[0]].note
+    reset = events[resets[0]]
+    assert isinstance(reset, Reset)
+    assert "44.040" in reset.reason
     alone = finals(run(open_stream(backend), second))
     after = finals(events[resets[0] :])
     assert [event.proposal for event in after] == [event.proposal for event in alone]

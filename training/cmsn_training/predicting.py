@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.events import Event, Proposal
+from cmsn_runtime.events import Proposal, StreamEvent
 from cmsn_runtime.sources.features import FeatureSource
 from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.stages import STAGE_COUNT
@@ -22,15 +22,15 @@ from cmsn_training.torch_backend import TorchBackend
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """All that a stream said of one video, and the stage probabilities float32 [n, 6] of its steps."""
+    """All that a stream reported of one video, and the stage probabilities float32 [n, 6] of its steps."""
 
-    events: tuple[Event, ...]
+    events: tuple[StreamEvent, ...]
     probabilities: npt.NDArray[np.float32]
 
     @property
     def proposals(self) -> list[Proposal]:
         """The final ones, best first."""
-        finals = [event.proposal for event in self.events if event.kind == "final" and event.proposal is not None]
+        finals = [one.proposal for one in self.events if one.kind == "final"]
         return sorted(finals, key=lambda proposal: -proposal.score)
 
 
@@ -40,7 +40,7 @@ def predict(model: CMSN, config: TrainingConfig, video: Path | str, *, hop_steps
     hop_steps: see SegmentSettings; half the window is the paper's schedule.
     """
     probabilities: list[npt.NDArray[np.float32]] = []
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     with TorchBackend(model) as backend:
         stream = open_stream(
             backend, config, hop_steps=hop_steps, on_step=lambda s: probabilities.append(s.probabilities)

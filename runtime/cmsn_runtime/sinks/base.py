@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.events import Reset, StageStep, StreamEvent
 
 EventChoice = Literal["all", "final"]
 
@@ -32,8 +32,8 @@ class Sink(Closing):
     def step(self, source: str, step: StageStep) -> None:
         """The stage of one more feature step is settled."""
 
-    def event(self, source: str, event: Event) -> None:
-        """Something was said."""
+    def event(self, source: str, event: StreamEvent) -> None:
+        """An event occurred."""
 
     def end(self, source: str) -> None:
         """Nothing more will come of this source."""
@@ -42,9 +42,9 @@ class Sink(Closing):
         """Nothing more will come at all."""
 
 
-def is_chosen(event: Event, choice: EventChoice) -> bool:
-    """`final` leaves out what may still change; a reset is always told."""
-    return choice == "all" or event.kind in ("final", "reset")
+def is_chosen(event: StreamEvent, choice: EventChoice) -> bool:
+    """`final` leaves out what may still change; a reset is always reported."""
+    return choice == "all" or isinstance(event, Reset) or event.kind == "final"
 
 
 def video_id(source: str) -> str:

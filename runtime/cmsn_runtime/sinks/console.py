@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
-from cmsn_runtime.events import Event, Proposal
+from cmsn_runtime.events import Proposal, Reset, StreamEvent
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, printable, video_id
 from cmsn_runtime.sinks.ranking import BestActions
 
@@ -35,7 +35,7 @@ class TableSink(Sink):
         """Start a table."""
         self._best[source] = BestActions(TABLE_ROWS)
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         """Keep what is among the best."""
         self._best[source].add(event)
 
@@ -65,9 +65,9 @@ class ProgressSink(Sink):
         """Move the bar."""
         self._bars[source].advance(seconds)
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         """One line above the bar; alternatives (ranks after 1) are left to the files."""
-        if event.rank <= 1 and is_chosen(event, self._events):
+        if (isinstance(event, Reset) or event.rank == 1) and is_chosen(event, self._events):
             self._console.print(_news(event))
 
     def end(self, source: str) -> None:
@@ -110,11 +110,11 @@ class _Bar:
         self._progress.stop()
 
 
-def _news(event: Event) -> Text:
+def _news(event: StreamEvent) -> Text:
     line = Text(f"{float(event.seconds):9.2f} s  ")
     line.append(f"{event.kind:<11}", style=_COLOURS[event.kind])
-    if event.proposal is None:
-        return line.append(f"  {event.note}")
+    if isinstance(event, Reset):
+        return line.append(f"  {event.reason}")
     proposal = event.proposal
     span = f"{float(proposal.start):.2f} – {float(proposal.end):.2f} s"
     return line.append(f"  action {event.action:<4}  {span:<22}  score {proposal.score:.3f}")

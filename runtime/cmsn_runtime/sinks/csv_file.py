@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from cmsn_runtime.events import Event
+from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.sinks.base import Sink, written_to
 
 COLUMNS = ("source", "action", "rank", "start", "end", "score", "at", "delay")
@@ -25,11 +25,11 @@ class CsvSink(Sink):
             self._writer = csv.writer(self._file, lineterminator="\n")
             self._write(COLUMNS)
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         """Write a row, all the way through, if it is a final proposal."""
-        proposal = event.proposal
-        if event.kind != "final" or proposal is None:
+        if event.kind != "final":
             return
+        proposal = event.proposal
         numbers = (proposal.start, proposal.end, proposal.score, event.seconds, event.seconds - proposal.end)
         row = (source, str(event.action), str(event.rank), *(f"{float(number):.6f}" for number in numbers))
         with written_to(self._path):

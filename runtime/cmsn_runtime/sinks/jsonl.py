@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event
+from cmsn_runtime.events import Reset, StreamEvent
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, written_to
 
 _DECIMALS = 6
@@ -19,7 +19,7 @@ class JsonLinesSink(Sink):
     """Writes each event as it comes, to a file or, for None, to stdout.
 
     Fields: kind, source, action, rank, note as in `Event`; start, end, score of its proposal, `at` the source time at
-    which this was said, delay = at - end. Times are seconds. A reset has null for what it has not.
+    which this was said, delay = at - end. Times are seconds. A reset has null where a field does not apply.
     """
 
     def __init__(self, path: Path | None, *, events: EventChoice = "all") -> None:
@@ -32,7 +32,7 @@ class JsonLinesSink(Sink):
             raise SettingsError("JSON lines go to standard output, which is closed; give --json PATH, or --quiet")
         self._file = file
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         """Write one line, all the way through to the reader."""
         if is_chosen(event, self._events):
             with written_to(self._name):
@@ -46,19 +46,23 @@ class JsonLinesSink(Sink):
                 self._file.close()
 
 
-def _fields(source: str, event: Event) -> dict[str, object]:
+def _fields(source: str, event: StreamEvent) -> dict[str, object]:
+    if isinstance(event, Reset):
+        nothing = dict.fromkeys(("start", "end", "score"))
+        fields = {"kind": event.kind, "source": source, "action": 0, "rank": 0, **nothing}
+        return {**fields, "at": _number(event.seconds), "delay": None, "note": event.reason}
     proposal = event.proposal
     return {
         "kind": event.kind,
         "source": source,
         "action": event.action,
         "rank": event.rank,
-        "start": proposal and _number(proposal.start),
-        "end": proposal and _number(proposal.end),
-        "score": proposal and _number(proposal.score),
+        "start": _number(proposal.start),
+        "end": _number(proposal.end),
+        "score": _number(proposal.score),
         "at": _number(event.seconds),
-        "delay": proposal and _number(event.seconds - proposal.end),
-        "note": event.note,
+        "delay": _number(event.seconds - proposal.end),
+        "note": "",
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 
-from cmsn_runtime.events import Event, Proposal
+from cmsn_runtime.events import Event, Proposal, StreamEvent
 
 
 class BestActions:
@@ -19,9 +19,9 @@ class BestActions:
         self._limit = limit
         self._heap: list[tuple[float, int, Event]] = []
 
-    def add(self, event: Event) -> None:
+    def add(self, event: StreamEvent) -> None:
         """Take an event; only finals count."""
-        if event.kind != "final" or event.proposal is None:
+        if event.kind != "final":
             return
         if event.rank > 1:
             self.alternatives += 1
@@ -37,4 +37,4 @@ class BestActions:
     def ranked(self) -> list[tuple[Event, Proposal]]:
         """The kept events with their proposals, best first."""
         ordered = sorted(self._heap, reverse=True)
-        return [(event, event.proposal) for _, _, event in ordered if event.proposal is not None]
+        return [(event, event.proposal) for _, _, event in ordered]

@@ -6,7 +6,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
-from cmsn_runtime.events import Event, Proposal
+from cmsn_runtime.events import Proposal, StreamEvent
 from cmsn_runtime.sinks.base import Sink, video_id
 from cmsn_runtime.sinks.replacing import replacing, require_folder
 
@@ -26,9 +26,9 @@ class ResultsSink(Sink):
         """A source that was looked at is in the results, whatever is found in it."""
         self._proposals.setdefault(video_id(source), [])
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         """Keep what is final."""
-        if event.kind == "final" and event.proposal is not None:
+        if event.kind == "final":
             self._proposals[video_id(source)].append(event.proposal)
 
     def close(self) -> None:

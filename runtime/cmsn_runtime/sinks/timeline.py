@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.errors import MissingExtraError
-from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.events import Event, StageStep, StreamEvent
 from cmsn_runtime.sinks.base import Sink, video_id
 from cmsn_runtime.sinks.replacing import replacing, require_folder
 from cmsn_runtime.sinks.timeline_picture import StageRun, Timeline, draw_timeline
@@ -54,7 +54,7 @@ class TimelineSink(Sink):
         """Lengthen the current run of equal stages, or begin the next."""
         self._open[source].add_step(step, self._step_seconds)
 
-    def event(self, source: str, event: Event) -> None:
+    def event(self, source: str, event: StreamEvent) -> None:
         """Keep finals, the best of each action and its next few alternatives."""
         if event.kind == "final" and event.rank <= _SHOWN_RANKS:
             self._open[source].finals.append(event)
@@ -92,7 +92,7 @@ class _Record:
 
     def timeline(self, name: str, truth: VideoAnnotations | None) -> Timeline:
         first = self._first or Fraction(0)
-        ends = [self._last, *(event.proposal.end for event in self.finals if event.proposal is not None)]
+        ends = [self._last, *(event.proposal.end for event in self.finals)]
         # A video that broke off is drawn to its declared end, so that what is missing can be seen.
         end = max(*ends, first + (self._duration or 0))
         return Timeline(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event
+from cmsn_runtime.events import Reset, StreamEvent
 from cmsn_runtime.streams.extracting import StreamingExtractor
 from cmsn_runtime.streams.segment import Segment, SegmentSettings, StepCallback
 
@@ -68,7 +68,7 @@ class FeatureStream:
     ) -> None:
         self._extractor.reset()
 
-    def push(self, row: FeatureRow) -> list[Event]:
+    def push(self, row: FeatureRow) -> list[StreamEvent]:
         """Take one row -> what is to be said now. Raises SettingsError where its width or a value cannot be."""
         values = np.asarray(row.values, dtype=np.float32)
         if values.shape != (self.settings.width,) or not np.isfinite(values).all():
@@ -83,13 +83,13 @@ class FeatureStream:
         features = self._extractor.push(values)
         return events + self._segment.push(features, now=self._newest, until=self._until())
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> list[StreamEvent]:
         """End of the stream -> everything not yet said, all of it final. The stream can then be used anew."""
         events = self._end_segment()
         self._begin_segment(Fraction(0), first_action=self._segment.next_action)
         return events
 
-    def _open_segment(self, row: FeatureRow) -> list[Event]:
+    def _open_segment(self, row: FeatureRow) -> list[StreamEvent]:
         """Begin a segment at the first row, and anew where rows are missing."""
         if self._rows == 0:
             self._begin_segment(row.seconds, first_action=self._segment.next_action)
@@ -100,7 +100,7 @@ class FeatureStream:
             return []
         events = self._end_segment()
         reason = "the source jumped" if row.discontinuity else f"a row came {float(late):.3f} s late"
-        events.append(Event("reset", 0, 0, None, row.seconds, reason))
+        events.append(Reset(row.seconds, reason))
         self._begin_segment(row.seconds, first_action=self._segment.next_action)
         return events
 
@@ -110,10 +110,10 @@ class FeatureStream:
             self._backend, self.settings, origin=origin, first_action=first_action, on_step=self._on_step
         )
 
-    def _end_segment(self) -> list[Event]:
+    def _end_segment(self) -> list[StreamEvent]:
         until = self._until()
         events = self._segment.push(self._extractor.flush(), now=self._newest, until=until)
-        return events + self._segment.end(now=self._newest, until=until)
+        return [*events, *self._segment.end(now=self._newest, until=until)]
 
     def _until(self) -> Fraction:
         return self.settings.grid.frame_time(self._rows, self._segment.origin)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from types import TracebackType
 
 from cmsn_runtime.backends.base import Backend
-from cmsn_runtime.events import Event
+from cmsn_runtime.events import Reset, StreamEvent
 from cmsn_runtime.pictures.fitting import Preprocessor
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
@@ -59,20 +59,20 @@ class Stream:
     ) -> None:
         self._extractor.reset()
 
-    def push(self, frame: Frame) -> list[Event]:
+    def push(self, frame: Frame) -> list[StreamEvent]:
         """Take one frame -> what is to be said now, mostly nothing. Frames may come at any rate."""
         events = self._take(self._resampler.push(frame))
         self._newest = frame.seconds
         return events
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> list[StreamEvent]:
         """End of the stream -> everything not yet said, all of it final. The stream can then be used anew."""
         events = self._take(self._resampler.flush()) + self._end_segment()
         self._begin_segment(Fraction(0), first_action=self._segment.next_action)
         return events
 
-    def _take(self, items: Iterable[Tick | SegmentStart]) -> list[Event]:
-        events: list[Event] = []
+    def _take(self, items: Iterable[Tick | SegmentStart]) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
         for item in items:
             if isinstance(item, SegmentStart):
                 events += self._next_segment(item)
@@ -82,11 +82,11 @@ class Stream:
             events += self._segment.push(features, now=self._newest, until=self._until())
         return events
 
-    def _next_segment(self, start: SegmentStart) -> list[Event]:
+    def _next_segment(self, start: SegmentStart) -> list[StreamEvent]:
         began = self._frames > 0
         events = self._end_segment()
         if began:
-            events.append(Event("reset", 0, 0, None, start.origin, start.reason))
+            events.append(Reset(start.origin, start.reason))
         self._begin_segment(start.origin, first_action=self._segment.next_action)
         return events
 
@@ -96,10 +96,10 @@ class Stream:
             self._backend, self.settings, origin=origin, first_action=first_action, on_step=self._on_step
         )
 
-    def _end_segment(self) -> list[Event]:
+    def _end_segment(self) -> list[StreamEvent]:
         until = self._until()
         events = self._segment.push(self._extractor.flush(), now=self._newest, until=until)
-        return events + self._segment.end(now=self._newest, until=until)
+        return [*events, *self._segment.end(now=self._newest, until=until)]
 
     def _until(self) -> Fraction:
         return self.settings.grid.frame_time(self._frames, self._segment.origin)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.events import EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,11 @@ class Sighting:
     cut: bool = False
 
 
-ReportKind = Literal["provisional", "revised", "withdrawn", "final"]
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the tracker says: kind as in `Event`, the action's number, the rank of the span within it."""
 
-    kind: ReportKind
+    kind: EventKind
     action: int
     rank: int
     span: Span

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from cmsn_runtime.errors import AnnotationError
-from cmsn_runtime.events import Event, EventKind
+from cmsn_runtime.events import Event, EventKind, StreamEvent
 from cmsn_runtime.sinks.base import video_id
 
 
@@ -30,7 +30,7 @@ class Word:
     score: float
 
 
-def words_of(events: Sequence[Event]) -> list[Word]:
+def words_of(events: Sequence[StreamEvent]) -> list[Word]:
     """The words of one stream's own events; resets are left out."""
     return [
         Word(
@@ -42,7 +42,7 @@ def words_of(events: Sequence[Event]) -> list[Word]:
             event.proposal.score,
         )
         for event in events
-        if event.proposal is not None
+        if isinstance(event, Event)
     ]
 
 
@@ -78,10 +78,10 @@ def _word(line: str) -> tuple[str, Word | None]:
     """The source of an event, and what it says; none for a reset."""
     item = json.loads(line)
     kind, source = item["kind"], str(item["source"])
-    if kind not in get_args(EventKind):
-        raise ValueError(f"kind {kind!r}; it must be one of {', '.join(get_args(EventKind))}")
     if kind == "reset":
         return source, None
+    if kind not in get_args(EventKind):
+        raise ValueError(f"kind {kind!r}; it must be reset or one of {', '.join(get_args(EventKind))}")
     at, start, end, score = (float(item[key]) for key in ("at", "start", "end", "score"))
     if not all(math.isfinite(value) for value in (at, start, end, score)):
         raise ValueError("a number is not finite")
