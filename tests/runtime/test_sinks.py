@@ -14,7 +14,7 @@ import pytest
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Event, Proposal, Reset, StageStep
-from cmsn_runtime.sinks.base import video_id
+from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.console import TableSink
 from cmsn_runtime.sinks.csv_file import CsvSink
 from cmsn_runtime.sinks.jsonl import JsonLinesSink

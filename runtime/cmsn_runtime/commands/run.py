@@ -155,7 +155,7 @@ def _read_truth(path: Path, sources: Sequence[str]) -> Mapping[str, VideoAnnotat
     """The annotations; a source that is not among them is probably a mistake."""
     from cmsn_runtime.annotations import read_annotations
     from cmsn_runtime.errors import SettingsError
-    from cmsn_runtime.sinks.base import video_id
+    from cmsn_runtime.names import video_id
 
     truth = read_annotations(path)
     unknown = [url for url in sources if video_id(url) not in truth]
@@ -169,7 +169,7 @@ def _read_truth(path: Path, sources: Sequence[str]) -> Mapping[str, VideoAnnotat
 def _require_different_names(sources: Sequence[str]) -> None:
     """Results and pictures are named after sources: two of one name would overwrite each other."""
     from cmsn_runtime.errors import SettingsError
-    from cmsn_runtime.sinks.base import video_id
+    from cmsn_runtime.names import video_id
 
     names = [video_id(url) for url in sources]
     doubled = sorted({name for name in names if names.count(name) > 1})

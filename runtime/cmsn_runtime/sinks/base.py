@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
@@ -45,12 +44,6 @@ class Sink(Closing):
 def is_chosen(event: StreamEvent, choice: EventChoice) -> bool:
     """`final` leaves out what may still change; a reset is always reported."""
     return choice == "all" or isinstance(event, Reset) or event.kind == "final"
-
-
-def video_id(source: str) -> str:
-    """What annotations and results call a source: its file's name without folder, suffix and query."""
-    path = PurePosixPath(urlsplit(source).path) if "://" in source else Path(source)
-    return path.stem or source
 
 
 def printable(name: str) -> str:

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.events import Proposal, Reset, StreamEvent
-from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, printable, video_id
+from cmsn_runtime.names import video_id
+from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, printable
 from cmsn_runtime.sinks.ranking import BestActions
 
 TABLE_ROWS = 25

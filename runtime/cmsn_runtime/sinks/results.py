@@ -7,7 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.events import Proposal, StreamEvent
-from cmsn_runtime.sinks.base import Sink, video_id
+from cmsn_runtime.names import video_id
+from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.sinks.replacing import replacing, require_folder
 
 

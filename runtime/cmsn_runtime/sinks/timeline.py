@@ -10,7 +10,8 @@ from pathlib import Path
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.errors import MissingExtraError
 from cmsn_runtime.events import Event, StageStep, StreamEvent
-from cmsn_runtime.sinks.base import Sink, video_id
+from cmsn_runtime.names import video_id
+from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.sinks.replacing import replacing, require_folder
 from cmsn_runtime.sinks.timeline_picture import StageRun, Timeline, draw_timeline
 

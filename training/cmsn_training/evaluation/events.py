@@ -12,7 +12,7 @@ from typing import get_args
 
 from cmsn_runtime.errors import AnnotationError
 from cmsn_runtime.events import Event, EventKind, StreamEvent
-from cmsn_runtime.sinks.base import video_id
+from cmsn_runtime.names import video_id
 
 
 @dataclass(frozen=True, slots=True)

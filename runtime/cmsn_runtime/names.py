@@ -1,0 +1,158 @@
+"""What a video is called: one rule for sources, annotations, results, feature files and datasets.
+
+NAME, v_NAME, NAME.mp4, FOLDER/NAME.mp4, NAME.npy and FILE.h5::NAME are one video. Only suffixes of videos and of
+feature files are cut, so that "2020.01.02_cam" keeps its text; the exact name always comes first.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+# Where one video has several files, training takes the suffix that comes first here.
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
+    *(".mts", ".m2ts", ".m2t", ".vob", ".ogv", ".asf", ".f4v", ".3g2", ".mxf", ".dav", ".rm", ".rmvb", ".divx"),
+    *(".m2v", ".mjpg", ".mjpeg", ".h264", ".264", ".h265", ".265", ".hevc", ".ivf", ".y4m", ".nut", ".qt", ".gif"),
+)
+FEATURE_SUFFIXES = (".npy", ".txt", ".csv", ".h5", ".hdf5")
+HDF5_SUFFIXES = (".h5", ".hdf5")
+_PLAYLIST_SUFFIXES = (".m3u8", ".mpd", ".sdp")
+_CUT = frozenset((*VIDEO_SUFFIXES, *FEATURE_SUFFIXES, *_PLAYLIST_SUFFIXES))
+_PREFIX = "v_"  # ActivityNet's annotations leave out the "v_" that its files begin with
+# A sequence of pictures: NAME_%05d.png, NAME/img_%05d.jpg, NAME/*.png. What tells none from another names no video.
+_SEQUENCE = re.compile(
+    r"(?P<name>.*?)[-_. ]*(\*|%0?\d*d|\?+(?=[^.]*\.(jpe?g|png|bmp|webp|tiff?|p[gpnb]m)$))", re.IGNORECASE
+)
+_COMMON = frozenset({"", "img", "image", "im", "frame", "picture", "pic", "flow_x", "flow_y"})
+
+Value = TypeVar("Value")
+
+
+def video_id(source: str) -> str:
+    """What annotations and results call a source.
+
+    The dataset of FILE.h5::DATASET; of a sequence of pictures the name before its numbers, or its folder; otherwise the
+    last part of a path or URL without a video's or feature file's suffix and without the query; the host where a URL
+    has no path.
+    """
+    _, dataset = split_dataset(source)
+    if dataset:
+        return dataset
+    base, parent = _url_parts(source) if "://" in source else _path_parts(source)
+    sequence = _SEQUENCE.match(base)
+    if sequence:
+        name = sequence["name"]
+        return (parent if name.lower() in _COMMON else name) or source
+    return without_suffix(base) or source
+
+
+def split_dataset(address: str) -> tuple[str, str]:
+    """FILE.h5::DATASET -> ("FILE.h5", "DATASET"); any other address is returned whole, with an empty dataset."""
+    file, mark, dataset = address.partition("::")
+    if mark and file.lower().endswith(HDF5_SUFFIXES):
+        return file, dataset.strip("/")
+    return address, ""
+
+
+def without_suffix(name: str) -> str:
+    """A name without the suffixes of videos and feature files: "a.mp4" and "a.mp4.npy" are "a", "a.b" stays."""
+    for shorter in _shortened(name):
+        name = shorter
+    return name
+
+
+def first_few(names: Sequence[str], *, most: int = 5) -> str:
+    """Names for one line of text: "a, b, c and 4 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+class ByName(Mapping[str, Value]):
+    """Values of videos, each found by any name that the rule takes for its own.
+
+    Iterates over the names as they were given. A name that fits several is that of the first of them.
+    """
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = values
+        self._known: dict[str, str] = {}
+        folders: dict[str, list[str]] = {}
+        for name in values:
+            for form in _forms(name):
+                self._known.setdefault(form, name)
+            if "/" in name:
+                folders.setdefault(_folder(name), []).append(name)
+        # "NAME/c3d" is NAME's where nothing else is in that group.
+        alone = {folder: names[0] for folder, names in folders.items() if len(names) == 1}
+        self._folders = {form: name for folder, name in alone.items() for form in _forms(folder)}
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __getitem__(self, name: str) -> Value:
+        own = self.own_name(name)
+        if own is None:
+            raise KeyError(name)
+        return self._values[own]
+
+    def own_name(self, name: str) -> str | None:
+        """The name among these that is of the same video; none where there is none."""
+        if name in self._values:
+            return name
+        forms = list(_forms(name))
+        exact = next((form for form in forms if form in self._values), None)
+        if exact is not None:
+            return exact
+        folder = [*_forms(_folder(name))] if "/" in name else []
+        known = next((self._known[form] for form in [*forms, *folder] if form in self._known), None)
+        return known or next((self._folders[form] for form in forms if form in self._folders), None)
+
+
+def _forms(name: str) -> Iterator[str]:
+    """The names of one video, from what is given to the barest: without folder, suffix and "v_"."""
+    _, dataset = split_dataset(name)
+    plain = unicodedata.normalize("NFC", dataset or name)  # macOS takes accents apart in the names of files
+    base = re.split(r"[/\\]", plain.rstrip("/\\"))[-1] or plain
+    seen = [plain, base, *_shortened(base)]
+    yield from dict.fromkeys(seen)
+    yield from dict.fromkeys(form.removeprefix(_PREFIX) for form in seen if form not in ("", _PREFIX))
+
+
+def _folder(name: str) -> str:
+    return PurePosixPath(name).parent.name
+
+
+def _shortened(name: str) -> Iterator[str]:
+    """The name with one known suffix cut, with two ..."""
+    while True:
+        stem, dot, suffix = name.rpartition(".")
+        if not (stem and dot and f".{suffix.lower()}" in _CUT):
+            return
+        name = stem
+        yield name
+
+
+def _url_parts(url: str) -> tuple[str, str]:
+    """Last part of a URL's path, or its host, and the part before."""
+    try:
+        parts = urlsplit(url)
+        path, host = PurePosixPath(unquote(parts.path)), parts.netloc.rpartition("@")[2]
+    except ValueError:  # an address such as "rtsp://[::1"
+        return url, ""
+    return path.name or host, path.parent.name
+
+
+def _path_parts(path: str) -> tuple[str, str]:
+    """Last part of a path, and the folder it lies in; "." is the folder it stands for."""
+    found = Path(path)
+    if found.name in ("", "..") and path:
+        found = found.resolve()
+    return found.name, found.parent.name
