@@ -1,18 +1,19 @@
-"""What can be closed can be used in a `with` block."""
+"""The one way in which things here are closed: by `close`, or at the end of a `with` block."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _Self = TypeVar("_Self", bound="Closing")
 
 
-class Closing:
+class Closing(AbstractContextManager[Any]):
     """Closes itself at the end of a `with` block."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything. May be called twice."""
 
     def __enter__(self: _Self) -> _Self:
         return self

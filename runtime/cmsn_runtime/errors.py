@@ -6,6 +6,7 @@
     │   └── DecodeError   it opened, and broke on the way; `seconds` says how far it got
     ├── AnnotationError   a ground-truth file is not in ActivityNet's format
     ├── BundleError       a bundle is damaged, unknown or not a bundle
+    ├── OutputError       a file cannot be written
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
 
@@ -42,6 +43,10 @@ class DecodeError(SourceError):
 
 class AnnotationError(CmsnError):
     """A ground-truth file is not in ActivityNet's format."""
+
+
+class OutputError(CmsnError):
+    """A file, a pipe or standard output cannot be written."""
 
 
 class BundleError(CmsnError):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.errors import OutputError
 from cmsn_runtime.events import Event, Proposal, Reset, StageStep
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.console import TableSink
@@ -86,7 +86,7 @@ def test_results_are_ranked_and_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sink", [CsvSink, JsonLinesSink, ResultsSink])
 def test_a_path_that_cannot_be_written_is_one_clear_error(tmp_path: Path, sink: type) -> None:
-    with pytest.raises(SettingsError, match="nowhere"):
+    with pytest.raises(OutputError, match="nowhere"):
         sink(tmp_path / "nowhere" / "out")
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from typing import Literal
 
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Reset, StageStep, StreamEvent
 
 EventChoice = Literal["all", "final"]
@@ -19,7 +15,7 @@ class Sink(Closing):
     """Takes what is said of one or more sources, and writes it as it comes. All hooks do nothing by themselves.
 
     `source` is the source's name throughout. Between `begin` and `end` of a source come its frames, steps and events.
-    Several sources may be open at once. Raises SettingsError where its output cannot be written.
+    Several sources may be open at once. Raises OutputError where its output cannot be written.
     """
 
     def begin(self, source: str, duration: Fraction | None) -> None:
@@ -44,21 +40,3 @@ class Sink(Closing):
 def is_chosen(event: StreamEvent, choice: EventChoice) -> bool:
     """`final` leaves out what may still change; a reset is always reported."""
     return choice == "all" or isinstance(event, Reset) or event.kind == "final"
-
-
-def printable(name: str) -> str:
-    """A name fit to be shown: what is no text, and what would steer a terminal, is escaped."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
-
-
-@contextmanager
-def written_to(path: Path | str) -> Iterator[None]:
-    """Turn a failed write into the one line people get. A broken pipe passes: the reader left, which is no failure."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be written ({error.strerror or error}); give a path in a folder that exists and has room"
-        ) from error

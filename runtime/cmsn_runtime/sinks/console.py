@@ -13,8 +13,9 @@ from rich.text import Text
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.events import Proposal, Reset, StreamEvent
 from cmsn_runtime.names import video_id
-from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, printable
+from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen
 from cmsn_runtime.sinks.ranking import BestActions
+from cmsn_runtime.text import printable
 
 TABLE_ROWS = 25
 _COLOURS = {"provisional": "yellow", "revised": "cyan", "withdrawn": "dim", "final": "green", "reset": "magenta"}

@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 
 from cmsn_runtime.events import StreamEvent
-from cmsn_runtime.sinks.base import Sink, written_to
+from cmsn_runtime.files import written_to
+from cmsn_runtime.sinks.base import Sink
 
 COLUMNS = ("source", "action", "rank", "start", "end", "score", "at", "delay")
 

@@ -10,7 +10,8 @@ from typing import TextIO
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Reset, StreamEvent
-from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen, written_to
+from cmsn_runtime.files import written_to
+from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen
 
 _DECIMALS = 6
 

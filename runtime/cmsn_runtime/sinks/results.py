@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.events import Proposal, StreamEvent
+from cmsn_runtime.files import replacing, require_writable, written_to
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.base import Sink
-from cmsn_runtime.sinks.replacing import replacing, require_folder
 
 
 class ResultsSink(Sink):
@@ -19,7 +19,8 @@ class ResultsSink(Sink):
     """
 
     def __init__(self, path: Path) -> None:
-        require_folder(path)
+        with written_to(path):
+            require_writable(path)
         self._path = path
         self._proposals: dict[str, list[Proposal]] = {}
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.errors import MissingExtraError
 from cmsn_runtime.events import Event, StageStep, StreamEvent
+from cmsn_runtime.files import replacing, require_writable, written_to
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.base import Sink
-from cmsn_runtime.sinks.replacing import replacing, require_folder
 from cmsn_runtime.sinks.timeline_picture import StageRun, Timeline, draw_timeline
 
 _SHOWN_RANKS = 4
@@ -36,7 +36,8 @@ class TimelineSink(Sink):
     ) -> None:
         if importlib.util.find_spec("matplotlib") is None:
             raise MissingExtraError("matplotlib", "plot", "a timeline picture")
-        require_folder(path)
+        with written_to(path):
+            require_writable(path)
         self._path = path
         self._step_seconds = step_seconds
         self._truth = truth

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cmsn_runtime.annotations import Annotation
 from cmsn_runtime.events import Event, Proposal
-from cmsn_runtime.sinks.base import printable
 from cmsn_runtime.stages import Stage
+from cmsn_runtime.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -27,7 +27,7 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
         raise MissingExtraError("lightning", "train", "training") from error
     from rich.console import Console
 
-    from cmsn_runtime.sinks.base import written_to
+    from cmsn_runtime.files import written_to
     from cmsn_training.ablation.config import load_ablation
     from cmsn_training.ablation.report import as_json, as_table
     from cmsn_training.ablation.table import count_jobs, run_table

@@ -53,7 +53,7 @@ def evaluate(
 
     from rich.console import Console
 
-    from cmsn_runtime.sinks.base import written_to
+    from cmsn_runtime.files import written_to
     from cmsn_training.evaluation.report import DEFAULT_NUMBERS, as_json, delays_of, measure
     from cmsn_training.evaluation.tables import tables
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.errors import MissingExtraError
-from cmsn_runtime.sinks.base import written_to
+from cmsn_runtime.files import written_to
 from cmsn_training.evaluation.protocols import RecallCurve
 
 if TYPE_CHECKING:

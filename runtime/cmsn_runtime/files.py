@@ -1,0 +1,223 @@
+"""Output files: whole or as they were before, links followed, devices and pipes written in place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from cmsn_runtime.closing import Closing
+from cmsn_runtime.errors import OutputError
+from cmsn_runtime.text import printable
+
+STDOUT = Path("-")
+
+_DESCRIPTOR_FOLDERS = ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd")  # /dev/stdout links into them
+_MOST_LINKS = 40  # as Linux has it
+# A file that a container mounts by itself, or in a folder of somebody else: it can be written, not replaced.
+_NOT_REPLACEABLE = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
+
+
+class Replacement(Closing):
+    """A file under construction, which takes the place of `path` at `commit`, or is removed at `close`.
+
+    unfinished: write here. It exists from the start, so that a path that cannot be written is reported at once.
+
+    A symbolic link is followed, and the file it leads to is replaced; permissions of an existing file are kept. Where
+    `path` is a device, a pipe, /dev/fd/N or "-" for standard output, `commit` copies the content there.
+    Raises OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._in_place: BinaryIO | None = None
+        if is_stream(path):
+            self._in_place = open_stream(path)
+            self.unfinished = _temporary()
+            return
+        self._target = Path(os.path.realpath(path))
+        require_writable(path)
+        try:
+            self.unfinished = _beside(self._target)
+        except OSError as error:
+            if error.errno not in _NOT_REPLACEABLE or not self._target.exists():
+                raise
+            self.unfinished = _temporary()
+
+    def commit(self) -> None:
+        """Put the content in its place. The file, and its name, are on the disk when this returns."""
+        if self._in_place is not None:
+            _copy(self.unfinished, self._in_place)
+            self._in_place.flush()
+        else:
+            self._replace()
+        self.close()
+
+    def close(self) -> None:
+        """Remove what was not committed."""
+        self.unfinished.unlink(missing_ok=True)
+        if self._in_place is not None:
+            with suppress(OSError):  # what was not written before this, `commit` has reported
+                self._in_place.close()
+
+    def _replace(self) -> None:
+        _synchronise(self.unfinished)
+        try:
+            os.replace(self.unfinished, self._target)
+        except OSError as error:
+            if error.errno not in _NOT_REPLACEABLE or not self._target.exists():
+                raise
+            with self._target.open("wb") as file:
+                _copy(self.unfinished, file)
+            _synchronise(self._target)
+        with suppress(OSError):  # some network file systems cannot synchronise a folder
+            _synchronise(self._target.parent)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write to the path this gives; it takes the place of `path` if all went well (see Replacement).
+
+    Raises OutputError.
+    """
+    with written_to(path), Replacement(path) as replacement:
+        yield replacement.unfinished
+        replacement.commit()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all. Raises OutputError."""
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+@contextmanager
+def written_to(path: Path | str) -> Iterator[None]:
+    """Turn a failed write into an OutputError. A broken pipe passes: the reader left, which is no failure."""
+    name = "standard output" if path == STDOUT else printable(os.fspath(path))
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"{name}: cannot be written ({error.strerror or error}); "
+            "give a path in a folder that exists, may be written to and has room"
+        ) from error
+
+
+def require_writable(path: Path) -> None:
+    """Find out whether a file could be written, without changing what is there.
+
+    Raises OSError; IsADirectoryError for a folder.
+    """
+    _require_valid(path)
+    target = os.path.realpath(path)
+    try:
+        mode = Path(target).stat().st_mode
+    except FileNotFoundError:
+        # Only making it tells whether its name is too long or has letters that this file system cannot store.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        Path(target).unlink()
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is no regular file but a place that bytes flow through: a device, a pipe, /dev/fd/N, "-".
+
+    Raises OSError where no file can have this name.
+    """
+    _require_valid(path)
+    if path == STDOUT or descriptor_of(path) is not None:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Open what `is_stream` for writing, as it is: a file behind /dev/fd/N is neither emptied nor rewound."""
+    descriptor = descriptor_of(path)
+    if descriptor is not None:
+        return os.fdopen(os.dup(descriptor), "wb")
+    if path == STDOUT:
+        return _standard_output()
+    return cast("BinaryIO", path.open("wb"))
+
+
+def descriptor_of(path: Path) -> int | None:
+    """The number N that /dev/fd/N, /dev/stdout or a link to one of them stands for; none for all else."""
+    folders = {os.path.realpath(folder) for folder in _DESCRIPTOR_FOLDERS}
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if folder in folders and path.name.isdecimal():
+            return int(path.name)
+        try:
+            path = Path(folder, path.readlink())
+        except OSError:  # not a link
+            return None
+    return None
+
+
+def _require_valid(path: Path) -> None:
+    try:
+        valid = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise OSError(errno.EINVAL, "no file can have this name")
+
+
+def _standard_output() -> BinaryIO:
+    """Standard output, which closing leaves open. Raises OSError where the shell closed it (`>&-`)."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    sys.stdout.flush()
+    return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+
+
+def _beside(target: Path) -> Path:
+    """A new, empty file in the folder of `target`, with its permissions. Its short name fits wherever that one does."""
+    unfinished = target.parent / f".cmsn-{secrets.token_hex(6)}.partial"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with suppress(FileNotFoundError):
+            existing = target.stat()
+            with suppress(PermissionError):
+                os.fchown(descriptor, existing.st_uid, existing.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))
+    finally:
+        os.close(descriptor)
+    return unfinished
+
+
+def _temporary() -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="cmsn-", suffix=".partial")
+    os.close(descriptor)
+    return Path(name)
+
+
+def _copy(source: Path, target: BinaryIO) -> None:
+    with source.open("rb") as file:
+        shutil.copyfileobj(file, target)
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
