@@ -25,8 +25,9 @@ from cmsn_runtime.manifest import (
     StateShape,
     write_manifest,
 )
+from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig
-from cmsn_training.models.cmsn import CMSN, load_model
+from cmsn_training.models.cmsn import CMSN
 
 
 def export_bundle(
@@ -109,7 +110,7 @@ def describe(model: CMSN, config: TrainingConfig, provenance: dict[str, Any], gr
         preprocessing=config.picture() if config.features is None else None,
         features=FeatureInput(config.features.width, config.features.names) if config.features else None,
         proposals=config.proposal_settings(),
-        tracking=config.tracker_settings(),
+        tracking=config.tracking,
         graphs={name: _file(f"{name}.onnx", graph) for name, graph in graphs.full.items()},
         half_graphs={name: _file(f"{name}.fp16.onnx", graph) for name, graph in graphs.half.items()},
         states=tuple(StateShape(name, shape) for name, shape in model.extractor.state_shapes().items()),

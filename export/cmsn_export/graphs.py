@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.models.c3d import TIME_STRIDE
+from cmsn_training.models.c3d_layers import TIME_STRIDE
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.evaluator import ProposalEvaluator
 from cmsn_training.models.feature_extractor import FeatureExtractor

@@ -23,8 +23,9 @@ from cmsn_runtime.bundle import open_bundle, read_graph, read_manifest
 from cmsn_runtime.events import Event
 from cmsn_runtime.manifest import GRAPH_NAMES
 from cmsn_runtime.streams.feature_stream import FeatureRow
+from cmsn_training.checkpoint import save_model
 from cmsn_training.config import parse_config
-from cmsn_training.models.cmsn import CMSN, save_model
+from cmsn_training.models.cmsn import CMSN
 
 WIDTH, STRIDE = 5, 3
 

@@ -18,9 +18,8 @@ from torch.nn import functional as F
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.stages import Stage
 from cmsn_training.config import parse_config
-from cmsn_training.config_sections import LossConfig
 from cmsn_training.losses.angles import narrowed, widened
-from cmsn_training.losses.building import LossKind, build_loss
+from cmsn_training.losses.building import build_loss
 from cmsn_training.losses.fixed_margin import ArcFaceLoss, LargeMarginCosineLoss
 from cmsn_training.losses.regression import (
     CLASSES,
@@ -31,7 +30,9 @@ from cmsn_training.losses.regression import (
 )
 from cmsn_training.losses.softmax import SoftmaxLoss
 from cmsn_training.losses.vmcl import VariableMarginCosineLoss, stage_margins
-from cmsn_training.models.stage_subnet import CosineClassifier, StageClassifier, unit_vectors
+from cmsn_training.models.cosine import CosineClassifier, unit_vectors
+from cmsn_training.models.stage_subnet import StageClassifier
+from cmsn_training.vocabulary import LossKind
 
 KINDS: tuple[LossKind, ...] = ("softmax", "lmcl", "arcface", "vmcl", "vmcl-arc")
 MARGIN_KINDS = KINDS[1:]
@@ -98,7 +99,7 @@ def test_angles_rise_with_the_cosine_and_do_not_jump(margin: float) -> None:
 
 
 def with_kind(kind: LossKind) -> nn.Module:
-    return build_loss(LossConfig(kind=kind))
+    return build_loss(kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,7 +161,7 @@ def test_cosines_do_not_depend_on_length(size: float) -> None:
 @pytest.mark.parametrize("kind", MARGIN_KINDS)
 def test_without_margins_all_are_the_normalised_softmax(kind: LossKind) -> None:
     cosines, labels = torch.empty(3, 8, 6).uniform_(-1, 1), torch.randint(6, (3, 8))
-    loss = build_loss(LossConfig(kind=kind, m=0.0, n=0.0, form="printed", scale=11.0))
+    loss = build_loss(kind, m=0.0, n=0.0, form="printed", scale=11.0)
     expected = F.cross_entropy(11.0 * cosines.flatten(0, 1), labels.flatten())
     assert float(loss(cosines, labels)) == pytest.approx(float(expected), rel=1e-5)
 
@@ -234,11 +235,11 @@ def test_wrong_settings_are_refused(section: dict[str, object], message: str) ->
 
 
 def test_defaults_are_the_papers() -> None:
-    loss = build_loss(LossConfig())
+    loss = build_loss("vmcl")
     assert isinstance(loss, VariableMarginCosineLoss)
     assert torch.equal(loss.margins, stage_margins(0.1, 0.15))
     assert loss.space == "cosine"
-    arc = build_loss(LossConfig(kind="vmcl-arc"))
+    arc = build_loss("vmcl-arc")
     assert isinstance(arc, VariableMarginCosineLoss)
     assert arc.space == "angle"
 

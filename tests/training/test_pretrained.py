@@ -15,10 +15,11 @@ from safetensors.torch import save_file
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_training.checkpoint import save_model
 from cmsn_training.config import load_config, parse_config
 from cmsn_training.models.c3d import C3D
-from cmsn_training.models.cmsn import CMSN, save_model
-from cmsn_training.models.pretrained import apply_pretrained, check_preprocessing, read_c3d_weights
+from cmsn_training.models.cmsn import CMSN
+from cmsn_training.models.pretrained import apply_pretrained, check_preprocessing, read_c3d_weights, with_pretrained
 from cmsn_training.models.pretrained_layouts import LAYER_NAMES, c3d_shapes
 
 SPORTS = ((90.25, 97.66, 101.41), "bgr")
@@ -124,7 +125,7 @@ def test_a_model_trained_here_is_a_start(tmp_path: Path) -> None:
     """Same width, its preprocessing where the TOML gives none, a path beside the TOML."""
     other = trained_here(tmp_path / "model.safetensors")
     toml = narrow_toml(tmp_path, width=1 / 32, model='pretrained = "model.safetensors"')
-    config = load_config(toml)
+    config = with_pretrained(load_config(toml))
     assert config.picture() == Preprocessing((40, 48), (32, 48), (1.0, 2.0, 3.0), 0.5, "rgb")
     model = CMSN(config)
     provenance = apply_pretrained(model, config)
@@ -160,10 +161,10 @@ def test_another_preprocessing_is_refused_unless_ignored(tmp_path: Path, section
     extra, model = f"[preprocessing]\n{section}", 'pretrained = "model.safetensors"'
     toml = narrow_toml(tmp_path, width=1 / 32, extra=extra, model=model)
     if not refused:
-        assert load_config(toml).picture().mean == (1.0, 2.0, 3.0)
+        assert with_pretrained(load_config(toml)).picture().mean == (1.0, 2.0, 3.0)
         return
     with pytest.raises(SettingsError, match=r"mean = \[1\.0, 2\.0, 3\.0\], scale = 0\.5, channels = \"rgb\""):
-        load_config(toml)
+        with_pretrained(load_config(toml))
     config = load_config(
         narrow_toml(tmp_path, width=1 / 32, extra=extra, model=f'{model}\npretrained_preprocessing = "ignore"')
     )
@@ -181,10 +182,10 @@ def test_check_preprocessing_minds_normalisation_and_not_size(tmp_path: Path) ->
 def test_another_width_is_refused(tmp_path: Path) -> None:
     trained_here(tmp_path / "model.safetensors")
     with pytest.raises(SettingsError, match=r"width 0\.03125, model\.width is 0\.0625"):
-        load_config(narrow_toml(tmp_path, width=1 / 16, model='pretrained = "model.safetensors"'))
+        with_pretrained(load_config(narrow_toml(tmp_path, width=1 / 16, model='pretrained = "model.safetensors"')))
     write(tmp_path / "c3d.pickle", state_dict(NAMES["c3d-pytorch"]))
     with pytest.raises(SettingsError, match=r"width 1, model\.width is 0\.5"):
-        load_config(narrow_toml(tmp_path, width=0.5, model='pretrained = "c3d.pickle"'))
+        with_pretrained(load_config(narrow_toml(tmp_path, width=0.5, model='pretrained = "c3d.pickle"')))
 
 
 def test_full_width_goes_into_the_network(tmp_path: Path) -> None:

@@ -14,11 +14,10 @@ from torch.nn import functional as F
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.data.evaluator_windows import EvaluatorBatch
-from cmsn_training.losses.building import LossKind
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.evaluator import ProposalEvaluator
-from cmsn_training.models.tiou_heads import HeadKind
 from cmsn_training.phases.evaluator_phase import EvaluatorPhase
+from cmsn_training.vocabulary import HeadKind, LossKind
 
 HEADS: tuple[HeadKind, ...] = ("sigmoid", "vmcl")
 

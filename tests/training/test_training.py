@@ -17,9 +17,10 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposing.pipeline import Candidates, propose
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.stages import Stage
+from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig, load_config, parse_config
 from cmsn_training.data import evaluator_windows
-from cmsn_training.models.cmsn import CMSN, load_model
+from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.convolution import convolutions
 from cmsn_training.phases.stage_phase import StagePhase
 from cmsn_training.rendering.settings import RenderSettings

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import ValidationError, model_validator
+from pydantic import BeforeValidator, SerializerFunctionWrapHandler, ValidationError, WrapSerializer, model_validator
+from pydantic_core import ErrorDetails
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
@@ -22,14 +24,13 @@ from cmsn_training.config_sections import (
     HardwareConfig,
     LossConfig,
     ModelConfig,
+    PathField,
     PreprocessingConfig,
-    ProposalsConfig,
     Section,
+    Seed,
     StagePhaseConfig,
-    TrackingConfig,
 )
-from cmsn_training.models.c3d import TIME_STRIDE
-from cmsn_training.models.pretrained import check_preprocessing, check_width, read_c3d_weights
+from cmsn_training.models.c3d_layers import TIME_STRIDE
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,12 +38,32 @@ else:
     import tomli as tomllib
 
 
+SectionKind = TypeVar("SectionKind", bound=Section)
+
+# How spans are pooled is a property of the PES: [model] has it, and a configuration says it once.
+_POOLING = ("roi_bins", "roi_context")
+
+
+def _without_pooling(values: object) -> object:
+    given = [name for name in _POOLING if isinstance(values, Mapping) and name in values]
+    if given:
+        raise ValueError(f"{', '.join(given)} belongs to the PES; set it in [model]")
+    return values
+
+
+def _unpooled(settings: ProposalSettings, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    return {name: value for name, value in dump(settings).items() if name not in _POOLING}
+
+
+Proposals = Annotated[ProposalSettings, BeforeValidator(_without_pooling), WrapSerializer(_unpooled)]
+
+
 class TrainingConfig(Section):
     """All of it. `output` is where checkpoints, logs and the final model.safetensors go."""
 
     name: str = "cmsn"
-    output: Path = Path("runs/cmsn")
-    seed: int = 0
+    output: PathField = Path("runs/cmsn")
+    seed: Seed = 0
     data: DataConfig
     model: ModelConfig = ModelConfig()
     grid: GridConfig = GridConfig()
@@ -51,8 +72,8 @@ class TrainingConfig(Section):
     loss: LossConfig = LossConfig()
     stages: StagePhaseConfig = StagePhaseConfig()
     evaluator: EvaluatorPhaseConfig = EvaluatorPhaseConfig()
-    proposals: ProposalsConfig = ProposalsConfig()
-    tracking: TrackingConfig = TrackingConfig()
+    proposals: Proposals = ProposalSettings()
+    tracking: TrackerSettings = TrackerSettings()
     hardware: HardwareConfig = HardwareConfig()
 
     @model_validator(mode="after")
@@ -63,8 +84,13 @@ class TrainingConfig(Section):
             raise ValueError("both [features] and [preprocessing] are given; feature rows have no preprocessing")
         if self.features is not None and self.model.pretrained is not None:
             raise ValueError("both [features] and model.pretrained are given; feature rows go through no C3D")
+        if self.features is not None and self.stages.frozen:
+            raise ValueError("both [features] and stages.frozen are given; feature rows go through no C3D")
         if self.features is None and self.stages.batch > 1:
             raise ValueError("stages.batch is above 1; windows of pictures go one by one, set stages.accumulate")
+        self.time_grid()
+        if self.model.pretrained is None:  # else what [preprocessing] leaves out is not known yet
+            self.picture()
         return self
 
     def time_grid(self) -> TimeGrid:
@@ -73,16 +99,11 @@ class TrainingConfig(Section):
 
     def picture(self) -> Preprocessing:
         """What happens to pictures before the networks."""
-        return Preprocessing(**self.preprocessing.model_dump())
+        return self.preprocessing.settings()
 
     def proposal_settings(self) -> ProposalSettings:
         """How proposals are made."""
-        model = self.model
-        return ProposalSettings(**self.proposals.model_dump(), roi_bins=model.roi_bins, roi_context=model.roi_context)
-
-    def tracker_settings(self) -> TrackerSettings:
-        """When something is said."""
-        return TrackerSettings(**self.tracking.model_dump())
+        return replace(self.proposals, roi_bins=self.model.roi_bins, roi_context=self.model.roi_context)
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -91,47 +112,54 @@ def load_config(path: Path) -> TrainingConfig:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file. Raises SettingsError."""
+    """The values of a TOML file, with or without a byte order mark. Raises SettingsError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{path}: is not UTF-8, as TOML must be (byte {error.start} is {error.object[error.start]:#04x}); "
+            "save it as UTF-8"
+        ) from error
+    except (ValueError, RecursionError) as error:  # beside TOML's own: numbers too long, brackets too deep for Python
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
 
 
 def resolve_config(values: object, path: Path) -> TrainingConfig:
-    """Check the values that stood in the file `path`: relative paths in them start at its folder."""
+    """Check the values that stood in the file `path`: relative paths in them start at its folder.
+
+    What depends on pre-trained weights is not known yet, see `pretrained.with_pretrained`. Raises SettingsError.
+    """
     config = parse_config(values, origin=str(path))
-    base = path.parent
-    data = config.data.model_copy(
-        update={field: base / value for field, value in config.data if isinstance(value, Path)}
-    )
-    config = config.model_copy(update={"data": data, "output": base / config.output})
-    return config if config.model.pretrained is None else _with_pretrained(config, base / config.model.pretrained)
-
-
-def _with_pretrained(config: TrainingConfig, path: Path) -> TrainingConfig:
-    """Check that the weights fit before hours of work begin; what [preprocessing] leaves out is taken from them."""
-    weights = read_c3d_weights(path)
-    check_width(weights, config.model.width)
-    given = config.preprocessing.model_fields_set
-    left_out = {name: value for name, value in asdict(weights.preprocessing).items() if name not in given}
-    config = config.model_copy(
+    return config.model_copy(
         update={
-            "model": config.model.model_copy(update={"pretrained": path}),
-            "preprocessing": config.preprocessing.model_copy(update=left_out),
+            "data": _placed(config.data, path.parent),
+            "model": _placed(config.model, path.parent),
+            "output": path.parent / config.output,
         }
     )
-    if config.model.pretrained_preprocessing == "check":
-        check_preprocessing(weights, config.picture())
-    return config
+
+
+def _placed(section: SectionKind, folder: Path) -> SectionKind:
+    """The section with its relative paths started at a folder."""
+    return section.model_copy(update={name: folder / value for name, value in section if isinstance(value, Path)})
 
 
 def parse_config(values: object, *, origin: str) -> TrainingConfig:
     """Check already parsed values (from TOML, or from a checkpoint). Raises SettingsError."""
+    return checked(TrainingConfig, values, origin=origin)
+
+
+def checked(kind: type[SectionKind], values: object, *, origin: str) -> SectionKind:
+    """The values as a section. Raises SettingsError that names each wrong field."""
     try:
-        return TrainingConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
-        raise SettingsError(f"{origin}: {wrong}") from error
+        raise SettingsError(f"{origin}: {'; '.join(map(_wrong, error.errors()))}") from error
+
+
+def _wrong(item: ErrorDetails) -> str:
+    place = ".".join(map(str, item["loc"]))
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -6,24 +6,35 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from cmsn_runtime.proposing.settings import NmsKind, Scoring
-from cmsn_training.losses.building import LossKind, build_loss
-from cmsn_training.losses.vmcl import MarginForm
-from cmsn_training.models.c3d import TIME_STRIDE
-from cmsn_training.models.feature_extractor import PoolKind
-from cmsn_training.models.tiou_heads import HeadKind
+from cmsn_runtime.pictures.settings import ChannelOrder, Preprocessing
+from cmsn_training.losses.margins import check_loss
+from cmsn_training.models.c3d_layers import C3D_LAYERS, TIME_STRIDE
+from cmsn_training.vocabulary import HeadKind, LossKind, MarginForm, Missing, PoolKind
+
+_PICTURES = Preprocessing()
+
+
+def _possible(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r} holds a zero byte, which no path can")
+    return path
+
+
+PathField = Annotated[Path, AfterValidator(_possible)]
+# What PyTorch, NumPy and Lightning all take.
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class Section(BaseModel):
     """What a section does not know it refuses, and nobody changes it once it is checked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
-    """Folders of videos (or of feature files) with their annotations; relative paths start at the TOML file.
+    """Folders of videos (or of feature files) with their annotations; relative paths start at the TOML file's folder.
 
     annotations: an ActivityNet JSON, or a folder of THUMOS14's CLASS_val.txt files.
     subset: of a JSON with several ("training", "validation"), the one to take; all without.
@@ -32,17 +43,17 @@ class DataConfig(Section):
         some have vanished. decoders: processes that decode videos at a time.
     """
 
-    videos: Path
-    annotations: Path
+    videos: PathField
+    annotations: PathField
     subset: str | None = None
-    validation_videos: Path | None = None
-    validation_annotations: Path | None = None
+    validation_videos: PathField | None = None
+    validation_annotations: PathField | None = None
     validation_subset: str | None = None
-    test_videos: Path | None = None
-    test_annotations: Path | None = None
+    test_videos: PathField | None = None
+    test_annotations: PathField | None = None
     test_subset: str | None = None
-    missing: Literal["error", "skip"] = "error"
-    cache: Path = Path("cache")
+    missing: Missing = "error"
+    cache: PathField = Path("cache")
     decoders: Annotated[int, Field(ge=1)] = 1
 
     def held_out(self) -> tuple[Path, Path] | None:
@@ -70,20 +81,20 @@ class ModelConfig(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     evaluator_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     evaluator_head: HeadKind = "sigmoid"
-    pretrained: Path | None = None
+    pretrained: PathField | None = None
     pretrained_preprocessing: Literal["check", "ignore"] = "check"
 
 
 class FeaturesConfig(Section):
     """Rows of numbers in place of pictures: `data.videos` holds files of them, there is no extractor (section 5.1).
 
-    width: values a row. names: what they are, for the bundle. context, difference, dropout, pool: see
+    width: values per row. names: what they are, for the bundle. context, difference, dropout, pool: see
     FeatureExtractor.
     noise: deviation of the noise added in training, in deviations of each value. stretch: windows are played up to
     exp(stretch) times slower or faster.
     coordinates: values of one point, where a row is a list of points (3 for a skeleton's x, y, z). shift: in training
     all points of a window are moved together, by a random distance of so many deviations: a network that has seen few
-    people learns else where in the room they stood.
+    people otherwise learns where in the room they stood.
     """
 
     width: Annotated[int, Field(ge=1)]
@@ -118,13 +129,20 @@ class GridConfig(Section):
 
 
 class PreprocessingConfig(Section):
-    """Picture size and normalisation; goes into the bundle as it stands here."""
+    """See Preprocessing, whose defaults these are; goes into the bundle as it stands here.
 
-    resize: tuple[int, int] = (128, 171)
-    crop: tuple[int, int] = (112, 112)
-    mean: tuple[float, float, float] = (90.0, 98.0, 102.0)
-    scale: float = 1.0
-    channels: Literal["rgb", "bgr"] = "bgr"
+    A section of its own, since it knows which fields were given: the others follow pre-trained weights.
+    """
+
+    resize: tuple[int, int] = _PICTURES.resize
+    crop: tuple[int, int] = _PICTURES.crop
+    mean: tuple[float, float, float] = _PICTURES.mean
+    scale: float = _PICTURES.scale
+    channels: ChannelOrder = _PICTURES.channels
+
+    def settings(self) -> Preprocessing:
+        """The same as the runtime knows it. Raises SettingsError where a crop does not fit."""
+        return Preprocessing(**self.model_dump())
 
 
 class LossConfig(Section):
@@ -132,18 +150,18 @@ class LossConfig(Section):
 
     kind: `softmax` (equation 2), `lmcl` (CosFace, equation 3), `arcface`, `vmcl` (equation 5), `vmcl-arc` (equation 8).
     m: the margin of `lmcl` (0.35 unless given) and `arcface` (0.5 rad); the growth of VMCL's (0.1).
-    n, form: VMCL's minimum margin, and how both make f(j, i); see `vmcl.stage_margins`. scale: s of all but `softmax`.
+    n, form: VMCL's minimum margin, and how both make f(j, i); see `margin_table`. scale: s of all but `softmax`.
     """
 
     kind: LossKind = "vmcl"
-    m: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    n: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.15
-    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 16.0
+    m: Annotated[float, Field(ge=0)] | None = None
+    n: Annotated[float, Field(ge=0)] = 0.15
+    scale: Annotated[float, Field(gt=0)] = 16.0
     form: MarginForm = "worked-example"
 
     @model_validator(mode="after")
     def _margins_fit(self) -> LossConfig:
-        build_loss(self)  # refuses what cannot be, with the kinds' own words
+        check_loss(self.kind, m=self.m, n=self.n, form=self.form)
         return self
 
 
@@ -164,7 +182,7 @@ class PhaseConfig(Section):
 class StagePhaseConfig(PhaseConfig):
     """Phase 1: extractor and ASS.
 
-    frozen: extractor layers that keep their weights. norm_epochs: epochs in which batch normalisation takes its
+    frozen: layers of C3D that keep their weights. norm_epochs: epochs in which batch normalisation takes its
         statistics from the window at hand; afterwards it uses the running ones, and at the end it is folded into the
         weights. 0, as in the paper, is for pre-trained weights: there is no normalisation then.
     batch: windows a step, with feature rows only; pictures go one by one, as in the paper.
@@ -179,6 +197,15 @@ class StagePhaseConfig(PhaseConfig):
     flip: bool = True
     light: Annotated[float, Field(ge=0, lt=1)] = 0.2
     windows_per_video: Annotated[int, Field(ge=1)] | None = None
+
+    @field_validator("frozen")
+    @classmethod
+    def _layers_exist(cls, frozen: tuple[str, ...]) -> tuple[str, ...]:
+        layers = [spec.name for spec in C3D_LAYERS]
+        unknown = [name for name in frozen if name not in layers]
+        if unknown:
+            raise ValueError(f"C3D has no layer {', '.join(unknown)}; it has {', '.join(layers)}")
+        return frozen
 
 
 class EvaluatorPhaseConfig(PhaseConfig):
@@ -195,28 +222,6 @@ class EvaluatorPhaseConfig(PhaseConfig):
     views: Annotated[int, Field(ge=1)] = 1
     least: Annotated[int, Field(ge=0)] = 0
     most: Annotated[int, Field(ge=1)] | None = None
-
-
-class ProposalsConfig(Section):
-    """How proposals are made of stages; goes into the bundle. See ProposalSettings."""
-
-    decay: Annotated[float, Field(ge=0)] = 0.09
-    nms: NmsKind = "gaussian"
-    sigma: Annotated[float, Field(gt=0)] = 0.5
-    iou_threshold: Annotated[float, Field(ge=0, le=1)] = 0.65
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.01
-    max_proposals: Annotated[int, Field(ge=1)] = 100
-    background: tuple[float, ...] = ()
-    pes_power: Annotated[float, Field(gt=0)] = 1.0
-    scoring: Scoring = "evaluated"
-
-
-class TrackingConfig(Section):
-    """When something is said of an action; goes into the bundle. See TrackerSettings."""
-
-    settle_steps: Annotated[int, Field(ge=1)] = 8
-    provisional_score: Annotated[float, Field(ge=0, le=1)] = 0.1
-    revise_steps: Annotated[int, Field(ge=1)] = 1
 
 
 class HardwareConfig(Section):

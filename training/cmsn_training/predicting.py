@@ -62,7 +62,7 @@ def open_stream(
 ) -> Stream | FeatureStream:
     """A stream of the kind the configuration takes, as a bundle of it would open one."""
     extractor = backend.model.extractor
-    grid, proposals, tracking = config.time_grid(), config.proposal_settings(), config.tracker_settings()
+    grid, proposals, tracking = config.time_grid(), config.proposal_settings(), config.tracking
     if config.features is not None:
         rows = FeatureStreamSettings(
             grid=grid,

@@ -15,15 +15,16 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from rich.progress import track
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_training.checkpoint import save_model
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack, feature_track
 from cmsn_training.data.inputs import Inputs, open_inputs
 from cmsn_training.devices import inference_device
 from cmsn_training.fitting import fit_phase
-from cmsn_training.models.cmsn import CMSN, save_model
+from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.convolution import convolutions
-from cmsn_training.models.pretrained import apply_pretrained
+from cmsn_training.models.pretrained import apply_pretrained, with_pretrained
 from cmsn_training.phases.evaluator_phase import EvaluatorPhase
 from cmsn_training.phases.stage_phase import StagePhase
 from cmsn_training.torch_backend import TorchBackend
@@ -40,6 +41,7 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     """
     if not resume and any(config.output.glob("*/last.ckpt")):
         raise SettingsError(f"{config.output}: holds a training already; pass --resume to go on, or change `output`")
+    config = with_pretrained(config)
     pl.seed_everything(config.seed, verbose=False)
     inputs = open_inputs(config)
     model = CMSN(config)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.ablation.baselines import actionness, ranked, sliding_windows_of, watershed_proposals
 from cmsn_training.ablation.config import AblationConfig, Method
+from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import find_video
 from cmsn_training.data.feature_corpus import find_features
@@ -19,7 +20,7 @@ from cmsn_training.data.truth import read_truth
 from cmsn_training.devices import inference_device
 from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, in_frames, recall_curve
 from cmsn_training.evaluation.tiou import average_recall
-from cmsn_training.models.cmsn import CMSN, load_model
+from cmsn_training.models.cmsn import CMSN
 from cmsn_training.predicting import Prediction, predict
 from cmsn_training.training import MODEL_FILE
 

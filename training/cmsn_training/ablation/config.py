@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.config import TrainingConfig, read_toml, resolve_config
-from cmsn_training.config_sections import Section
+from cmsn_training.config import TrainingConfig, checked, read_toml, resolve_config
+from cmsn_training.config_sections import PathField, Section, Seed
+from cmsn_training.models.pretrained import with_pretrained
 
 Method = Literal["cmsn", "watershed", "sliding windows"]
 Measure = Literal["first-n", "thumos", "activitynet"]
@@ -37,18 +38,18 @@ class FoldConfig(Section):
 class AblationConfig(Section):
     """The table.
 
-    base: the training configuration all rows start from, relative to this file. an: numbers of proposals a video.
+    base: the training configuration all rows start from, relative to this file. an: numbers of proposals per video.
     measure: `first-n` takes each video's first N; the others are the protocols of `cmsn evaluate`.
     tiou: without any, a column is AR at one of `an`; else it is the recall at one of these tIoU and the only `an`.
     hop_steps: see SegmentSettings. folds: without any, the base's own training and test part.
     """
 
     title: str
-    base: Path
-    an: Annotated[tuple[int, ...], Field(min_length=1)]
+    base: PathField
+    an: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
     measure: Measure = "thumos"
     tiou: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     hop_steps: Annotated[int, Field(ge=1)] = 1
     folds: tuple[FoldConfig, ...] = ()
     rows: Annotated[tuple[RowConfig, ...], Field(min_length=1)]
@@ -72,11 +73,7 @@ class AblationConfig(Section):
 
 def load_ablation(path: Path) -> AblationConfig:
     """Read and check a table. Raises SettingsError that names each wrong field."""
-    try:
-        config = AblationConfig.model_validate(read_toml(path))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
-        raise SettingsError(f"{path}: {wrong}") from error
+    config = checked(AblationConfig, read_toml(path), origin=str(path))
     return config.model_copy(update={"base": path.parent / config.base})
 
 
@@ -91,6 +88,8 @@ def configured(
         place = values
         for section in sections:
             place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"{table.base}: row {row.name!r} changes {name}, but {section} is no section")
         place[field] = value
-    config = resolve_config(values, table.base)
+    config = with_pretrained(resolve_config(values, table.base))
     return config.model_copy(update={"output": output})

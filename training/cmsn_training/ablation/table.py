@@ -101,8 +101,9 @@ def _trained(config: TrainingConfig) -> None:
 
 def predicted(table: AblationConfig, cell: Cell, config: TrainingConfig) -> dict[str, Spans]:
     """Ranked proposals [K, 2] in seconds of each test video, kept beside the model."""
-    said = [config.proposals.model_dump(), config.tracking.model_dump(), table.hop_steps, cell.row.method]
-    key = hashlib.sha256(json.dumps([said, _RESULT_VERSION], sort_keys=True).encode()).hexdigest()[:12]
+    ranked = config.model_dump(mode="json", include={"proposals", "tracking"})
+    settings = [ranked["proposals"], ranked["tracking"], table.hop_steps, cell.row.method]
+    key = hashlib.sha256(json.dumps([settings, _RESULT_VERSION], sort_keys=True).encode()).hexdigest()[:12]
     path = config.output / f"proposals-{key}.json"
     if not path.exists():
         from cmsn_training.ablation.cell import propose_all

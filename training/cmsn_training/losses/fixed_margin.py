@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
-from cmsn_runtime.errors import SettingsError
 from cmsn_training.losses.angles import widened
+from cmsn_training.losses.margins import check_arcface, check_lmcl
 from cmsn_training.losses.softmax import cross_entropy, full_precision
 
 
@@ -20,8 +18,7 @@ class LargeMarginCosineLoss(nn.Module):
 
     def __init__(self, *, m: float = 0.35, scale: float = 16.0) -> None:
         super().__init__()
-        if not m >= 0:
-            raise SettingsError(f"margin m = {m} of LMCL: give 0 or more; 0 is a normalised softmax")
+        check_lmcl(m)
         self.m, self.scale = m, scale
 
     def forward(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -38,8 +35,7 @@ class ArcFaceLoss(nn.Module):
 
     def __init__(self, *, m: float = 0.5, scale: float = 16.0) -> None:
         super().__init__()
-        if not 0 <= m <= math.pi:
-            raise SettingsError(f"margin m = {m} of ArcFace is an angle in radians: give 0..pi")
+        check_arcface(m)
         self.m, self.scale = m, scale
 
     def forward(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

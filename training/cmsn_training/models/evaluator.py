@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cmsn_training.models.tiou_heads import HeadKind, build_head
+from cmsn_training.models.tiou_heads import build_head
+from cmsn_training.vocabulary import HeadKind
 
 
 def sparse_max_table(features: torch.Tensor, levels: int) -> torch.Tensor:

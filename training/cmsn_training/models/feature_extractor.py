@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-PoolKind = Literal["average", "convolution"]
+from cmsn_training.vocabulary import PoolKind
 
 
 class FeatureExtractor(nn.Module):

@@ -21,7 +21,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from cmsn_runtime.pictures.settings import Preprocessing
-from cmsn_training.models.c3d import C3D, C3D_LAYERS, TIME_STRIDE
+from cmsn_training.models.c3d import C3D
+from cmsn_training.models.c3d_layers import C3D_LAYERS, TIME_STRIDE
 from cmsn_training.models.convolution import Convolution
 from cmsn_training.models.stage_subnet import StageEncoder
 

@@ -6,9 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import dacite
 import safetensors
@@ -16,12 +15,10 @@ import torch
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_training.config import TrainingConfig
+from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.pretrained_layouts import KNOWN, Source, c3d_shapes, recognise
-
-if TYPE_CHECKING:  # the configuration asks the weights what they were trained with
-    from cmsn_training.config import TrainingConfig
-    from cmsn_training.models.cmsn import CMSN
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 _LISTED = 6
@@ -58,6 +55,25 @@ def read_c3d_weights(path: Path) -> C3DWeights:
     shapes = c3d_shapes(width)
     chosen = {name: _checked(path, tensors, key, shapes[name]) for name, key in keys.items()}
     return C3DWeights(path, chosen, width, layout.source, preprocessing)
+
+
+def with_pretrained(config: TrainingConfig) -> TrainingConfig:
+    """The configuration with what [preprocessing] leaves out taken from the weights that `model.pretrained` names.
+
+    Without weights it stays as it is. Raises SettingsError where they cannot be read or do not fit, before hours of
+    work begin.
+    """
+    path = config.model.pretrained
+    if path is None:
+        return config
+    weights = read_c3d_weights(path)
+    check_width(weights, config.model.width)
+    given = config.preprocessing.model_fields_set
+    left_out = {name: value for name, value in asdict(weights.preprocessing).items() if name not in given}
+    followed = config.model_copy(update={"preprocessing": config.preprocessing.model_copy(update=left_out)})
+    if config.model.pretrained_preprocessing == "check":
+        check_preprocessing(weights, followed.picture())
+    return followed
 
 
 def check_width(weights: C3DWeights, width: float) -> None:

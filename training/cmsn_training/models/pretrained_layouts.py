@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cmsn_runtime.pictures.settings import Preprocessing
-from cmsn_training.models.c3d import C3D_LAYERS, scaled
+from cmsn_training.models.c3d_layers import C3D_LAYERS, scaled
 
 Source = Literal["c3d-pytorch", "caffe-features", "mmaction2", "cmsn"]
 

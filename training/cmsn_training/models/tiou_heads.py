@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from cmsn_training.losses.regression import CLASSES, VariableMarginRegressionLoss, class_centres, expected_values
 from cmsn_training.losses.softmax import full_precision
-from cmsn_training.models.stage_subnet import CosineClassifier
-
-HeadKind = Literal["sigmoid", "vmcl"]
+from cmsn_training.models.cosine import CosineClassifier
+from cmsn_training.vocabulary import HeadKind
 
 
 class SigmoidHead(nn.Linear):

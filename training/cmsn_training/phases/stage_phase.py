@@ -21,7 +21,8 @@ class StagePhase(pl.LightningModule):
         super().__init__()
         self.model = model
         self.config = config
-        self.loss = build_loss(config.loss)
+        loss = config.loss
+        self.loss = build_loss(loss.kind, m=loss.m, n=loss.n, scale=loss.scale, form=loss.form)
         for name in config.stages.frozen:
             freeze(model.extractor.get_submodule(f"c3d.{name}"))
         freeze(model.evaluator)
