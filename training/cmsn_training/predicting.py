@@ -46,7 +46,7 @@ def predict(model: CMSN, config: TrainingConfig, video: Path | str, *, hop_steps
             backend, config, hop_steps=hop_steps, on_step=lambda s: probabilities.append(s.probabilities)
         )
         if isinstance(stream, FeatureStream):
-            with FeatureSource(video, rate=config.grid.fps) as rows:
+            with FeatureSource(video, rate=config.grid.fps, width=stream.settings.width) as rows:
                 for row in rows:
                     events += stream.push(row)
         else:

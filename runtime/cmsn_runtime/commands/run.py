@@ -132,11 +132,11 @@ def _run_one(
     from cmsn_runtime.sources.opening import open_source
 
     try:
-        if bundle.takes_features:
+        if bundle.manifest.features is not None:
             from cmsn_runtime.sources.features import FeatureSource
 
             rows = partial(bundle.feature_stream, chunk_rows=chunk, hop_steps=hop, min_score=min_score)
-            with FeatureSource(url, rate=bundle.grid.fps) as features:
+            with FeatureSource(url, rate=bundle.grid.fps, width=bundle.manifest.features.width) as features:
                 run_source(rows, features, sinks)
         else:
             frames = partial(bundle.stream, chunk_frames=chunk, hop_steps=hop, min_score=min_score)

@@ -1,4 +1,4 @@
-"""Feature rows from files: .npy, .txt or .csv, and HDF5."""
+"""Feature rows from files, and every check they get: .npy, .txt or .csv, and HDF5."""
 
 from __future__ import annotations
 
@@ -11,84 +11,150 @@ import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.errors import MissingExtraError, SourceError
+from cmsn_runtime.errors import DecodeError, SourceError
+from cmsn_runtime.names import FEATURE_SUFFIXES, HDF5_SUFFIXES, split_dataset
+from cmsn_runtime.sources.feature_tables import read_table
 from cmsn_runtime.streams.feature_stream import FeatureRow
 
 Rows = npt.NDArray[np.float32]
 
-FEATURE_SUFFIXES = (".npy", ".txt", ".csv", ".h5", ".hdf5")
+_LENGTH_SHARE, _LENGTH_SECONDS = 0.1, 3.0  # rows of a sliding window end up to a few seconds before their video
 
 
 class FeatureSource(Closing):
     """The rows of one file, in order; row k begins at k / rate seconds.
 
-    address: a file, or FILE.h5::DATASET. rate: rows a second. Raises SourceError, and MissingExtraError for HDF5.
+    address: a file, or FILE.h5::DATASET. rate: rows per second. width: values per row that the model takes; any
+    without. Raises SourceError, MissingExtraError for HDF5, and DecodeError at a row that is not finite, so that what
+    was found before it is kept.
     """
 
     live = False
 
-    def __init__(self, address: str | os.PathLike[str], *, rate: Fraction) -> None:
+    def __init__(self, address: str | os.PathLike[str], *, rate: Fraction, width: int | None = None) -> None:
         self.name = os.fspath(address)
         self._rate = rate
-        self._rows = read_features(address)
+        self._rows = read_features(address, width=width)
+        self._bad = first_bad_row(self._rows)
         self.duration: Fraction | None = len(self._rows) / rate
 
     def __iter__(self) -> Iterator[FeatureRow]:
-        for index, row in enumerate(self._rows):
+        for index, row in enumerate(self._rows[: self._bad]):
             yield FeatureRow(row, index / self._rate)
+        if self._bad is not None:
+            raise DecodeError(_not_finite(self.name, self._rows, self._bad), seconds=self._bad / self._rate)
 
     def close(self) -> None:
-        """Let go of the rows."""
-        self._rows = self._rows[:0]
+        """Release the rows."""
+        self._rows, self._bad = self._rows[:0], None
 
 
-def read_features(address: str | os.PathLike[str]) -> Rows:
+def read_features(address: str | os.PathLike[str], *, width: int | None = None) -> Rows:
     """All rows of a feature file -> float32 [n, width].
 
-    .npy: an array [n, width]. .txt, .csv: a row a line, separated by blanks or commas. .h5, .hdf5: its only dataset, or
-    the one named by FILE.h5::DATASET. Raises SourceError that says what the file holds instead.
+    .npy: an array [n, width] of numbers. .txt, .csv: see `read_table`. .h5, .hdf5: its only dataset, or the one named
+    by FILE.h5::DATASET. width: what the model takes; any without. Rows may still be NaN, see `require_finite`. Raises
+    SourceError that says what the file holds instead, and MissingExtraError.
     """
-    name, _, key = os.fspath(address).partition("::")
-    path = Path(name)
-    if path.suffix.lower() not in FEATURE_SUFFIXES:
+    name = os.fspath(address)
+    file, dataset = split_dataset(name)
+    path = Path(file)
+    suffix = path.suffix.lower()
+    if suffix not in FEATURE_SUFFIXES:
         raise SourceError(f"{name}: not a feature file; this model takes {', '.join(FEATURE_SUFFIXES)}")
     try:
-        rows = _read_hdf5(path, key) if path.suffix.lower() in (".h5", ".hdf5") else _read_array(path)
-    except (OSError, ValueError, EOFError, KeyError) as error:
+        if suffix in HDF5_SUFFIXES:
+            from cmsn_runtime.sources.feature_datasets import read_dataset
+
+            found = read_dataset(path, dataset)
+        else:
+            found = _read_npy(path) if suffix == ".npy" else read_table(path)
+    except (OSError, ValueError, EOFError, KeyError, MemoryError) as error:
         raise SourceError(f"{name}: cannot be read as features ({_reason(error)}); give rows of numbers") from error
-    if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.number) or np.iscomplexobj(rows):
-        raise SourceError(f"{name}: holds {rows.dtype} {list(rows.shape)}; features are rows of numbers, [n, width]")
-    if not len(rows):
-        raise SourceError(f"{name}: holds no rows; at least one is needed")
-    return np.ascontiguousarray(rows, dtype=np.float32)
+    rows = _as_rows(found, name, width)
+    if width is not None:
+        _require_width(rows, name, width)
+    return rows
 
 
-def _read_array(path: Path) -> npt.NDArray[np.generic]:
-    if path.suffix.lower() == ".npy":
-        array: npt.NDArray[np.generic] = np.load(path, allow_pickle=False)
-        return array
-    with path.open(encoding="utf-8") as file:
-        first = next((line for line in file if line.strip() and not line.lstrip().startswith("#")), "")
-    if not first:
-        return np.empty((0, 0))
-    return np.loadtxt(path, delimiter="," if "," in first else None, ndmin=2, encoding="utf-8")
+def require_finite(rows: Rows, name: str) -> None:
+    """Raises SourceError that names the first row with NaN or infinity."""
+    bad = first_bad_row(rows)
+    if bad is not None:
+        raise SourceError(_not_finite(name, rows, bad))
 
 
-def _read_hdf5(path: Path, key: str) -> npt.NDArray[np.generic]:
+def first_bad_row(rows: Rows) -> int | None:
+    """Index of the first row that holds NaN or infinity; none where all are finite."""
+    # The extremes of a row carry its NaN and infinities: no array of [n, width] flags is needed.
+    bad = ~(np.isfinite(rows.min(axis=1)) & np.isfinite(rows.max(axis=1)))
+    return int(bad.argmax()) if bad.any() else None
+
+
+def length_fault(count: int, rate: Fraction, duration: float | None) -> str | None:
+    """What is wrong where rows do not last as long as their video; none where they do, or nothing is known.
+
+    count: rows. rate: per second. duration: seconds, as the annotations have it.
+    """
+    lasts = float(count / rate)
+    if duration is None or abs(lasts - duration) <= max(_LENGTH_SHARE * duration, _LENGTH_SECONDS):
+        return None
+    return (
+        f"{count} rows at {float(rate):g} per second last {lasts:.1f} s, its duration is {duration:.1f} s: "
+        f"{count / duration:.4g} rows per second would fit"
+    )
+
+
+def _read_npy(path: Path) -> npt.NDArray[np.generic]:
     try:
-        import h5py  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingExtraError("h5py", "features", "reading HDF5") from error
-    with h5py.File(path, "r") as file:
-        names: list[str] = []
-        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-        if not key and len(names) == 1:
-            key = names[0]
-        if key not in names:
-            found = ", ".join(sorted(names)[:5]) or "none"
-            raise KeyError(f"dataset {key or 'not named'}; it has {len(names)}: {found}; name one as {path.name}::NAME")
-        array: npt.NDArray[np.generic] = file[key][()]
+        array = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        if "pickle" not in str(error).lower():
+            raise
+        raise ValueError(
+            "no plain array; Python objects are never loaded, since they may run code: save one array of numbers"
+        ) from error
+    if isinstance(array, np.ndarray):
         return array
+    array.close()
+    raise ValueError("an archive of arrays (.npz); save one array")
+
+
+def _as_rows(found: npt.NDArray[np.generic], name: str, width: int | None) -> Rows:
+    """float32 [n, width]. Raises SourceError where the array holds no rows of numbers."""
+    wanted = f"features are rows of numbers, [n, {width or 'width'}]"
+    if found.ndim != 2 or found.dtype.kind not in "biuf":
+        advice = ""
+        if found.ndim == 1:
+            advice = f"; reshape it to [{len(found)}, 1] where it is one value per row, [1, {len(found)}] for one row"
+        elif found.ndim > 2:
+            advice = "; save one video per array, without further axes"
+        raise SourceError(f"{name}: holds {found.dtype} {list(found.shape)}; {wanted}{advice}")
+    if not found.size:
+        raise SourceError(f"{name}: holds {list(found.shape)}, no rows; {wanted}, at least one is needed")
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinity, which is reported with its row
+        return np.ascontiguousarray(found, dtype=np.float32)
+
+
+def _require_width(rows: Rows, name: str, width: int) -> None:
+    if rows.shape[1] == width:
+        return
+    hint = "check which features these are"
+    if rows.shape[0] == width:
+        hint = "transposed? save the array's transpose, a row per moment"
+    elif rows.shape[1] == width + 1:
+        hint = "is one column an index or a time? leave it out"
+    raise SourceError(
+        f"{name}: holds {list(rows.shape)}: {hint}; this model takes rows of {width} values, [n, {width}]"
+    )
+
+
+def _not_finite(name: str, rows: Rows, bad: int) -> str:
+    count = int(np.count_nonzero(~np.isfinite(rows[bad])))
+    return (
+        f"{name}: row {bad} (from 0, of {len(rows)}) holds {count} values that are NaN, infinite or beyond float32; "
+        "features must be finite, check how they were made"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.sources.features import FEATURE_SUFFIXES, read_features
+from cmsn_runtime.names import FEATURE_SUFFIXES
+from cmsn_runtime.sources.features import read_features
 from cmsn_training.data.corpus import AnnotatedVideo, Missing, those_there
 from cmsn_training.data.truth import read_truth, segments_of
 
