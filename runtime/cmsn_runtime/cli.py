@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points, metadata
 import click
 
 from cmsn_runtime.errors import CmsnError
+from cmsn_runtime.reporting import report
 
 _INTERRUPTED = 130  # what shells report of a program ended by Ctrl-C
 
@@ -43,11 +44,6 @@ def cmsn() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 well, 1 an error in one line on stderr, 2 wrong usage, 130 Ctrl-C."""
     sys.exit(_status(None if arguments is None else list(arguments)))
-
-
-def report(message: object, *, kind: str = "error") -> None:
-    """One line on stderr, whatever the message holds. kind: "error" or "warning"."""
-    click.echo(f"cmsn: {kind}: " + " ".join(str(message).split()), err=True)
 
 
 def _status(arguments: list[str] | None) -> int:

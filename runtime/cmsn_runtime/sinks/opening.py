@@ -5,33 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TextIO
 
 from cmsn_runtime.annotations import VideoAnnotations
-from cmsn_runtime.sinks.base import EventChoice, Sink
+from cmsn_runtime.files import STDOUT
+from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.sinks.csv_file import CsvSink
 from cmsn_runtime.sinks.jsonl import JsonLinesSink
+from cmsn_runtime.sinks.outputs import Outputs
 from cmsn_runtime.sinks.results import ResultsSink
-
-STDOUT = Path("-")
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Paths of what is to be written, none for what is not. json: STDOUT for standard output.
-
-    events: which ones JSON lines and the terminal get. quiet: nothing that was not asked for by its path.
-    """
-
-    json: Path | None = None
-    csv: Path | None = None
-    results: Path | None = None
-    timeline: Path | None = None
-    events: EventChoice = "all"
-    quiet: bool = False
 
 
 def open_sinks(

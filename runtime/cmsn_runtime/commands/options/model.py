@@ -1,0 +1,95 @@
+"""What `cmsn run` looks with: the bundle, the library that runs it, and how often."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cmsn_runtime.commands.options.grouping import grouped
+
+if TYPE_CHECKING:
+    from cmsn_runtime.backends.opening import BackendKind
+    from cmsn_runtime.bundle import Bundle
+    from cmsn_runtime.streams.feature_stream import FeatureStream
+    from cmsn_runtime.streams.stream import Stream
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """bundle: its folder or name, none for the default. The rest as in `open_bundle` and `Bundle.stream`."""
+
+    bundle: Path | None
+    backend: BackendKind
+    engines: Path | None
+    allow_engine_code: bool
+    chunk_frames: int | None
+    hop_steps: int
+    min_score: float | None
+
+    def open(self) -> Bundle:
+        """Open the bundle; that another backend took over is reported in one line."""
+        from cmsn_runtime.bundle import open_bundle
+        from cmsn_runtime.errors import BackendWarning
+        from cmsn_runtime.reporting import report
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", BackendWarning)
+            opened = open_bundle(
+                self.bundle, backend=self.backend, engines=self.engines, engine_code=self.allow_engine_code
+            )
+        for warning in caught:
+            report(warning.message, kind="warning")
+        return opened
+
+    def stream(self, bundle: Bundle) -> partial[Stream]:
+        """Opens a stream of pictures as chosen."""
+        return partial(
+            bundle.stream, chunk_frames=self.chunk_frames, hop_steps=self.hop_steps, min_score=self.min_score
+        )
+
+    def feature_stream(self, bundle: Bundle) -> partial[FeatureStream]:
+        """Opens a stream of feature rows as chosen."""
+        return partial(
+            bundle.feature_stream, chunk_rows=self.chunk_frames, hop_steps=self.hop_steps, min_score=self.min_score
+        )
+
+
+model_options = grouped(
+    "model",
+    ModelChoice,
+    click.option(
+        "--bundle",
+        metavar="NAME.cmsn",
+        type=_FOLDER,
+        help="The model: a folder, or `demo` or `cctv`, which come with cmsn.",
+    ),
+    click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out proposals that score below."),
+    click.option(
+        "--backend",
+        type=click.Choice(["auto", "tensorrt", "ort-tensorrt", "ort-cuda", "onnxruntime"]),
+        default="auto",
+        show_default=True,
+        help="What runs the networks; auto: engines of `cmsn build`, else ONNX Runtime on the GPU, else on the CPU.",
+    ),
+    click.option(
+        "--engines", metavar="DIR", type=_FOLDER, help="Where the TensorRT engines are, if not in the bundle."
+    ),
+    click.option(
+        "--allow-engine-code", is_flag=True, help="Load version compatible engines, which bring code of their own."
+    ),
+    click.option("--chunk-frames", type=click.IntRange(1), help="Frames run at once: more is faster, and later."),
+    click.option(
+        "--hop-steps",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Look again every so many steps; half the window is the paper's schedule.",
+    ),
+)

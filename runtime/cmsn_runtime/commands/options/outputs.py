@@ -1,0 +1,31 @@
+"""What `cmsn run` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cmsn_runtime.commands.options.grouping import grouped
+from cmsn_runtime.sinks.outputs import Outputs
+
+_PATH = click.Path(path_type=Path)
+
+output_options = grouped(
+    "outputs",
+    Outputs,
+    click.option("--json", metavar="PATH|-", type=_PATH, help="JSON lines, to a file or stdout."),
+    click.option("--csv", metavar="PATH", type=_PATH, help="Final proposals as CSV."),
+    click.option("--results", metavar="PATH", type=_PATH, help="Final proposals in ActivityNet's results format."),
+    click.option(
+        "--timeline", metavar="PNG", type=_PATH, help="A picture; PNG-stem-SOURCE.png each of several sources."
+    ),
+    click.option(
+        "--events",
+        type=click.Choice(["all", "final"]),
+        default="all",
+        show_default=True,
+        help="`final` leaves out what may still change.",
+    ),
+    click.option("--quiet", is_flag=True, help="No table, bar or default JSON; files that are asked for, and errors."),
+)
