@@ -10,7 +10,8 @@
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
 
-A BackendWarning, which is no error, says that another backend than the fastest one took over, and why.
+Two are no errors: a BackendWarning says that another backend than the fastest one took over, and why; a SourceWarning
+what a user should know of how a source is read.
 
 Messages say what came, what is allowed, and what to do next. The command line prints them as one
 line on stderr; nothing here is ever shown as a traceback.
@@ -66,3 +67,7 @@ class MissingExtraError(CmsnError, ImportError):
 
 class BackendWarning(UserWarning):
     """A faster backend was there and could not be used; another one took over."""
+
+
+class SourceWarning(UserWarning):
+    """A source is read in a way its user should know of: at an assumed frame rate, or without some of its files."""

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from cmsn_runtime.sources.addresses import public_name
 from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.video import VideoSource
 
@@ -13,7 +14,6 @@ __all__ = ["Source", "VideoSource", "open_source"]
 
 _LIVE_SCHEMES = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
 _CAMERA = re.compile(r"/dev/video\d+")
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 
 
 def open_source(url: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Source:
@@ -23,7 +23,7 @@ def open_source(url: str | os.PathLike[str], *, size: tuple[int, int] | None = N
     Raises SourceError.
     """
     url = os.fspath(url)
-    name = _CREDENTIALS.sub("***@", url)
+    name = public_name(url)
     if _CAMERA.fullmatch(url):
         return VideoSource(url, name=name, format="v4l2", size=size, live=True)
     if "\0" not in url and Path(url).exists():

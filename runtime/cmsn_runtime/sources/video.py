@@ -17,6 +17,7 @@ from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.upright import PictureMaker
 from cmsn_runtime.sources.clock import FrameClock
 from cmsn_runtime.sources.container import announced_duration, exact, open_container, reason, video_stream
+from cmsn_runtime.sources.losses import Losses
 
 _LOST_PACKETS = 250  # damaged ones in a row, ten seconds: there is nothing left to hope for
 _MISSING_SECONDS = Fraction(1)  # headers round; what ends this much early is incomplete
@@ -60,12 +61,18 @@ class VideoSource(Closing):
             self._container.close()
             raise
         self.duration = None if live else announced_duration(self._container)
-        self._clock = FrameClock(exact(self._stream.time_base) or _USUAL_TIME_BASE, exact(self._stream.average_rate))
+        self.rate = exact(self._stream.average_rate)
+        self._clock = FrameClock(exact(self._stream.time_base) or _USUAL_TIME_BASE, self.rate)
         self._picture = PictureMaker(size)
         self._data_end: Fraction | None = None  # of all streams: the sound may be longer
         self._last_packet: Fraction | None = None  # of the video
         self._failure: av.error.FFmpegError | None = None
         self._frames = self._read()
+
+    @property
+    def losses(self) -> Losses:
+        """See Source."""
+        return Losses(damaged=self.damaged, untimed=self.dropped)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames

@@ -1,0 +1,85 @@
+"""Addresses of sources as they may be shown: without user names, passwords and queries."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+
+# Keys that some cameras take in the path: /user=admin&password=x&channel=1, or the same joined by "_".
+_PARAMETER = re.compile(r"([a-z]+)=(.*?)(?=[&;]|_[a-z]+=|$)", re.IGNORECASE)
+_SECRET_KEY = re.compile(r"user|usr|login|pass|pwd|token|secret|key|auth|sign|sig", re.IGNORECASE)
+_LOGIN_KEY = re.compile(r"user|usr|login|pass|pwd", re.IGNORECASE)
+_NESTED_LOGIN = re.compile(r"(?<=/)[^/]*:[^@]*@")  # http://relay/rtsp://user:password@camera/
+_URL = re.compile(r"[\w.+-]+://[^\s'\"]+")
+
+# A tag tells two cameras apart and must not confirm a guess at a password: few digits, and slow to compute.
+_TAG_DIGITS = 4
+_TAG_ROUNDS = 100_000
+
+
+def public_name(address: str) -> str:
+    """What an address is called wherever it is printed or written; a path stays as it is.
+
+    User name, password, query and fragment of a URL are left out, as are values such as password=x in its path. Where
+    a query is left out, a tag of four digits, "#3f2a", stands for it, so that two cameras that differ only in the query
+    have different names, the same in every run. User names and passwords have no part in the tag.
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return address
+    begin = _login_end(rest)
+    shown, query = _cut(rest[begin:])
+    path = _NESTED_LOGIN.sub("***@", _PARAMETER.sub(_masked, shown))
+    told_apart = [part for part in re.split(r"[?&;#]", query) if part and not _LOGIN_KEY.search(part.partition("=")[0])]
+    if begin > len(_authority(rest)):  # the host may be among what is hidden
+        told_apart.append(rest)
+    told_apart += [match[2] for match in _PARAMETER.finditer(shown) if _is_secret(match) and "/" in match[2]]
+    tag = f"#{_tag('&'.join(told_apart))}" if told_apart else ""
+    return f"{scheme}://{'***@' if begin else ''}{path}{tag}"
+
+
+def redacted(text: str, address: str) -> str:
+    """Text of a library, which may repeat `address` or other URLs, with their public names in place of them."""
+    known = text.replace(address, public_name(address)) if "://" in address else text
+    return _URL.sub(lambda url: public_name(url[0]) if url[0] != public_name(address) else url[0], known)
+
+
+def _authority(rest: str) -> str:
+    return re.split(r"[/?#]", rest, maxsplit=1)[0]
+
+
+def _cut(rest: str) -> tuple[str, str]:
+    """Host and path; query and fragment."""
+    shown = re.split(r"[?#]", rest, maxsplit=1)[0]
+    return shown, rest[len(shown) :]
+
+
+def _login_end(rest: str) -> int:
+    """Where user name and password end in what follows "://"; 0 where there are none.
+
+    Passwords as people type them hold "/", "?", "#" and "@" unescaped. What may be part of one counts as one.
+    """
+    authority = _authority(rest)
+    without_brackets = re.sub(r"\[.*?\]", "", authority)  # the colons of an IPv6 address
+    if "@" not in authority and ":" not in without_brackets:
+        return 0
+    before_query, query = _cut(rest)
+    has_plain_port = re.fullmatch(r"[^:@]*:\d+", without_brackets) is not None
+    is_query = re.match(r"\?[\w.-]+=", query) and re.fullmatch(r"(.*@)?[^:@]*(:\d+)?", without_brackets)
+    place = before_query if is_query or (has_plain_port and "/" in before_query) else rest
+    return place.rfind("@") + 1
+
+
+def _is_secret(match: re.Match[str]) -> bool:
+    return _SECRET_KEY.search(match[1]) is not None
+
+
+def _masked(match: re.Match[str]) -> str:
+    return f"{match[1]}=***" if _is_secret(match) else match[0]
+
+
+@lru_cache(maxsize=256)
+def _tag(text: str) -> str:
+    digest = hashlib.pbkdf2_hmac("sha256", text.encode("utf-8", "surrogateescape"), b"cmsn source", _TAG_ROUNDS)
+    return digest.hex()[:_TAG_DIGITS]
