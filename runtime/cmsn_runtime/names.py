@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -80,16 +80,15 @@ class ByName(Mapping[str, Value]):
 
     def __init__(self, values: Mapping[str, Value]) -> None:
         self._values = values
-        self._known: dict[str, str] = {}
+        self._plain = _index(values, _forms)
+        self._bare = _index(values, _bare_forms)
         folders: dict[str, list[str]] = {}
         for name in values:
-            for form in _forms(name):
-                self._known.setdefault(form, name)
             if "/" in name:
                 folders.setdefault(_folder(name), []).append(name)
         # "NAME/c3d" is NAME's where nothing else is in that group.
         alone = {folder: names[0] for folder, names in folders.items() if len(names) == 1}
-        self._folders = {form: name for folder, name in alone.items() for form in _forms(folder)}
+        self._folders = {form: name for folder, name in alone.items() for form in _all_forms(folder)}
 
     def __len__(self) -> int:
         return len(self._values)
@@ -107,23 +106,44 @@ class ByName(Mapping[str, Value]):
         """The name among these that is of the same video; none where there is none."""
         if name in self._values:
             return name
-        forms = list(_forms(name))
-        exact = next((form for form in forms if form in self._values), None)
-        if exact is not None:
-            return exact
-        folder = [*_forms(_folder(name))] if "/" in name else []
-        known = next((self._known[form] for form in [*forms, *folder] if form in self._known), None)
-        return known or next((self._folders[form] for form in forms if form in self._folders), None)
+        forms, bare = _forms(name), _bare_forms(name)
+        # "v_" is cut last, on either side: NAME.avi is NAME's before v_NAME.mp4 is.
+        found = next((form for form in (*forms, *bare) if form in self._values), None)
+        found = found or _first(forms, self._plain) or _first(forms, self._bare) or _first(bare, self._plain)
+        if found is None and "/" in name:
+            folder = _all_forms(_folder(name))
+            found = _first(folder, self._plain) or _first(folder, self._bare)
+        return found or _first([*forms, *bare], self._folders)
 
 
-def _forms(name: str) -> Iterator[str]:
-    """The names of one video, from what is given to the barest: without folder, suffix and "v_"."""
+def _index(names: Iterable[str], forms: Callable[[str], list[str]]) -> dict[str, str]:
+    """Form -> the first name that has it."""
+    index: dict[str, str] = {}
+    for name in names:
+        for form in forms(name):
+            index.setdefault(form, name)
+    return index
+
+
+def _first(forms: Iterable[str], index: Mapping[str, str]) -> str | None:
+    return next((index[form] for form in forms if form in index), None)
+
+
+def _all_forms(name: str) -> list[str]:
+    return [*_forms(name), *_bare_forms(name)]
+
+
+def _forms(name: str) -> list[str]:
+    """The names of one video, from what is given to the barest: without folder, without suffixes."""
     _, dataset = split_dataset(name)
     plain = unicodedata.normalize("NFC", dataset or name)  # macOS takes accents apart in the names of files
     base = re.split(r"[/\\]", plain.rstrip("/\\"))[-1] or plain
-    seen = [plain, base, *_shortened(base)]
-    yield from dict.fromkeys(seen)
-    yield from dict.fromkeys(form.removeprefix(_PREFIX) for form in seen if form not in ("", _PREFIX))
+    return [plain, base, *_shortened(base)]
+
+
+def _bare_forms(name: str) -> list[str]:
+    """Those that begin with "v_", without it."""
+    return [form[len(_PREFIX) :] for form in _forms(name) if form.startswith(_PREFIX) and form != _PREFIX]
 
 
 def _folder(name: str) -> str:

@@ -13,12 +13,13 @@ import av
 import numpy as np
 import pytest
 
-from cmsn_runtime.errors import AnnotationError, SettingsError
+from cmsn_runtime.errors import AnnotationError, SettingsError, SourceError
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.cache import FrameCache
-from cmsn_training.data.corpus import find_video, load_corpus
+from cmsn_training.data.corpus import load_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
+from cmsn_training.data.finding import find_features, find_videos
 
 Write = Callable[..., Path]
 
@@ -74,10 +75,24 @@ def test_the_name_itself_comes_before_the_prefixed_one(tmp_path: Path, write: Wr
     write("v_a.mp4")
     plain = write("a.avi")
     folder = tmp_path / "videos"
-    assert find_video(folder, "a") == plain
-    assert find_video(folder, "v_a") == folder / "v_a.mp4"
-    assert find_video(folder, "b") is None
-    assert find_video(folder, "../videos/a") is None
+    found = find_videos(folder, ["a", "v_a", "b", "x/a.mp4", "../../a"])
+    assert found == {"a": plain, "v_a": folder / "v_a.mp4", "b": None, "x/a.mp4": plain, "../../a": plain}
+
+
+def test_names_with_dots_keep_their_text(tmp_path: Path, write: Write) -> None:
+    paths = [write(f"2020.01.0{day}_cam.mp4") for day in (2, 3)]
+    found = find_videos(tmp_path / "videos", ["2020.01.02_cam", "v_2020.01.03_cam", "2020.01.04_cam", "2020"])
+    assert list(found.values()) == [*paths, None, None]
+
+
+def test_feature_files_follow_the_same_rule(tmp_path: Path) -> None:
+    for name in ("v_a.npy", "a.mp4.csv", "b.c.txt", "video.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/d.h5").touch()
+    found = find_features(tmp_path, ["a", "v_a", "b.c", "b", "video", "sub/d", "../sub/d"])
+    names = [path and Path(path).name for path in found.values()]
+    assert names == ["a.mp4.csv", "v_a.npy", "b.c.txt", None, None, "d.h5", None]
 
 
 def test_a_folder_of_thumos14_is_truth_too(
@@ -175,11 +190,71 @@ def test_feature_files_take_the_same_settings(tmp_path: Path, caplog: pytest.Log
     entries = {name: entry(subset="training") for name in "az"}
     annotations = truth(tmp_path, {**entries, "b": entry(subset="testing")})
     with caplog.at_level(logging.WARNING):
-        corpus = load_feature_corpus(tmp_path, annotations, width=3, subset="training", missing="skip")
+        corpus = load_feature_corpus(
+            tmp_path, annotations, width=3, rate=Fraction(25), subset="training", missing="skip"
+        )
     assert [video.name for video in corpus] == ["a"]
     assert any("1 of 2 entries" in line and "z" in line for line in caplog.messages)
     with pytest.raises(SettingsError, match="1 of 2 entries"):
-        load_feature_corpus(tmp_path, annotations, width=3, subset="training")
+        load_feature_corpus(tmp_path, annotations, width=3, rate=Fraction(25), subset="training")
+
+
+def write_features(folder: Path, **arrays: Any) -> Path:
+    for name, rows in arrays.items():
+        np.save(folder / f"{name}.npy", rows)
+    return folder
+
+
+def test_one_hdf5_file_takes_the_same_settings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        for name in ("a", "v_b", "c/rows"):
+            file[name] = np.zeros((50, 3), np.float32)
+    annotations = truth(tmp_path, {name: entry((0.5, 1.5)) for name in "abcz"})
+    corpus = load_feature_corpus(tmp_path / "all.h5", annotations, width=3, rate=Fraction(25), missing="skip")
+    assert [video.name for video in corpus] == ["a", "b", "c"]
+    assert ["1 of 4 entries" in line and "z; left out" in line for line in caplog.messages] == [True]
+    with pytest.raises(SettingsError, match=r"1 of 4 entries have no file in .*all\.h5: z; .*skip"):
+        load_feature_corpus(tmp_path / "all.h5", annotations, width=3, rate=Fraction(25))
+    with pytest.raises(SourceError, match=r"gone\.h5: cannot be read as HDF5"):
+        load_feature_corpus(tmp_path / "gone.h5", annotations, width=3, rate=Fraction(25), missing="skip")
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (np.full((50, 3), np.nan), r"a\.npy: row 0 .*NaN"),
+        (np.zeros((3, 50)), r"a\.npy: .*\[3, 50\]: transposed\?"),
+        (np.zeros((50, 5)), r"a\.npy: .*rows of 3 values"),
+        (np.zeros(50), r"a\.npy: .*\[n, 3\]"),
+    ],
+)
+def test_features_that_cannot_be_learnt_from_are_refused(tmp_path: Path, rows: Any, fault: str) -> None:
+    write_features(tmp_path, a=rows)
+    with pytest.raises(SourceError, match=fault):
+        load_feature_corpus(tmp_path, truth(tmp_path, {"a": entry()}), width=3, rate=Fraction(25))
+
+
+def test_segments_beyond_the_rows_are_clipped_as_beyond_frames(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_features(tmp_path, a=np.zeros((50, 3)))
+    annotations = truth(tmp_path, {"a": entry((1, 9), (5, 6))})
+    (video,) = load_feature_corpus(tmp_path, annotations, width=3, rate=Fraction(25))
+    assert video.segments.tolist() == [[1, 2]]
+    assert any("of its 2 segments 1 lie outside" in line for line in caplog.messages)
+
+
+def test_rows_at_another_rate_than_the_annotations_are_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_features(tmp_path, **{name: np.zeros((500, 3)) for name in "abc"})
+    entries = {name: {"duration": 50.0, **entry((1, 2))} for name in "abc"}
+    with pytest.raises(SettingsError, match=r"3 of 3 videos do not last .*\(a, b, c\); a: .*10 rows per second .*grid"):
+        load_feature_corpus(tmp_path, truth(tmp_path, entries), width=3, rate=Fraction(25))
+    entries["a"]["duration"] = 20.0
+    assert len(load_feature_corpus(tmp_path, truth(tmp_path, entries), width=3, rate=Fraction(10))) == 3
+    assert ["1 of 3 videos do not last" in line for line in caplog.messages] == [True]
 
 
 CONFIG = """

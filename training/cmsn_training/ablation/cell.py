@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +14,7 @@ from cmsn_training.ablation.baselines import actionness, ranked, sliding_windows
 from cmsn_training.ablation.config import AblationConfig, Method
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig
-from cmsn_training.data.corpus import find_video
-from cmsn_training.data.feature_corpus import find_features
+from cmsn_training.data.finding import FEATURES_WANTED, VIDEOS_WANTED, find_features, find_videos, those_there
 from cmsn_training.data.truth import read_truth
 from cmsn_training.devices import inference_device
 from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, in_frames, recall_curve
@@ -28,13 +27,14 @@ Spans = npt.NDArray[np.float64]
 
 
 def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> dict[str, Spans]:
-    """Ranked proposals [K, 2] in seconds of every test video."""
+    """Ranked proposals [K, 2] in seconds of every test video that is there."""
     data = config.data
     if data.test_videos is None or data.test_annotations is None:
         raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
     model = load_model(config.output / MODEL_FILE)[0].to(inference_device(config.hardware))
     names = sorted(read_truth(data.test_annotations, subset=data.test_subset))
-    return {name: _propose(model, config, _find(config, data.test_videos, name), method, hop_steps) for name in names}
+    videos = _find(config, data.test_videos, data.test_annotations, names)
+    return {name: _propose(model, config, video, method, hop_steps) for name, video in videos.items()}
 
 
 def recalls(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], table: AblationConfig) -> list[float]:
@@ -67,8 +67,9 @@ def _baseline(found: Prediction, method: Method) -> Spans:
     return ranked(spans, scores)
 
 
-def _find(config: TrainingConfig, folder: Path, name: str) -> Path | str:
-    found = find_features(folder, name) if config.features is not None else find_video(folder, name)
-    if found is None:
-        raise SettingsError(f"{folder}: holds nothing named {name}; the test annotations name it")
-    return found
+def _find(config: TrainingConfig, folder: Path, annotations: Path, names: Sequence[str]) -> Mapping[str, Path | str]:
+    missing = config.data.missing
+    if config.features is not None:
+        rows = find_features(folder, names)
+        return those_there(rows, annotations, folder, wanted=FEATURES_WANTED, missing=missing)
+    return those_there(find_videos(folder, names), annotations, folder, wanted=VIDEOS_WANTED, missing=missing)

@@ -116,7 +116,7 @@ class FeatureInputs:
         self.features = features
         self.grid = config.time_grid()
         data, held_out = config.data, config.data.held_out()
-        load = partial(load_feature_corpus, width=features.width, missing=data.missing)
+        load = partial(load_feature_corpus, width=features.width, rate=config.grid.fps, missing=data.missing)
         self.held_out = load(*held_out, subset=data.validation_subset) if held_out else []
         self.training = load(data.videos, data.annotations, subset=data.subset)
         deviation = np.concatenate([video.frames for video in self.training]).std(axis=0).astype(np.float32)
