@@ -32,12 +32,14 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.memory
 
 # On a GPU: the tests of every stack that is there, none of which may skip, then the measurements. Installs nothing and
-# needs no network; GPU_PYTHON has what docs/gpu-testing.md lists.
+# needs no network; GPU_PYTHON has what docs/gpu-testing.md lists. GPU_BUNDLE: the measured network, made where torch is
+# (python -m cmsn_benchmarks.gpu --bundle GPU_BUNDLE --parts ''), for a GPU_PYTHON without it.
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
+GPU_BUNDLE ?=
 gpu: export PYTHONPATH := $(CURDIR)/runtime:$(CURDIR)/training:$(CURDIR)/export:$(CURDIR)/calibration:$(CURDIR)/benchmarks
 gpu:
 	CMSN_REQUIRE_GPU=1 $(GPU_PYTHON) -m pytest -m gpu tests/gpu
-	$(GPU_PYTHON) -m cmsn_benchmarks.gpu.__main__ --json benchmarks/results/gpu.json
+	$(GPU_PYTHON) -m cmsn_benchmarks.gpu $(if $(GPU_BUNDLE),--bundle $(GPU_BUNDLE)) --json benchmarks/results/gpu.json
 
 # The bundle in the wheel, from nothing: renders the streams, trains, exports. Hours on two cores; goes on where it stopped.
 demo-bundle: $(VENV)/.test

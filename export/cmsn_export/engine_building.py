@@ -87,8 +87,10 @@ def _config(trt: Any, builder: Any, settings: BuilderSettings, *, half: bool) ->
     # FP32 means FP32: by default matrix products would lose 13 bits on GPUs since Ampere.
     config.clear_flag(flags.TF32)
     fp16 = getattr(flags, "FP16", None)  # gone in 11
-    if half and fp16 is not None and not is_strongly_typed(trt):
-        config.set_flag(fp16)  # 8.6
+    if not is_strongly_typed(trt):  # 8.6
+        config.set_tactic_sources(_own_kernels(trt))
+        if half and fp16 is not None:
+            config.set_flag(fp16)
     if settings.version_compatible:
         config.set_flag(flags.VERSION_COMPATIBLE)  # the plan then carries the lean runtime that loads it
     if settings.workspace_bytes is not None:
@@ -96,6 +98,12 @@ def _config(trt: Any, builder: Any, settings: BuilderSettings, *, half: bool) ->
     if settings.level is not None:
         config.builder_optimization_level = settings.level
     return config
+
+
+def _own_kernels(trt: Any) -> int:
+    """Kernels of TensorRT itself. The other sources load cuDNN 8 and cuBLAS 12, which 8.6 needs for nothing else."""
+    sources = (trt.TacticSource.JIT_CONVOLUTIONS, trt.TacticSource.EDGE_MASK_CONVOLUTIONS)
+    return sum(1 << int(source) for source in sources)
 
 
 def _add_profile(builder: Any, config: Any, shapes: Shapes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -40,14 +41,15 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """A simulated GPU, with TensorRT and nothing else; everything must be given back at the end."""
+def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorRT]:
+    """TensorRT on a simulated GPU, and nothing else; everything must be given back at the end."""
     machine = Machine()
     for cached in (cuda_module._primary_context, find_stacks):
         cached.cache_clear()
     machine.install(monkeypatch)
-    FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
-    yield machine
+    library = FakeTensorRT(machine, version="10.3.0.26")
+    library.install(monkeypatch)
+    yield library
     machine.check_clean(contexts=False)
     for cached in (cuda_module._primary_context, find_stacks):
         cached.cache_clear()
@@ -76,7 +78,7 @@ def test_torch_and_onnx_runtime_on_the_cpu(network: Path, tmp_path: Path) -> Non
     assert "/" not in json.dumps(report["machine"])
 
 
-def test_tensorrt_over_a_simulated_gpu(network: Path, tmp_path: Path, gpu: Machine) -> None:
+def test_tensorrt_over_a_simulated_gpu(network: Path, tmp_path: Path, library: FakeTensorRT) -> None:
     report = run(network, tmp_path / "gpu.json", "--cameras", "1,3")
     assert [set(result["ways"]) for result in report["extractor"]] == [
         {"TensorRT FP16", "TensorRT FP16, CUDA graph"}
@@ -84,6 +86,37 @@ def test_tensorrt_over_a_simulated_gpu(network: Path, tmp_path: Path, gpu: Machi
     assert set(report["hop"]) == {"tensorrt"}
     assert report["endurance"]["hops"] > 0
     assert report["stacks"]["builder"]["found"]
+
+
+def test_a_ceiling_that_cannot_be_measured_costs_no_other_figure(
+    network: Path, tmp_path: Path, library: FakeTensorRT
+) -> None:
+    library.refuses = frozenset({"MatMul"})
+    report = run(network, tmp_path / "gpu.json", "--parts", "tensorrt", "--cameras", "1")
+    assert report["ceilings"] == {}
+    assert [note.split(":")[0] for note in report["notes"]] == ["ceilings"]
+    assert report["extractor"][0]["ways"]["TensorRT FP16"]["frames_per_second"] > 0
+
+
+def test_hop_is_left_out_and_measured_kernels_are_kept_for_the_next_run(
+    network: Path, tmp_path: Path, library: FakeTensorRT
+) -> None:
+    options = ["--parts", "tensorrt", "--cameras", "1", "--timing-cache", str(tmp_path / "there" / "timing.cache")]
+    report = run(network, tmp_path / "gpu.json", *options)
+    assert "hop" not in report
+    assert library.builds == 2  # a matrix product and the extractor
+    library.timed_layers = 0
+    run(network, tmp_path / "gpu.json", *options)
+    assert library.timed_layers == 1  # the matrix product
+
+
+def test_the_cpu_needs_no_torch(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    report = run(network, tmp_path / "gpu.json", "--device", "cpu", "--cameras", "1", "--parts", "torch,ort,hop")
+    assert report["ceilings"] == {}
+    assert set(report["extractor"][0]["ways"]) == {"ONNX Runtime FP32"}
+    assert set(report["hop"]) == {"ort"}
+    assert report["notes"] == []
 
 
 def test_no_stack_at_all_is_an_error(network: Path, tmp_path: Path) -> None:
@@ -95,7 +128,12 @@ def test_no_stack_at_all_is_an_error(network: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--cameras", "0"], "above 0"), (["--cameras", "a"], "above 0"), (["--parts", "torch,jax"], "jax: known are")],
+    [
+        (["--cameras", "0"], "above 0"),
+        (["--cameras", "a"], "above 0"),
+        (["--parts", "torch,jax"], "jax: known are"),
+        (["--parts", "hop"], "name a stack too"),
+    ],
 )
 def test_options_that_make_no_sense(options: list[str], message: str) -> None:
     done = CliRunner().invoke(main, options)

@@ -15,7 +15,7 @@ from fake_trt_runtime import EngineInspector, ICudaEngine, IExecutionContext, Ru
 __all__ = ["FakeTensorRT"]
 
 _NAMES = ("tensorrt", "tensorrt_lean", "tensorrt_dispatch", "tensorrt_rtx")
-_BUILDING = ("BuilderFlag", "NetworkDefinitionCreationFlag", "MemoryPoolType", "LayerType", "ErrorCode")
+_BUILDING = ("BuilderFlag", "NetworkDefinitionCreationFlag", "MemoryPoolType", "LayerType", "ErrorCode", "TacticSource")
 
 
 class FakeTensorRT(Library):

@@ -337,6 +337,7 @@ class IBuilderConfig:
         "pools",
         "profiles",
         "profiling_verbosity",
+        "tactic_sources",
     )
 
     def __init__(self, library: Library, logger: ILogger) -> None:
@@ -350,6 +351,7 @@ class IBuilderConfig:
         self.pools: dict[str, int] = {}
         self.profiles: list[IOptimizationProfile] = []
         self.profiling_verbosity = library.enumerations["ProfilingVerbosity"]["LAYER_NAMES_ONLY"]
+        self.tactic_sources = (1 << len(library.enumerations["TacticSource"])) - 1
 
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
         """How much memory kernels may use."""
@@ -358,6 +360,11 @@ class IBuilderConfig:
     def get_memory_pool_limit(self, pool: Any) -> int:
         """All of the device's, unless it was set."""
         return self.pools.get(pool.name, self._library.machine.memory_bytes)
+
+    def set_tactic_sources(self, tactic_sources: int) -> bool:
+        """Libraries whose kernels are tried: bits of TacticSource."""
+        self.tactic_sources = tactic_sources
+        return True
 
     def set_flag(self, flag: Any) -> None:
         """Set a BuilderFlag."""
@@ -371,6 +378,10 @@ class IBuilderConfig:
     def get_flag(self, flag: Any) -> bool:
         """Whether it is set."""
         return bool(self.flags >> int(flag) & 1)
+
+    def tries(self, source: str) -> bool:
+        """Whether kernels of a TacticSource are tried."""
+        return bool(self.tactic_sources >> int(self._library.enumerations["TacticSource"][source]) & 1)
 
     def flag_names(self) -> list[str]:
         """Those that are set."""
@@ -487,6 +498,9 @@ class Builder:
             return self.library.build_error or "network must have at least one output"
         if self.library.workspace_needed > config.pools.get("WORKSPACE", self.library.machine.memory_bytes):
             return "no implementation found: insufficient workspace"
+        foreign = [source for source in ("CUBLAS", "CUBLAS_LT", "CUDNN") if config.tries(source)]
+        if foreign and self.library.major < 10:
+            return "Unable to load library: libcudnn.so.8, libcublas.so.12: cannot open shared object file"
         flags = config.flag_names()
         if network.strongly_typed and {"FP16", "INT8"} & set(flags):
             return "a strongly typed network takes no precision flags"

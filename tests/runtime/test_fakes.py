@@ -114,6 +114,7 @@ def build(library: FakeTensorRT, onnx: bytes, **settings: Any) -> Any:
     assert parser.parse(onnx), parser.get_error(0).desc()
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, 1 << 20)
+    config.set_tactic_sources(settings.get("sources", 0))
     for name in settings.get("flags", ()):
         config.set_flag(trt.BuilderFlag[name])
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
@@ -732,6 +733,7 @@ def test_builds_that_fail(scaling: bytes) -> None:
         build(FakeTensorRT(Machine(), refuses=["Add"]), scaling)
     with pytest.raises(AttributeError):
         build(FakeTensorRT(Machine(), "8.6.1.6"), scaling, monitor=lambda trt: None)
+    assert build(FakeTensorRT(Machine(), "8.6.1.6"), scaling, sources=0b00100) is None  # cuDNN, which is not there
     without = FakeTensorRT(Machine()).module()
     logger = without.Logger()
     builder = without.Builder(logger)

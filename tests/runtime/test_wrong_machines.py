@@ -192,6 +192,27 @@ def test_a_driver_too_old_for_tensorrt(place: Place) -> None:
     assert "cannot start its runtime here (CUDA initialization failure with error: 35)" in message
 
 
+@pytest.mark.parametrize(("version", "runs"), [("8.6.2.3", True), (BUILT_WITH, False)])
+def test_cudnn_that_only_tensorrt_86_looks_for_is_not_needed(place: Place, version: str, runs: bool) -> None:
+    """It reports libraries that it does without as errors; TensorRT 10 has no such messages."""
+    place.become(version=version)
+    place.build()
+    import tensorrt as trt  # type: ignore[import-not-found,unused-ignore]
+
+    quiet = trt.Runtime
+
+    def complaining(logger: Any) -> Any:
+        logger.log(trt.ILogger.ERROR, "Unable to load library: libcudnn.so.8: cannot open shared object file")
+        return quiet(logger)
+
+    place.monkeypatch.setattr(trt, "Runtime", complaining)
+    if not runs:
+        assert "cannot start its runtime here (Unable to load library: libcudnn.so.8" in place.refused()
+        return
+    with open_bundle(place.bundle, backend="tensorrt") as bundle:
+        assert version in bundle.backend.name
+
+
 def test_a_pycuda_that_does_not_load(place: Place) -> None:
     place.monkeypatch.delitem(sys.modules, "pycuda.driver")
     place.monkeypatch.setattr(sys.modules["pycuda"], "__path__", [])

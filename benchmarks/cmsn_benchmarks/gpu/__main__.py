@@ -1,15 +1,18 @@
-"""Measures whatever GPU stack is here: ceilings, the extractor for 1 to 64 cameras, a whole hop, minutes of full load.
+"""Measures the GPU stacks of this machine: ceilings, the extractor for 1 to 64 cameras, a whole hop, minutes of load.
 
-    python -m cmsn_benchmarks.gpu [--json OUT] [--cameras 1,2,4] [--parts torch,ort,tensorrt,endurance]
+    python -m cmsn_benchmarks.gpu [--json OUT] [--cameras 1,2,4] [--parts torch,ort,tensorrt,hop,endurance]
 
 All that is compared runs in turns within one run. `--device cpu --width 0.125` tries the program where there is no GPU;
 its figures mean nothing. Where torch and TensorRT live in different environments, make the network's bundle with one
-(`--bundle FOLDER.cmsn --parts ""`) and measure with both.
+(`--bundle FOLDER.cmsn --parts ""`) and measure with both. `--timing-cache FILE` shortens the builds of later runs.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ from cmsn_benchmarks.gpu.stacks import Stack, StackName, find_stacks
 from cmsn_runtime.bundle import Bundle, read_manifest
 from cmsn_runtime.errors import CmsnError
 
-PARTS = ("torch", "ort", "tensorrt", "endurance")
+PARTS = ("torch", "ort", "tensorrt", "hop", "endurance")
 _NEEDS: dict[str, StackName] = {"torch": "torch", "ort": "ort-cuda", "tensorrt": "builder"}
 _RUNNERS: dict[str, RunnerName] = {"torch": "torch", "ort": "ort-cuda", "tensorrt": "tensorrt"}
 
@@ -51,11 +54,22 @@ def numbers(context: click.Context, option: click.Parameter, value: str) -> tupl
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--seconds-each", default=4.0, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--endurance-seconds", default=600.0, show_default=True, type=click.FloatRange(0, min_open=True))
-@click.option("--parts", default=",".join(PARTS), show_default=True, help="Some of them; none only makes the bundle.")
+@click.option(
+    "--parts",
+    default=",".join(PARTS),
+    show_default=True,
+    help="Stacks, and what is timed beside the extractor; none only makes the bundle.",
+)
 @click.option("--bundle", type=click.Path(path_type=Path), help="Of the network; made if it is not there.")
 @click.option("--compile/--no-compile", "compiled", default=None, help="torch.compile as well; on CUDA by default.")
 @click.option("--side", type=click.IntRange(16), help="Of the matrices of the ceiling; 8192, on the CPU 512.")
 @click.option("--level", type=click.IntRange(0, 5), help="TensorRT's builder optimisation level.")
+@click.option(
+    "--timing-cache",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Measured kernels, read and written; by default this run's own.",
+)
 def main(
     output: Path | None,
     cameras: tuple[int, ...],
@@ -68,11 +82,14 @@ def main(
     compiled: bool | None,
     side: int | None,
     level: int | None,
+    timing_cache: Path | None,
 ) -> None:
     """Measure, and write as it goes."""
     wanted = frozenset(filter(None, parts.split(",")))
     if not wanted <= set(PARTS):
         raise click.BadParameter(f"{', '.join(sorted(wanted - set(PARTS)))}: known are {', '.join(PARTS)}")
+    if wanted and not wanted & set(_NEEDS):
+        raise click.BadParameter(f"{', '.join(sorted(wanted))}: name a stack too, some of {', '.join(_NEEDS)}")
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         try:
@@ -89,33 +106,42 @@ def main(
             seconds_each=seconds_each,
             compiled=device == "cuda" if compiled is None else compiled,
             level=level,
-            cache=work / "timing.cache",
+            cache=timing_cache or work / "timing.cache",
         )
         report = Report(output)
         report.add("machine", machine_facts())
         report.add("stacks", {name: {"found": stack.found, "about": stack.about} for name, stack in stacks.items()})
-        ceilings = measure_ceilings(
-            {name for name, stack in stacks.items() if stack.found},
-            device=device,
-            side=side or (8192 if device == "cuda" else 512),
-        )
-        report.add("ceilings", ceilings)
+        found = {name for name, stack in stacks.items() if stack.found}
+        side = side or (8192 if device == "cuda" else 512)
+        report.add("ceilings", attempted(report, "ceilings", lambda: measure_ceilings(found, device=device, side=side)))
         report.add("network", describe_network(plan))
         measure_extractor(plan, cameras, report)
-        measure_hop(plan, report, work / "engines")
+        if "hop" in wanted:
+            measure_hop(plan, report, work / "engines")
         if "endurance" in wanted:
             measure_endurance(plan, report, endurance_seconds)
 
 
 def usable(wanted: frozenset[str], stacks: dict[StackName, Stack], device: str) -> frozenset[str]:
-    """The parts whose stack is here; on the CPU torch and ONNX Runtime always are. Raises ClickException for none."""
-    here = {part for part, need in _NEEDS.items() if stacks[need].found or (device == "cpu" and part != "tensorrt")}
+    """The stacks among the parts that can be used here. Raises ClickException for none."""
+    here = {part for part, need in _NEEDS.items() if stacks[need].found}
+    if device == "cpu":
+        here |= {"ort"} | ({"torch"} if find_spec("torch") else set())
     if not wanted & here:
         reasons = "".join(f"\n  {part}: {stacks[need].about}" for part, need in _NEEDS.items())
         raise click.ClickException(
             f"none of the stacks that were asked for works here; see docs/gpu-testing.md, or try --device cpu{reasons}"
         )
     return wanted & here
+
+
+def attempted(report: Report, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `measure` returns; where it fails a note and nothing: a fault of one part must not cost the others."""
+    try:
+        return measure()
+    except Exception as error:  # whatever a library raises
+        report.note(f"{name}: {type(error).__name__}: {error}")
+        return {}
 
 
 def measure_extractor(plan: Plan, cameras: tuple[int, ...], report: Report) -> None:
@@ -139,14 +165,13 @@ def describe_network(plan: Plan) -> dict[str, Any]:
 
 def measure_hop(plan: Plan, report: Report, engines: Path) -> None:
     """One camera, frame to proposal, on each stack."""
-    results: dict[str, Any] = {}
-    for part in sorted(plan.parts - {"endurance"}):
-        try:
-            with _opened(part, plan, engines) as bundle:
-                results[part] = time_hops(bundle, seconds=plan.seconds_each)
-        except Exception as error:  # one stack that cannot must not cost the figures of the others
-            report.note(f"hop on {part}: {type(error).__name__}: {error}")
-    report.add("hop", results)
+
+    def on(part: str) -> dict[str, Any]:
+        with _opened(part, plan, engines) as bundle:
+            return time_hops(bundle, seconds=plan.seconds_each)
+
+    results = {part: attempted(report, f"hop on {part}", partial(on, part)) for part in sorted(plan.parts)}
+    report.add("hop", {part: result for part, result in results.items() if result})
 
 
 def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
@@ -164,11 +189,14 @@ def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
         return
     _, cameras, name = best
     ways = open_ways(plan_for(plan, name), cameras, report.note)
+
+    def run() -> dict[str, Any]:
+        return endure(ways[name], frames=CHUNK_FRAMES * cameras, seconds=seconds)
+
     try:
-        result = endure(ways[name], frames=CHUNK_FRAMES * cameras, seconds=seconds)
+        report.add("endurance", {"cameras": cameras, **attempted(report, "endurance", run)})
     finally:
         close_ways(ways)
-    report.add("endurance", {"cameras": cameras, **result})
 
 
 def _opened(part: str, plan: Plan, engines: Path) -> Bundle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ _COPIED = 16  # bytes that are copied for each item of a matrix
 
 
 def measure_ceilings(found: set[StackName], *, device: str, side: int) -> dict[str, Any]:
-    """By torch where it is there, else by TensorRT; FP16 on CUDA, FP32 elsewhere. Empty where neither is there.
+    """By torch where it is installed, else by TensorRT; FP16 on CUDA, FP32 elsewhere. Empty where neither is available.
 
     side: of the square matrices.
     """
-    if device != "cuda" or "torch" in found:
+    if "torch" in found or (device != "cuda" and find_spec("torch") is not None):
         return _by_torch(device, side)
-    return _by_tensorrt(side) if "builder" in found else {}
+    return _by_tensorrt(side) if device == "cuda" and "builder" in found else {}
 
 
 def _by_torch(device: str, side: int) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from cmsn_runtime.errors import BackendError, MissingExtraError
 OLDEST = (8, 6)  # JetPack 6.0; execute_async_v3 and the rest that we use are all there
 # `tensorrt_lean` only runs engines that were built version compatible; it is a tenth of the size.
 _RUNTIMES = ("tensorrt", "tensorrt_lean")
+# TensorRT 8.6 looks for these libraries and reports their absence as errors; it works without them.
+_OPTIONAL_LIBRARIES = ("cudnn", "cublas")
 
 
 def load_tensorrt(names: tuple[str, ...] = _RUNTIMES) -> Any:
@@ -63,7 +65,12 @@ def new_runtime(trt: Any, logger: Any) -> Any:
 
 
 def new_logger(trt: Any) -> Any:
-    """A logger that prints nothing and remembers the last errors and warnings: `.said()` joins them for a message."""
+    """A logger that prints nothing and keeps the last errors.
+
+    `.said()` joins them for a message. `.complained()` says whether any of them is a fault: not the absence of cuDNN or
+    cuBLAS before TensorRT 10, which needs neither.
+    """
+    old = version_numbers(str(trt.__version__)) < (10,)
 
     class Memory(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -78,12 +85,16 @@ def new_logger(trt: Any) -> Any:
             return "; ".join(self._lines)[:600] or "TensorRT gave no reason"
 
         def complained(self) -> bool:
-            return bool(self._lines)
+            return any(not (old and _is_optional(line)) for line in self._lines)
 
         def forget(self) -> None:
             self._lines = []
 
     return Memory()
+
+
+def _is_optional(line: str) -> bool:
+    return any(name in line.lower() for name in _OPTIONAL_LIBRARIES)
 
 
 def _checked(module: ModuleType) -> Any:
