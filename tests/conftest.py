@@ -1,7 +1,8 @@
-"""Fixtures for every house's tests."""
+"""Fixtures for every house's tests, and what makes the tests of one process cheap."""
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,17 @@ from hypothesis import settings
 # No deadlines: a loaded machine is no fault of the code, and the first example pays for numba's compilation.
 settings.register_profile("cmsn", deadline=None)
 settings.load_profile("cmsn")
+
+# One thread of torch and of its like for each process, those that the tests start included: the networks here are too
+# small to share out, and threads that wait for one another on busy cores take minutes for seconds of work. Set before
+# torch is imported, which reads it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the imports made out of every later collection: 0.4 s each, and the simulated GPU asks for hundreds."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
