@@ -10,7 +10,7 @@ RUNS := runs
 CCTV ?= ../shared/data/cctv
 UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo test test-runtime check bench gpu demo-bundle cctv-bundle utkinect clean
+.PHONY: demo test test-runtime install-test install-runtime check bench gpu demo-bundle cctv-bundle utkinect clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
@@ -20,7 +20,11 @@ test: $(VENV)/.test $(VENV)/.bindings
 
 # What runs on a device, without torch. (onnx only builds the tiny bundles of the tests.)
 test-runtime: $(VENV)/.runtime
-	$(BIN)/python -m pytest tests/runtime
+	VENV=$(VENV) scripts/run-tests tests/runtime
+
+# Their environments alone, for who wants several made at once.
+install-test: $(VENV)/.test $(VENV)/.bindings
+install-runtime: $(VENV)/.runtime
 
 bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.postprocessing
@@ -68,7 +72,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -e '.[features,plot,render]' hypothesis onnx pytest pytest-timeout
+	$(PIP) install -e '.[features,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
