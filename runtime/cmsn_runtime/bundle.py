@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from cmsn_runtime.backends.base import Backend
+from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.opening import BackendKind, Networks, open_backend
 from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
 from cmsn_runtime.closing import Closing
@@ -41,16 +42,18 @@ class Bundle(Closing):
     Close it, or use it in a `with` block, when its streams are done.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, backend: Backend) -> None:
+    def __init__(self, path: Path, manifest: Manifest, backend: GraphBackend) -> None:
         self.path = path
         self.manifest = manifest
         self.backend = backend
+        self._warming = threading.Lock()
+        self._warm = False
 
     def __repr__(self) -> str:
         return f"Bundle({self.path.name}, {self.backend.name})"
 
     def close(self) -> None:
-        """Let go of the backend."""
+        """Release the backend."""
         self.backend.close()
 
     @property
@@ -78,22 +81,19 @@ class Bundle(Closing):
         hop_steps: int = 1,
         min_score: float | None = None,
     ) -> Stream:
-        """A new stream, for one camera or one video.
+        """A new stream, for one camera or one video. The first one of a bundle compiles what streams need.
 
         on_step: see Stream. chunk_frames: see StreamingExtractor. hop_steps: the stage network looks again every so
         many steps. min_score: proposals below it are dropped; the bundle's own by default.
         Raises SettingsError.
         """
-        from cmsn_runtime.streams.stream import (  # here: numba is slow to import, and inspect needs none
-            Stream,
-            StreamSettings,
-        )
+        # Here: numba is slow to import, and inspect needs none.
+        from cmsn_runtime.streams.stream import Stream, StreamSettings
 
         network = self.manifest.network
         settings = StreamSettings(
             grid=self.manifest.grid,
             preprocessing=self.preprocessing,
-            feature_channels=network.feature_channels,
             delay_steps=network.delay_steps,
             receptive_field_frames=network.receptive_field_frames,
             proposals=self._proposals(min_score),
@@ -101,7 +101,9 @@ class Bundle(Closing):
             chunk_frames=chunk_frames,
             hop_steps=hop_steps,
         )
-        return Stream(self.backend, settings, on_step=on_step)
+        stream = Stream(self.backend, settings, on_step=on_step)
+        self._warm_up()
+        return stream
 
     def feature_stream(
         self,
@@ -119,14 +121,24 @@ class Bundle(Closing):
         settings = FeatureStreamSettings(
             grid=self.manifest.grid,
             width=self.manifest.features.width,
-            feature_channels=self.manifest.network.feature_channels,
             delay_steps=self.manifest.network.delay_steps,
             proposals=self._proposals(min_score),
             tracking=self.manifest.tracking,
-            chunk_rows=chunk_rows,
+            chunk_frames=chunk_rows,
             hop_steps=hop_steps,
         )
-        return FeatureStream(self.backend, settings, on_step=on_step)
+        stream = FeatureStream(self.backend, settings, on_step=on_step)
+        self._warm_up()
+        return stream
+
+    def _warm_up(self) -> None:
+        """Once: what a first stream compiles and loads, all others have."""
+        from cmsn_runtime.streams.warming import warm_up
+
+        with self._warming:
+            if not self._warm:
+                warm_up(self.backend, self.grid)
+            self._warm = True
 
     def _proposals(self, min_score: float | None) -> ProposalSettings:
         own = self.manifest.proposals

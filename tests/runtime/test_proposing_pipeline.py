@@ -152,7 +152,7 @@ def test_settings_outside_their_range_are_refused(name: str, value: object) -> N
 REPORT_CACHE = """
 import json
 from cmsn_runtime.proposing import candidates, pipeline, roi, sequences, suppress
-pipeline.warm_up()
+pipeline.warm_up_kernels()
 kernels = (sequences.find_sequences, candidates.find_candidates, roi.roi_indices, suppress._suppress)
 print(json.dumps([[sum(k.stats.cache_hits.values()), sum(k.stats.cache_misses.values())] for k in kernels]))
 """

@@ -28,7 +28,7 @@ def run(bundle: Bundle, path: Path) -> tuple[list[StreamEvent], list[StageStep],
     events: list[StreamEvent] = []
     stream = bundle.stream(on_step=steps.append)
     try:
-        with open_source(str(path), size=bundle.preprocessing.resize) as source:
+        with open_source(str(path)) as source:
             for frame in source:
                 times.append(frame.seconds)
                 events += stream.push(frame)
@@ -81,7 +81,7 @@ def test_chunks_give_the_same_final_proposals_on_a_real_video(bundle: Bundle, sh
     results = []
     for chunk in (8, 16, 40, 768):
         stream = bundle.stream(chunk_frames=chunk, min_score=0.0)
-        with open_source(str(path), size=bundle.preprocessing.resize) as source:
+        with open_source(str(path)) as source:
             events = [event for frame in source for event in stream.push(frame)] + stream.flush()
         results.append([event.proposal for event in events if event.kind == "final"])
     for other in results[1:]:

@@ -50,7 +50,7 @@ def predict(model: CMSN, config: TrainingConfig, video: Path | str, *, hop_steps
                 for row in rows:
                     events += stream.push(row)
         else:
-            with open_source(video, size=config.preprocessing.resize) as frames:
+            with open_source(video) as frames:
                 for frame in frames:
                     events += stream.push(frame)
         events += stream.flush()
@@ -66,7 +66,6 @@ def open_stream(
     if config.features is not None:
         rows = FeatureStreamSettings(
             grid=grid,
-            feature_channels=extractor.out_channels,
             proposals=proposals,
             tracking=tracking,
             hop_steps=hop_steps,
@@ -76,7 +75,6 @@ def open_stream(
         return FeatureStream(backend, rows, on_step=on_step)
     frames = StreamSettings(
         grid=grid,
-        feature_channels=extractor.out_channels,
         proposals=proposals,
         tracking=tracking,
         hop_steps=hop_steps,

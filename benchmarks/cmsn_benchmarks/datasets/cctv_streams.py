@@ -21,7 +21,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from cmsn_benchmarks.datasets.cctv_plan import SPLITS, Clip, Planner, Scene, plan_stream, read_clips, split_by_source
-from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.fitting import FittedFrame, Fitting
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.streams.resampling import Resampler, Tick
@@ -36,11 +36,11 @@ _CLIPS_A_STREAM = (20, 36)  # of about two seconds each
 def clip_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
     """All frames of a clip at 25 a second, uint8 [120, 160, 3]."""
     shape = (SIZE[1], SIZE[0])
-    resampler = Resampler(TimeGrid(FPS), max_gap=Fraction(10**6))
-    scale = Preprocessor(Preprocessing(resize=shape, crop=shape))
-    with open_source(path, size=shape) as source:
-        items = [item for frame in source for item in resampler.push(frame)] + resampler.flush()
-    return [scale(item.frame) for item in items if isinstance(item, Tick)]
+    resampler: Resampler[FittedFrame] = Resampler(TimeGrid(FPS), max_gap=Fraction(10**6))
+    fitted = Fitting(Preprocessing(resize=shape, crop=shape))
+    with open_source(path) as source:
+        items = [item for frame in source for item in resampler.push(fitted(frame))] + resampler.flush()
+    return [item.moment.values() for item in items if isinstance(item, Tick)]
 
 
 def write_stream(clips: Path, path: Path, scenes: list[Scene]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def words_from(bundle: Bundle, video: Path, *, hop_steps: int) -> list[Word]:
     """All that the bundle says of one video, as over a camera."""
     with (
         bundle.stream(chunk_frames=_CHUNK_FRAMES, hop_steps=hop_steps) as stream,
-        open_source(video, size=bundle.preprocessing.resize) as source,
+        open_source(video) as source,
     ):
         events = [event for frame in source for event in stream.push(frame)]
         events += stream.flush()

@@ -33,7 +33,7 @@ _WINDOW_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 def final_proposals(bundle: Bundle, video: Path) -> list[Proposal]:
     """Every final proposal of a video, best first."""
-    with bundle.stream() as stream, open_source(str(video), size=bundle.preprocessing.resize) as source:
+    with bundle.stream() as stream, open_source(str(video)) as source:
         events = [event for frame in source for event in stream.push(frame)]
         events += stream.flush()
     finals = [event.proposal for event in events if event.kind == "final" and event.proposal is not None]

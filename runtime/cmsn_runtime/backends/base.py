@@ -2,75 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from cmsn_runtime.backends.asks import Evaluate, Extract, ExtractorState, FeatureWindow, Floats, Stages, StepFeatures
+from cmsn_runtime.errors import BackendError
 
 # The `length` of a segment whose end is not known yet: beyond any stream, and its products still fit an int64.
 UNKNOWN_LENGTH = 2**40
 
-ExtractorState = Any
-
-# Feature vectors of consecutive steps, wherever a backend keeps them: len() counts the steps, a slice is some of them.
-# float32 [n, C] in an array on the host; on a device a token for memory that the next `extract` of the same state
-# writes over, so they go into a window before that.
-StepFeatures = Any
-
-
-class FeatureWindow(Protocol):
-    """The newest step features of one stream, in order, wherever the backend keeps them."""
-
-    def __len__(self) -> int:
-        """Steps it holds, at most the size it was made with."""
-        ...
-
-    def push(self, features: StepFeatures) -> None:
-        """Take in step features, no more than the window's size; the oldest beyond that size go."""
-        ...
+_Own = TypeVar("_Own")
 
 
 class Backend(Protocol):
     """The three networks, ready to run. Streams share a backend; each has its own extractor state and window.
 
-    chunk_frames: the only number of frames `extract` takes; None: any multiple of the stride.
+    chunk_frames: the only number of frames an Extract may have; None: any multiple of the stride.
+    largest_batch: asks that one call takes, at least 1. `answering.answer` never passes more.
+
+    A call answers its asks in their order. All Extracts of a call have frames of one shape and different states, all
+    Stages windows of one length. Where a call raises BackendError, every state is as it was.
+    States and windows are the backend's own; those of another one raise BackendError.
     """
 
     name: str
     chunk_frames: int | None
+    largest_batch: int
 
     def new_state(self) -> ExtractorState:
-        """The extractor's memory before the first frame; it belongs to the caller, one a camera."""
+        """The extractor's memory before the first frame; it belongs to the caller, one per camera."""
         ...
 
     def new_window(self, steps: int) -> FeatureWindow:
-        """An empty window of at most `steps` steps; it belongs to the caller, one a camera."""
+        """An empty window of at most `steps` steps; it belongs to the caller, one per camera."""
         ...
 
-    def extract(self, frames: npt.NDArray[Any], state: ExtractorState, *, position: int, length: int) -> StepFeatures:
-        """Frames uint8 [T, height, width, 3], or rows float32 [T, width] -> features of T / stride steps.
-
-        state: moves on. position: index of the first frame in its segment. length: of the segment in
-        frames, UNKNOWN_LENGTH while it goes on.
-        Features lag: the k-th is that of step position / stride - delay + k; those of negative steps mean nothing.
-        """
+    def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
+        """Features of each; their states move on."""
         ...
 
-    # `window` below is one of the backend's own windows; each backend takes only those.
-
-    def stages(self, window: Any) -> npt.NDArray[np.float32]:
-        """A window of n steps -> stage probabilities [n, 6]."""
+    def stages(self, asks: Sequence[Stages]) -> list[Floats]:
+        """Stage probabilities of each."""
         ...
 
-    def evaluate(
-        self, window: Any, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
-        """A window and table rows [K, bins], see `proposing.roi` -> predicted tIoU [K]."""
+    def evaluate(self, asks: Sequence[Evaluate]) -> list[Floats]:
+        """Predicted tIoU of the rows of each."""
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
 
     def __enter__(self) -> Backend: ...
@@ -89,3 +70,13 @@ class GraphBackend(Backend, Protocol):
     input_shape: tuple[int, ...]
     feature_channels: int
     roi_bins: int
+
+
+def own(item: object, kind: type[_Own]) -> _Own:
+    """A state, window or features of a backend's own kind. Raises BackendError for another backend's."""
+    if not isinstance(item, kind):
+        raise BackendError(
+            f"a {type(item).__name__} was passed where this backend takes its own {kind.__name__}; "
+            "states, windows and features stay with the backend that made them"
+        )
+    return item

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from cmsn_runtime.backends.asks import Floats, StepFeatures
+from cmsn_runtime.backends.base import own
 from cmsn_runtime.errors import SettingsError
 
 
@@ -18,30 +19,36 @@ class HostWindow:
         if steps < 1:
             raise SettingsError(f"a window of {steps} steps: it must hold at least 1")
         self._steps = steps
-        self._rows: npt.NDArray[np.float32] | None = None  # its width comes with the first features
+        self._rows: Floats | None = None  # its width comes with the first features
         self._begin = self._end = 0
 
     def __len__(self) -> int:
         return self._end - self._begin
 
     @property
-    def features(self) -> npt.NDArray[np.float32]:
+    def features(self) -> Floats:
         """Float32 [n, C], oldest first. A view: the next `push` changes it."""
         if self._rows is None:
             raise SettingsError("the window is empty; push step features into it first")
         return self._rows[self._begin : self._end]
 
-    def push(self, features: npt.NDArray[np.float32]) -> None:
+    def push(self, features: StepFeatures) -> None:
         """Take in step features [n, C]. Raises SettingsError for more than the window's size."""
         count = len(features)
         if count > self._steps:
             raise SettingsError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
+        steps: Floats = own(features, np.ndarray)
         if self._rows is None:
-            self._rows = np.empty((2 * self._steps, features.shape[1]), dtype=np.float32)
+            self._rows = np.empty((2 * self._steps, steps.shape[1]), dtype=np.float32)
         if self._end + count > len(self._rows):
             kept = min(len(self), self._steps - count)
             self._rows[:kept] = self._rows[self._end - kept : self._end].copy()
             self._begin, self._end = 0, kept
-        self._rows[self._end : self._end + count] = features
+        self._rows[self._end : self._end + count] = steps
         self._end += count
         self._begin = max(self._begin, self._end - self._steps)
+
+    def close(self) -> None:
+        """Release the array."""
+        self._rows = None
+        self._begin = self._end = 0

@@ -1,7 +1,8 @@
-"""Pictures of any size -> the crops the extractor takes."""
+"""Pictures of any size -> the crops the extractor takes. The one room in which pictures are fitted."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import cast
 
 import av
@@ -10,40 +11,82 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.pictures.decoded import DecodedFrame
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.pictures.upright import PictureMaker
 
 Pixels = npt.NDArray[np.uint8]
 
 
-class Preprocessor:
-    """Resizes the whole picture, whatever its shape, and cuts its centre out.
+class Scaler:
+    """Scales whole pictures to one size, bilinear, as libswscale does it.
 
-    A picture that already has the wanted size (a source was asked for it) is only cropped. The last crop is kept: where
-    the model's rate is above the source's, the same frame comes several times. Treat crops as read-only.
+    size: (height, width). A decoded frame is scaled in the same pass that converts it to RGB; an array that already
+    has the size is taken as it is.
     """
 
-    def __init__(self, preprocessing: Preprocessing) -> None:
-        (height, width), (rows, columns) = preprocessing.resize, preprocessing.crop
-        top, left = (height - rows) // 2, (width - columns) // 2
-        self._size = height, width
-        self._centre = slice(top, top + rows), slice(left, left + columns)
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._size = size
+        self._maker = PictureMaker(size)
         self._reformatter = VideoReformatter()  # keeps libswscale's tables while pictures stay the same size
-        self._last: tuple[Frame, Pixels] | None = None
 
     def __call__(self, frame: Frame) -> Pixels:
-        """Frame -> uint8 [crop height, crop width, 3]. Raises SettingsError for anything but uint8 [H, W, 3]."""
-        if self._last is None or self._last[0] is not frame:
-            self._last = frame, np.ascontiguousarray(self._resized(_checked(frame))[self._centre])
-        return self._last[1]
-
-    def _resized(self, pixels: Pixels) -> Pixels:
+        """Frame -> uint8 [height, width, 3]. Raises SettingsError for anything but uint8 [H, W, 3]."""
+        if isinstance(frame, DecodedFrame):
+            return self._maker(frame.picture)
+        pixels = _checked(frame)
         if pixels.shape[:2] == self._size:
             return pixels
         height, width = self._size
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         scaled = self._reformatter.reformat(picture, width, height, interpolation="BILINEAR")
         return cast(Pixels, scaled.to_ndarray())
+
+
+class Fitting:
+    """Resizes the whole picture, whatever its shape, and cuts its centre out."""
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        (height, width), (rows, columns) = preprocessing.resize, preprocessing.crop
+        top, left = (height - rows) // 2, (width - columns) // 2
+        self._scaler = Scaler(preprocessing.resize)
+        self._centre = slice(top, top + rows), slice(left, left + columns)
+
+    def __call__(self, frame: Frame) -> FittedFrame:
+        """Fit a frame. Nothing is left of the caller's array: it may be changed afterwards.
+
+        A decoded frame, which nobody changes, waits until its crop is asked for: where the source's rate is above the
+        model's, most never are. Raises SettingsError for anything but uint8 [H, W, 3].
+        """
+        if not isinstance(frame, Frame):
+            raise SettingsError(f"a {type(frame).__name__} was pushed; a stream takes Frame(pixels, seconds)")
+        fitted = FittedFrame(frame, self)
+        if not isinstance(frame, DecodedFrame):
+            fitted.values()
+        return fitted
+
+    def crop(self, frame: Frame) -> Pixels:
+        """Uint8 [crop height, crop width, 3], a copy."""
+        return np.array(self._scaler(frame)[self._centre], order="C")
+
+
+class FittedFrame:
+    """A frame on its way through a stream: its time, and its crop, which is made once."""
+
+    def __init__(self, frame: Frame, fitting: Fitting) -> None:
+        self.seconds: Fraction = frame.seconds
+        self.discontinuity: bool = frame.discontinuity
+        self.duration: Fraction | None = frame.duration
+        self._frame: Frame | None = frame
+        self._fitting = fitting
+        self._crop: Pixels | None = None
+
+    def values(self) -> Pixels:
+        """The crop, uint8 [height, width, 3]; treat it as read-only."""
+        if self._crop is None and self._frame is not None:
+            self._crop, self._frame = self._fitting.crop(self._frame), None
+        return cast(Pixels, self._crop)
 
 
 def _checked(frame: Frame) -> Pixels:

@@ -1,4 +1,4 @@
-"""One decoded picture and the moment it was taken."""
+"""One picture and the moment it was taken."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """An upright RGB picture with its time.
 
-    pixels: uint8 [height, width, 3], RGB.
+    pixels: uint8 [height, width, 3], RGB. A stream copies what it needs before `push` returns: the array may then be
+        drawn on, or filled again.
     seconds: time on the source's own clock (its PTS), exact; never a frame count over a rounded rate.
     discontinuity: true where the source knows that this frame does not follow the one before it
         (a reconnect, a seek): all that streams starts anew here.
+    duration: seconds that it stands, where the source knows; it counts for the last frame alone.
     """
 
     pixels: npt.NDArray[np.uint8]
     seconds: Fraction
     discontinuity: bool = False
+    duration: Fraction | None = None
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]

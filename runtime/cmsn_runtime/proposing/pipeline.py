@@ -136,7 +136,7 @@ def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, set
     return Ranked(candidates.starts[order], candidates.ends[order], kept, candidates.owners[order])
 
 
-def warm_up() -> None:
+def warm_up_kernels() -> None:
     """Compile every kernel, or load it from disk, so that a stream's first hop is as quick as the rest."""
     settings = ProposalSettings()
     rank(propose(np.eye(STAGE_COUNT, dtype=np.float32), frontier=0, settings=settings), None, settings)

@@ -16,7 +16,7 @@ _LIVE_SCHEMES = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp"
 _CAMERA = re.compile(r"/dev/video\d+")
 
 
-def open_source(url: str | os.PathLike[str], *, size: tuple[int, int] | None = None) -> Source:
+def open_source(url: str | os.PathLike[str]) -> Source:
     """Open a file, a stream's URL or a camera such as /dev/video0.
 
     size: (height, width) the reader will scale pictures to anyway; a source may do so itself, and cheaper.

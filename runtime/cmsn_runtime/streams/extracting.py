@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend, ExtractorState, StepFeatures
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import ExtractorState, StepFeatures, Work, extract
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
 from cmsn_runtime.errors import SettingsError
 
-Frames = npt.NDArray[Any]  # one moment: uint8 [height, width, 3] of a picture, float32 [width] of a feature row
+Moment = npt.NDArray[Any]  # uint8 [height, width, 3] of a picture, float32 [width] of a feature row
 
 
 class StreamingExtractor:
-    """Collects frames into chunks and runs the incremental extractor on them.
+    """Collects frames into chunks and asks for their features.
 
-    chunk_frames: frames per call of the backend, a multiple of the stride. 8 answers soonest and is what a camera
-        wants; more saves calls on files. The features are the same. By default what the backend takes, or a step.
+    chunk_frames: frames per ask, a multiple of the stride. 8 answers soonest and is what a camera wants; more saves
+        calls on files. The features are the same. By default what the backend takes, or a step.
     delay_steps: how many steps the newest feature is behind the newest complete chunk.
 
-    One segment of a stream runs from the first push to `flush`; `reset` drops what is under way.
+    One segment of a stream runs from the first frame to the last answer of `ending`; `reset` drops what is under way.
+    The backend's state is made with the first chunk and given back at the end: no two are ever held.
     Raises SettingsError for a chunk that is no multiple of the stride, or not what the backend was built for.
     """
 
@@ -40,46 +43,64 @@ class StreamingExtractor:
         self._chunk_frames = chunk_frames
         # A last chunk need not be whole, unless the backend insists.
         self._last_chunk_frames = backend.chunk_frames or stride
+        self._state: ExtractorState | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the next frame is the first of a new segment."""
-        self._state: ExtractorState = self._backend.new_state()
-        self._waiting: list[Frames] = []
+        """Forget everything, and give the state back: the next frame is the first of a new segment."""
+        if self._state is not None:
+            self._state.close()
+        self._state = None
+        self._waiting: list[Moment] = []
         self._position = 0
+        self._total: int | None = None  # frames of the segment, once its end is known
 
-    def push(self, frame: Frames) -> Iterator[StepFeatures]:
-        """One crop or one feature row -> the features that became ready, mostly none.
+    def steps(self, frame: Moment) -> Work[StepFeatures | None]:
+        """One crop or one feature row -> the features that became ready; mostly None.
 
-        Whoever keeps features copies them (a window does) before the next one is asked for: on a device their memory is
-        used again.
+        Whoever keeps features copies them (a window does) before the next ask: on a device their memory is used again.
         """
         self._waiting.append(frame)
         if len(self._waiting) < self._chunk_frames:
-            return iter(())
-        return iter((self._run(length=UNKNOWN_LENGTH),))
+            return None
+        return (yield from self._run(length=UNKNOWN_LENGTH))
 
-    def flush(self) -> Iterator[StepFeatures]:
-        """End the segment -> its last features. A last incomplete step is filled by repeating its last frame."""
-        total = self._position + len(self._waiting)
-        if total == 0:
-            return
-        if self._waiting:
-            self._waiting += [self._waiting[-1]] * (-total % self._stride)
-        steps = -(-total // self._stride)
-        while self._position < (steps + self.delay_steps) * self._stride:
-            blank = np.zeros_like(self._waiting[-1] if self._waiting else self._last)
-            missing = -len(self._waiting) % self._last_chunk_frames
-            self._waiting += [blank] * (missing if self._waiting else self._last_chunk_frames)
-            yield self._run(length=steps * self._stride)
-        self.reset()
+    def ending(self) -> Work[StepFeatures | None]:
+        """The segment has ended -> the next part of its last features, and None once there is no more.
 
-    def _run(self, *, length: int) -> StepFeatures:
+        A last incomplete step is filled by repeating its last frame.
+        """
+        if self._total is None:
+            self._total = self._position + len(self._waiting)
+            if self._waiting:
+                self._waiting += [self._waiting[-1]] * (-self._total % self._stride)
+        steps = -(-self._total // self._stride)
+        if self._total == 0 or self._position >= (steps + self.delay_steps) * self._stride:
+            self.reset()
+            return None
+        blank = np.zeros_like(self._waiting[-1] if self._waiting else self._last)
+        missing = -len(self._waiting) % self._last_chunk_frames
+        self._waiting += [blank] * (missing if self._waiting else self._last_chunk_frames)
+        return (yield from self._run(length=steps * self._stride))
+
+    def _run(self, *, length: int) -> Work[StepFeatures]:
         """One chunk -> features of those of its steps that lie within the segment."""
         chunk = np.stack(self._waiting)
         self._last = self._waiting[-1]
         self._waiting = []
-        features = self._backend.extract(chunk, self._state, position=self._position, length=length)
+        if self._state is None:
+            self._state = self._backend.new_state()
+        features = yield from extract(chunk, self._state, position=self._position, length=length)
         first = self._position // self._stride - self.delay_steps
         self._position += len(chunk)
         return features[max(0, -first) : max(0, length // self._stride - first)]
+
+
+def extracted(frames: Iterable[Moment], extractor: StreamingExtractor, backend: Backend) -> Iterator[StepFeatures]:
+    """All step features of one segment, part by part; a part is valid until the next one is asked for."""
+    for frame in frames:
+        features = answer_alone(extractor.steps(frame), backend)
+        if features is not None:
+            yield features
+    while (features := answer_alone(extractor.ending(), backend)) is not None:
+        yield features

@@ -1,43 +1,66 @@
-"""Frames at the source's own, possibly uneven rate -> frames at the model's rate, by their timestamps."""
+"""Moments at the source's own, possibly uneven rate -> moments at the model's rate, by their timestamps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Generic, Protocol, TypeVar
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.timegrid import TimeGrid
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Frame number `index` of the current segment at the model's rate, at origin + index / fps."""
+class Timed(Protocol):
+    """A frame or a feature row with its time.
 
-    frame: Frame
+    seconds: on the source's own clock, exact. discontinuity: it does not follow the one before it.
+    duration: seconds that it stands, where the source knows; it counts for the last one alone.
+    """
+
+    @property
+    def seconds(self) -> Fraction: ...
+    @property
+    def discontinuity(self) -> bool: ...
+    @property
+    def duration(self) -> Fraction | None: ...
+
+
+Item = TypeVar("Item", bound=Timed)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(Generic[Item]):
+    """Moment number `index` of the current segment at the model's rate, at origin + index / fps."""
+
+    moment: Item
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentStart:
-    """An unbroken stretch of time begins: ticks count from `origin`, and everything that streams starts anew."""
+    """An unbroken stretch of time begins: ticks count from `origin`, and everything that streams starts anew.
+
+    lone: the stretch before it had one moment only. apart: seconds from the last moment of that stretch.
+    """
 
     origin: Fraction
     reason: str
+    lone: bool = False
+    apart: Fraction | None = None
 
 
-class Resampler:
-    """Shows, at each tick of the model's clock, the newest frame taken until then (sample and hold).
+class Resampler(Generic[Item]):
+    """Shows, at each tick of the model's clock, the newest moment until then (sample and hold).
 
-    max_gap: seconds; a longer silence between two frames ends the segment, as do a frame marked as a discontinuity
-        and a jump back by more than that. Frames that are not later than the one before them are dropped.
-    jitter: seconds; a frame this late is still in time for its tick. The default absorbs containers that round to
-        milliseconds (Matroska, FLV): without it, every third frame of 30 a second misses its tick at the same rate.
-    dropped: how many frames were.
+    max_gap: seconds; a longer silence between two moments ends the segment, as do one marked as a discontinuity
+        and a jump back by more than that. Moments that are not later than the one before them are dropped.
+    jitter: seconds; a moment this late is still in time for its tick. The default absorbs containers that round to
+        milliseconds (Matroska, FLV): without it, every third frame of 30 per second misses its tick at the same rate.
+    dropped: how many moments were.
 
-    A frame is held until its successor comes, so ticks lag by one source frame; the last one lasts as long as the one
-    before it did (1 / fps where it is alone). n frames at a steady rate r give ceil(n * fps / r) ticks. All arithmetic
-    is exact. One push gives at most max_gap * fps ticks.
+    A moment is held until its successor comes, so ticks lag by one; the last one lasts as long as it says itself, or
+    as the one before it did (1 / fps where it is alone). n moments at a steady rate r give ceil(n * fps / r) ticks.
+    All arithmetic is exact. One push gives at most max_gap * fps ticks.
     """
 
     def __init__(self, grid: TimeGrid, *, max_gap: Fraction, jitter: Fraction = Fraction(1, 1000)) -> None:
@@ -47,58 +70,89 @@ class Resampler:
                 f"the jitter from zero to less than a model frame, {1 / grid.fps} s"
             )
         self.dropped = 0
+        self.max_gap = max_gap
         self._grid = grid
-        self._max_gap = max_gap
         self._jitter = jitter
-        self._held: Frame | None = None
+        self._held: Item | None = None
+        self._silent_since: Fraction | None = None  # where `idle` ended the segment
         self._begin(Fraction(0))
 
-    def push(self, frame: Frame) -> list[Tick | SegmentStart]:
-        """Take one frame -> the ticks that are now known, and a SegmentStart before the first tick of each segment.
+    def push(self, moment: Item) -> list[Tick[Item] | SegmentStart]:
+        """Take one moment -> the ticks that are now known, and a SegmentStart before the first tick of each segment.
 
-        Raises SettingsError where its time is not a Fraction.
+        Raises SettingsError where its time is not a Fraction, and changes nothing then.
         """
-        if not isinstance(frame.seconds, Fraction):
-            raise SettingsError(
-                f"a frame's time is {frame.seconds!r}; it must be a Fraction (PTS times time base): floats drift"
-            )
+        require_exact(moment.seconds)
         held = self._held
-        reason = "first frame" if held is None else self._break_before(frame, held)
+        since = held.seconds if held is not None else self._silent_since
+        reason = self._break_before(moment, since)
         if reason is not None:
+            lone = since is not None and self._moments == 1
+            apart = None if since is None else abs(moment.seconds - since)
             ticks = self.flush()
-            self._begin(frame.seconds)
-            self._held = frame
-            return [*ticks, SegmentStart(frame.seconds, reason)]
-        if held is None or frame.seconds <= held.seconds:
+            self._begin(moment.seconds)
+            self._held = moment
+            return [*ticks, SegmentStart(moment.seconds, reason, lone, apart)]
+        if held is None or moment.seconds <= held.seconds:
             self.dropped += 1
             return []
-        self._interval, self._held = frame.seconds - held.seconds, frame
-        return [*self._ticks(held, until=frame.seconds)]
+        self._moments += 1
+        self._interval, self._held = moment.seconds - held.seconds, moment
+        return [*self._ticks(held, until=moment.seconds)]
 
-    def flush(self) -> list[Tick]:
-        """End of the segment -> the ticks of its last frame."""
+    def idle(self, until: Fraction) -> list[Tick[Item]]:
+        """Nothing came until then -> the segment's last ticks, if the silence has ended it; mostly nothing.
+
+        Raises SettingsError where the time is not a Fraction.
+        """
+        require_exact(until)
+        if self._held is None or until - self._held.seconds <= self.max_gap:
+            return []
+        self._silent_since = self._held.seconds
+        return self._last_ticks()
+
+    def flush(self) -> list[Tick[Item]]:
+        """End of the segment -> the ticks of its last moment."""
+        self._silent_since = None
+        return self._last_ticks()
+
+    def _last_ticks(self) -> list[Tick[Item]]:
         held, self._held = self._held, None
-        return [] if held is None else self._ticks(held, until=held.seconds + self._interval)
+        if held is None:
+            return []
+        stands = self._interval if held.duration is None else min(held.duration, self.max_gap)
+        return self._ticks(held, until=held.seconds + stands)
 
     def _begin(self, origin: Fraction) -> None:
         self._origin = origin
         self._next = 0
+        self._moments = 1
+        self._silent_since = None
         self._interval = 1 / self._grid.fps
 
-    def _ticks(self, frame: Frame, *, until: Fraction) -> list[Tick]:
-        """Ticks not yet given out that a frame at `until` would come too late for."""
+    def _ticks(self, moment: Item, *, until: Fraction) -> list[Tick[Item]]:
+        """Ticks not yet given out that a moment at `until` would come too late for."""
         ticks = []
         while self._grid.frame_time(self._next, self._origin) + self._jitter < until:
-            ticks.append(Tick(frame, self._next))
+            ticks.append(Tick(moment, self._next))
             self._next += 1
         return ticks
 
-    def _break_before(self, frame: Frame, held: Frame) -> str | None:
-        step = frame.seconds - held.seconds
-        if frame.discontinuity:
-            return f"the source jumped from {float(held.seconds):.3f} s to {float(frame.seconds):.3f} s"
-        if step > self._max_gap:
+    def _break_before(self, moment: Item, since: Fraction | None) -> str | None:
+        """Why a segment begins with this moment, in words; None where it goes on. since: time of the one before it."""
+        if since is None:
+            return "first frame"
+        step = moment.seconds - since
+        if moment.discontinuity:
+            return f"the source jumped from {float(since):.3f} s to {float(moment.seconds):.3f} s"
+        if step > self.max_gap:
             return f"no frames for {float(step):.3f} s"
-        if step < -self._max_gap:
+        if step < -self.max_gap:
             return f"time went back by {float(-step):.3f} s"
-        return None
+        return "frames again after a silence" if self._held is None else None
+
+
+def require_exact(seconds: object) -> None:
+    """Raise SettingsError for a time that is not a Fraction."""
+    if not isinstance(seconds, Fraction):
+        raise SettingsError(f"a time is {seconds!r}; it must be a Fraction (PTS times time base): floats drift")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
-from cmsn_runtime.backends.base import Backend, StepFeatures
+from cmsn_runtime.backends.asks import StepFeatures, Work, evaluate, stages
+from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Event, Proposal, StageStep
 from cmsn_runtime.proposing.pipeline import propose, rank
@@ -25,12 +26,11 @@ StepCallback = Callable[[StageStep], None]
 class SegmentSettings:
     """Everything that turns step features into events; a bundle fills it in.
 
-    feature_channels: of a step feature. hop_steps: the stage network looks again every so many steps; 1 answers
+    hop_steps: the stage network looks again every so many steps; 1 answers
         soonest, half the window is the paper's schedule (section 3.4).
     """
 
     grid: TimeGrid
-    feature_channels: int
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
     tracking: TrackerSettings = field(default_factory=TrackerSettings)
     hop_steps: int = 1
@@ -47,6 +47,7 @@ class Segment:
 
     origin: seconds at which step 0 begins. first_action: number of the next action.
     on_step: called with each feature step once its stage is settled (half a window later, or at the end).
+    Computes no network: `steps` and `ending` are work that asks for it.
     """
 
     def __init__(
@@ -59,11 +60,10 @@ class Segment:
         on_step: StepCallback | None = None,
     ) -> None:
         self.origin = origin
-        self._backend = backend
         self._settings = settings
         self._on_step = on_step
         self._seen = 0  # feature steps
-        self._told = 0  # feature steps already given to on_step
+        self._reported = 0  # feature steps already given to on_step
         self._window = backend.new_window(settings.grid.window)
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
         self._tracker = Tracker(settings.tracking, first_action=first_action)
@@ -73,40 +73,46 @@ class Segment:
         """Number of the action that would come next."""
         return self._tracker.next_action
 
-    def push(self, parts: Iterable[StepFeatures], *, now: Fraction, until: Fraction) -> list[Event]:
-        """New step features, as `StreamingExtractor` gives them -> events.
+    def steps(self, features: StepFeatures, *, now: Fraction, until: Fraction) -> Work[list[Event]]:
+        """New step features -> events. They are taken one by one: nothing depends on how many came at once.
 
-        They are taken one by one: nothing depends on how many came at once.
-
-        now: source time of the newest input. until: end of the newest input; the last step may be only partly filled,
-        and nothing is proposed beyond.
+        now: source time up to which the stream has seen. until: end of the newest input; the last step may be only
+        partly filled, and nothing is proposed beyond.
         """
         events: list[Event] = []
-        for feature in _one_by_one(parts):
-            self._window.push(feature)
+        for index in range(len(features)):
+            self._window.push(features[index : index + 1])
             self._seen += 1
             if self._seen % self._settings.hop_steps == 0:
-                events += self._hop(now=now, until=until, ending=False)
-                self._tell_steps(upto=self._seen - self._settings.grid.window // 2)
+                events += yield from self._hop(now=now, until=until, ending=False)
+                self._report_steps(upto=self._seen - self._settings.grid.window // 2)
         return events
 
-    def end(self, *, now: Fraction, until: Fraction) -> list[Event]:
-        """Nothing more will come -> all that was not said yet, as final."""
+    def ending(self, *, now: Fraction, until: Fraction) -> Work[list[Event]]:
+        """Nothing more will come -> everything not reported yet, as final."""
         if not self._seen:
             return []
-        events = self._hop(now=now, until=until, ending=True)
-        self._tell_steps(upto=self._seen)
+        events = yield from self._hop(now=now, until=until, ending=True)
+        self._report_steps(upto=self._seen)
         return events
 
-    def _hop(self, *, now: Fraction, until: Fraction, ending: bool) -> list[Event]:
+    def settle(self, *, now: Fraction, until: Fraction) -> list[Event]:
+        """End at once, without another look -> the reported actions under way as final, as the last hop saw them."""
+        return [self._event(report, now=now, until=until) for report in self._tracker.settle()]
+
+    def close(self) -> None:
+        """Give the window back."""
+        self._window.close()
+
+    def _hop(self, *, now: Fraction, until: Fraction, ending: bool) -> Work[list[Event]]:
         """Look at the window again: stages, candidates, scores, tracks (sections 3.2 and 3.3)."""
         settings = self._settings.proposals
         begin = self._seen - len(self._window)
-        self._probabilities = self._backend.stages(self._window)
+        self._probabilities = yield from stages(self._window)
         found = propose(self._probabilities, frontier=self._tracker.frontier - begin, settings=settings)
         scores = None
         if settings.scoring == "evaluated" and len(found.starts):
-            scores = self._backend.evaluate(self._window, found.left, found.right)
+            scores = yield from evaluate(self._window, found.left, found.right)
         sightings = sightings_of(found, rank(found, scores, settings), begin=begin)
         reports = self._tracker.update(sightings, seen=self._seen, ending=ending)
         return [self._event(report, now=now, until=until) for report in reports]
@@ -117,17 +123,11 @@ class Segment:
         proposal = Proposal(grid.step_time(span.start, self.origin), end, span.score)
         return Event(report.kind, report.action, report.rank, proposal, now)
 
-    def _tell_steps(self, *, upto: int) -> None:
-        """Give out the stages of steps that are settled; those before the window are gone and were told in time."""
+    def _report_steps(self, *, upto: int) -> None:
+        """Give out the stages of steps that are settled; those before the window were given out in time."""
         begin = self._seen - len(self._window)
-        while self._on_step is not None and self._told < upto:
-            row = self._probabilities[self._told - begin]
-            time = self._settings.grid.step_time(self._told, self.origin)
+        while self._on_step is not None and self._reported < upto:
+            row = self._probabilities[self._reported - begin]
+            time = self._settings.grid.step_time(self._reported, self.origin)
             self._on_step(StageStep(time, Stage(int(row.argmax())), row))
-            self._told += 1
-
-
-def _one_by_one(parts: Iterable[StepFeatures]) -> Iterator[StepFeatures]:
-    for part in parts:
-        for index in range(len(part)):
-            yield part[index : index + 1]
+            self._reported += 1

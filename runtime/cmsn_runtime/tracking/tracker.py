@@ -1,4 +1,4 @@
-"""Follows each action from hop to hop: first word, better word, last word."""
+"""Follows each action from hop to hop: first report, better reports, the last one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cmsn_runtime.events import EventKind
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """When something is said about an action.
+    """When something is reported about an action.
 
     settle_steps: steps that must have been seen after the last moment of an action (the last Start, Confirm or End)
         before its proposals are final.
@@ -55,7 +55,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the tracker says: kind as in `Event`, the action's number, the rank of the span within it."""
+    """What the tracker reports: kind as in `Event`, the action's number, the rank of the span within it."""
 
     kind: EventKind
     action: int
@@ -67,13 +67,13 @@ class Report:
 class _Track:
     action: int
     sighting: Sighting
-    told: Span | None  # what was last reported of it
+    reported: Span | None  # the span last reported
 
 
 class Tracker:
     """Turns the sightings of each hop into reports; one per segment of a stream.
 
-    `frontier` is the step up to which everything has been said: what lies before it is final and not looked at again.
+    `frontier` is the step up to which everything has been reported: what lies before it is final and not looked at again.
     """
 
     def __init__(self, settings: TrackerSettings, *, first_action: int = 1) -> None:
@@ -98,11 +98,21 @@ class Tracker:
             else:
                 report = self._news(track)
                 reports += [report] if report else []
-                tracks.append(replace(track, told=report.span) if report else track)
+                tracks.append(replace(track, reported=report.span) if report else track)
         lost = [track for track in self._tracks if track not in matches.values()]
-        reports += [Report("withdrawn", track.action, 1, track.told) for track in lost if track.told]
+        reports += [Report("withdrawn", track.action, 1, track.reported) for track in lost if track.reported]
         self._tracks = tuple(tracks)
         return reports
+
+    def settle(self) -> list[Report]:
+        """Nothing more can be looked at: the actions that were reported become final as they were last seen."""
+        followed = [track for track in self._tracks if track.reported and track.sighting.spans]
+        self._tracks = ()
+        return [
+            Report("final", track.action, rank, span)
+            for track in followed
+            for rank, span in enumerate(track.sighting.spans, start=1)
+        ]
 
     def _continued(self, track: _Track | None, sighting: Sighting) -> _Track:
         if track is None:
@@ -114,11 +124,11 @@ class Tracker:
 
     def _news(self, track: _Track) -> Report | None:
         best = track.sighting.spans[0]
-        if track.told is None:
+        if track.reported is None:
             if best.score < self._settings.provisional_score:
                 return None
             return Report("provisional", track.action, 1, best)
-        moved = max(abs(best.start - track.told.start), abs(best.end - track.told.end))
+        moved = max(abs(best.start - track.reported.start), abs(best.end - track.reported.end))
         return Report("revised", track.action, 1, best) if moved >= self._settings.revise_steps else None
 
 

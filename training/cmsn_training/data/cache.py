@@ -16,7 +16,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from cmsn_runtime.errors import DecodeError, SettingsError, SourceError
-from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.fitting import FittedFrame, Fitting
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.sources.base import Source
@@ -108,14 +108,14 @@ class FrameCache:
             unfinished.unlink(missing_ok=True)
 
     def _decode(self, video: Path, faults: list[str]) -> Iterator[Pixels]:
-        preprocess = Preprocessor(self.preprocessing)
-        resampler = Resampler(self.grid, max_gap=_LONGEST_STILL)
+        fitted = Fitting(self.preprocessing)
+        resampler: Resampler[FittedFrame] = Resampler(self.grid, max_gap=_LONGEST_STILL)
         last: Fraction | None = None
-        with open_source(str(video), size=self.preprocessing.resize) as source:
+        with open_source(str(video)) as source:
             for frame in _until_broken(source, faults):
-                for item in resampler.push(frame):
+                for item in resampler.push(fitted(frame)):
                     if not isinstance(item, SegmentStart):
-                        yield preprocess(item.frame)
+                        yield item.moment.values()
                     elif last is not None and item.origin > last:
                         faults.append(f"{video}: {item.reason} at {float(last):.2f} s; only what comes before is used")
                         return
@@ -125,7 +125,7 @@ class FrameCache:
                         faults.append(_late(video, item.origin))
                 last = frame.seconds
         for tick in resampler.flush():
-            yield preprocess(tick.frame)
+            yield tick.moment.values()
 
     def _remove_leftovers(self) -> None:
         """Unfinished files of processes that died: nobody holds their locks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
+from cmsn_runtime.backends.asks import Evaluate, Extract, Floats, Moments, Stages, StepFeatures
+from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.host_window import HostWindow
-from cmsn_runtime.backends.onnxruntime.provider import Provider, on_device, run_bound
+from cmsn_runtime.backends.joining import joined_rows, split_scores
+from cmsn_runtime.backends.onnxruntime.provider import Provider, run_bound
+from cmsn_runtime.backends.onnxruntime.state import OrtState, gathered, move_on, new_state
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
 
-Features = npt.NDArray[np.float32]
-
+_SMALL_EXTRACTOR = 16 * 2**20  # bytes of its graph: a third of the paper's width
 _INPUTS = {
     "extractor": ["frames", "position", "length"],  # and the states; "rows" in place of "frames" for feature rows
     "stages": ["features"],
@@ -30,21 +34,15 @@ _RANKS = {
 }
 
 
-class OrtState:
-    """The extractor's memory of one camera: input name -> array [1, ...], or ONNX Runtime's value on a device."""
-
-    __slots__ = ("arrays",)
-
-    def __init__(self, arrays: dict[str, Any]) -> None:
-        self.arrays = arrays
-
-
 class OnnxRuntimeBackend(Closing):
     """Backend protocol over three ONNX graphs. Streams in several threads may share it.
 
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
     states: name and shape (without the batch) of each of the extractor's states, in order.
-    threads: for each operator, at least 1; all physical cores by default.
+    threads: for each operator, at least 1; see `usual_threads` for the default. They never spin: between two chunks of a
+        camera there is nothing to wait for, and spinning was three quarters of all CPU time.
+    largest_batch: see Backend; by default what the provider gains by. Whatever it is, batched results are those of one
+        by one, to the bit where threads is 1.
     provider: what computes, the CPU by default; on a GPU the extractor's states stay there from chunk to chunk.
     input_shape (height, width, 3 of a picture; values of a feature row), feature_channels and roi_bins are what the
     graphs take.
@@ -59,15 +57,19 @@ class OnnxRuntimeBackend(Closing):
         states: Sequence[tuple[str, tuple[int, ...]]],
         *,
         threads: int | None = None,
+        largest_batch: int | None = None,
         provider: Provider | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise SettingsError(f"threads is {threads}; it must be at least 1; leave it out to use all cores")
+        for name, value in (("threads", threads), ("largest_batch", largest_batch)):
+            if value is not None and value < 1:
+                raise SettingsError(f"{name} is {value}; it must be at least 1; leave it out for the usual number")
         self._states = [(name, tuple(shape)) for name, shape in states]
         provider = provider or Provider()
         provider.prepare()
         self._device = provider.device
+        threads = threads or usual_threads(graphs)
         self._sessions = {name: _session(name, graphs[name], threads, provider) for name in _INPUTS}
+        self.largest_batch = largest_batch or provider.largest_batch
         first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]
         self._state_type: type[np.floating[Any]] = np.float32
         self._input = "rows" if first == ["rows"] else "frames"
@@ -80,55 +82,60 @@ class OnnxRuntimeBackend(Closing):
         self.name = f"ONNX Runtime {onnxruntime.__version__} ({', '.join(self._sessions['extractor'].get_providers())})"
 
     def close(self) -> None:
-        """Let go of the sessions; using the backend afterwards raises BackendError."""
+        """Release the sessions; using the backend afterwards raises BackendError."""
         self._sessions = {}
 
     def new_state(self) -> OrtState:
         """Zeros: the state before the first frame."""
-        arrays = {f"past.{name}": np.zeros((1, *shape), self._state_type) for name, shape in self._states}
-        device = self._device
-        return OrtState(arrays if device is None else {name: on_device(item, device) for name, item in arrays.items()})
+        return new_state(self._states, self._state_type, self._device)
 
     def new_window(self, steps: int) -> HostWindow:
         """See Backend.new_window."""
         return HostWindow(steps)
 
-    def extract(self, frames: npt.NDArray[Any], state: OrtState, *, position: int, length: int) -> Features:
-        """See Backend.extract. Where it raises BackendError, `state` is as it was."""
-        kind = np.float32 if self._input == "rows" else np.uint8
-        if frames.dtype != kind or not len(frames) or frames.shape[1:] != self.input_shape:
-            sides = ", ".join(str(side) for side in self.input_shape)
-            raise BackendError(
-                f"{self._input} are {frames.dtype} {list(frames.shape)}; "
-                f"this model takes {np.dtype(kind)} [T, {sides}]; prepare them with cmsn_runtime.pictures.fitting, "
-                "or check how the features were made"
-            )
+    def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
+        """See Backend.extract."""
+        states = [own(ask.state, OrtState) for ask in asks]
+        for ask in asks:
+            self._check_moments(ask.frames)
         feeds: dict[str, npt.NDArray[Any]] = {
-            self._input: frames[None],
-            "position": np.array([position], np.int64),
-            "length": np.array([length], np.int64),
+            self._input: np.stack([ask.frames for ask in asks]) if len(asks) > 1 else asks[0].frames[None],
+            "position": np.array([ask.position for ask in asks], np.int64),
+            "length": np.array([ask.length for ask in asks], np.int64),
         }
         # On the CPU plain arrays: binding them saved nothing that could be measured (6.5 MB at full width).
-        features, *following = self._run("extractor", feeds, state.arrays)
-        state.arrays = dict(zip(state.arrays, following, strict=True))
-        steps: Features = features[0]
-        return steps
+        features, *following = self._run("extractor", feeds, gathered(states, self._device))
+        move_on(states, following)
+        return list(features)
 
-    def stages(self, window: HostWindow) -> Features:
+    def stages(self, asks: Sequence[Stages]) -> list[Floats]:
         """See Backend.stages."""
-        probabilities: Features = self._run("stages", {"features": window.features[None]})[0][0]
-        return probabilities
+        windows = [own(ask.window, HostWindow).features for ask in asks]
+        batch = np.stack(windows) if len(windows) > 1 else windows[0][None]
+        return list(self._run("stages", {"features": batch})[0])
 
-    def evaluate(self, window: HostWindow, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> Features:
+    def evaluate(self, asks: Sequence[Evaluate]) -> list[Floats]:
         """See Backend.evaluate."""
+        windows = [own(ask.window, HostWindow).features for ask in asks]
+        features = np.concatenate(windows) if len(windows) > 1 else windows[0]
+        left, right = joined_rows(asks)
         most = self._most_proposals or max(1, len(left))
         parts = [slice(begin, begin + most) for begin in range(0, len(left), most)] or [slice(0)]
-        features = window.features
         scores = [
             self._run("evaluator", {"features": features, "left": left[part], "right": right[part]})[0]
             for part in parts
         ]
-        return np.concatenate(scores)
+        return split_scores(np.concatenate(scores), asks)
+
+    def _check_moments(self, moments: Moments) -> None:
+        kind = np.float32 if self._input == "rows" else np.uint8
+        if moments.dtype != kind or not len(moments) or moments.shape[1:] != self.input_shape:
+            sides = ", ".join(str(side) for side in self.input_shape)
+            raise BackendError(
+                f"{self._input} are {moments.dtype} {list(moments.shape)}; "
+                f"this model takes {np.dtype(kind)} [T, {sides}]; prepare them with cmsn_runtime.pictures.fitting, "
+                "or check how the features were made"
+            )
 
     def _run(
         self, graph: str, feeds: Mapping[str, npt.NDArray[Any]], states: Mapping[str, Any] | None = None
@@ -168,11 +175,28 @@ class OnnxRuntimeBackend(Closing):
         return {name: tuple(item.shape) for name, item in inputs.items()}
 
 
-def _session(name: str, graph: bytes, threads: int | None, provider: Provider) -> Any:
+def usual_threads(graphs: Mapping[str, bytes]) -> int:
+    """One thread for a small extractor, whose operators are too short to be divided; else one per core.
+
+    Streams of several threads share a session and run side by side either way.
+    """
+    return 1 if len(graphs["extractor"]) < _SMALL_EXTRACTOR else _cores()
+
+
+def _cores() -> int:
+    """Those this process may use; a container may have fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _session(name: str, graph: bytes, threads: int, provider: Provider) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads
+    for pool in ("intra_op", "inter_op"):
+        options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # fatal only: what fails is raised, and shall not be on stderr a second time
+    options.log_severity_level = 4  # fatal only: what fails is raised, and must not be on stderr a second time
     # ONNX and not ONNX Runtime's own format, whose ways to refer to other files nobody checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:

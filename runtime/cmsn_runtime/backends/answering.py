@@ -1,0 +1,112 @@
+"""Drives the work of streams: one alone, or many cameras in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from cmsn_runtime.backends.asks import Answer, Ask, Evaluate, Extract, Floats, Stages, Work
+from cmsn_runtime.backends.base import Backend
+from cmsn_runtime.errors import BackendError, CmsnError
+
+_Result = TypeVar("_Result")
+_Kind = TypeVar("_Kind", bound=Ask)
+
+
+def answer_alone(work: Work[_Result], backend: Backend) -> _Result:
+    """Run the work of one stream to its end. Raises what the work raises, and BackendError."""
+    (result,) = answer_together([work], backend)
+    if isinstance(result, CmsnError):
+        raise result
+    return result
+
+
+def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_Result | CmsnError]:
+    """Run the work of many streams, each to its end; what they ask at the same time is answered in batches.
+
+    Returns the result of each, or the error that ended it: one camera's fault costs no other camera anything.
+    """
+    results: dict[int, _Result | CmsnError] = {}
+    given: dict[int, Answer | BackendError | None] = dict.fromkeys(range(len(works)))
+    while given:
+        asks: dict[int, Ask] = {}
+        for index, answered in given.items():
+            try:
+                asks[index] = _advanced(works[index], answered)
+            except StopIteration as ended:
+                results[index] = ended.value
+            except CmsnError as error:
+                results[index] = error
+        given = dict(zip(asks, answer(list(asks.values()), backend), strict=True))
+    return [results[index] for index in range(len(works))]
+
+
+def answer(asks: Sequence[Ask], backend: Backend) -> list[Answer | BackendError]:
+    """Answers in the order of the asks, computed in batches of what fits together.
+
+    Chunks of one shape, windows of one length, and proposals of any windows go together, `largest_batch` at a time.
+    Where a batch fails, each of it is tried alone, so that only what is at fault gets the error.
+    """
+    answers: dict[int, Answer | BackendError] = {}
+    for batch in _batches(asks, backend.largest_batch):
+        answers.update(zip(batch, _answer_batch([asks[index] for index in batch], backend), strict=True))
+    return [answers[index] for index in range(len(asks))]
+
+
+def _batches(asks: Sequence[Ask], largest: int) -> Iterator[list[int]]:
+    """Indices of asks that fit together, in the order in which the first of each came."""
+    groups: dict[Hashable, list[int]] = {}
+    for index, ask in enumerate(asks):
+        groups.setdefault(_shape(ask), []).append(index)
+    for group in groups.values():
+        for begin in range(0, len(group), largest):
+            yield group[begin : begin + largest]
+
+
+def _shape(ask: Ask) -> Hashable:
+    """What asks must have in common to be of one batch."""
+    if isinstance(ask, Extract):
+        return "extract", ask.frames.shape, ask.frames.dtype.str
+    return ("stages", len(ask.window)) if isinstance(ask, Stages) else "evaluate"
+
+
+def _answer_batch(asks: Sequence[Ask], backend: Backend) -> list[Answer | BackendError]:
+    try:
+        return list(_compute(asks, backend))
+    except BackendError as error:
+        if len(asks) == 1:
+            return [error]
+    return [part for ask in asks for part in _answer_batch([ask], backend)]
+
+
+def _compute(asks: Sequence[Ask], backend: Backend) -> Sequence[Answer]:
+    """One call of the backend; all asks are of one kind."""
+    first = asks[0]
+    if isinstance(first, Extract):
+        return backend.extract(_all(asks, Extract))
+    if isinstance(first, Stages):
+        return [_finite(found, "stage probabilities", backend) for found in backend.stages(_all(asks, Stages))]
+    return [_finite(found, "predicted tIoU", backend) for found in backend.evaluate(_all(asks, Evaluate))]
+
+
+def _all(asks: Sequence[Ask], kind: type[_Kind]) -> list[_Kind]:
+    return [ask for ask in asks if isinstance(ask, kind)]
+
+
+def _finite(found: Floats, what: str, backend: Backend) -> Floats:
+    """An overflow in FP16 would otherwise be Background for ever: a blind camera that reports nothing."""
+    if not np.isfinite(found).all():
+        raise BackendError(
+            f"{backend.name} computed {what} that are not finite; the network overflowed or its input is broken; "
+            "run with FP32 graphs (`cmsn build --precision fp32`, or --backend onnxruntime)"
+        )
+    return found
+
+
+def _advanced(work: Work[_Result], answered: Answer | BackendError | None) -> Ask:
+    """The next ask of some work. answered: its last one; None where it has not begun."""
+    if answered is None:
+        return next(work)
+    return work.throw(answered) if isinstance(answered, BackendError) else work.send(answered)

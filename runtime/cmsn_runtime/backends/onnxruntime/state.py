@@ -1,0 +1,94 @@
+"""Extractor states of cameras on ONNX Runtime: those of one batch lie in one piece, and stay so while they run together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cmsn_runtime.backends.onnxruntime.provider import on_device
+from cmsn_runtime.errors import BackendError
+
+# Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value on a device.
+Tensors = dict[str, Any]
+
+
+class _Group:
+    """The states of the cameras that ran in one batch."""
+
+    __slots__ = ("cameras", "tensors")
+
+    def __init__(self, tensors: Tensors, cameras: int) -> None:
+        self.tensors = tensors
+        self.cameras = cameras
+
+
+class OrtState:
+    """The extractor's memory of one camera: its place in the group of cameras that it last ran with."""
+
+    __slots__ = ("_group", "_slot")
+
+    def __init__(self, group: _Group | None, slot: int) -> None:
+        self._group = group
+        self._slot = slot
+
+    def close(self) -> None:
+        """Its memory is released once no camera of its group needs it."""
+        self._group = None
+
+    @property
+    def place(self) -> tuple[_Group, int]:
+        """Its group, and the index there. Raises BackendError once it is closed."""
+        if self._group is None:
+            raise BackendError("this state is closed: its sequence has ended; begin another one with new_state()")
+        return self._group, self._slot
+
+    def move(self, group: _Group, slot: int) -> None:
+        """Its camera ran in another group."""
+        self._group, self._slot = group, slot
+
+
+def new_state(
+    shapes: Sequence[tuple[str, tuple[int, ...]]], dtype: type[np.floating[Any]], device: str | None
+) -> OrtState:
+    """Zeros: the state of one camera before its first frame. shapes: name and shape, without the batch."""
+    arrays: Tensors = {f"past.{name}": np.zeros((1, *shape), dtype) for name, shape in shapes}
+    return OrtState(_Group(_placed(arrays, device), 1), 0)
+
+
+def gathered(states: Sequence[OrtState], device: str | None) -> Tensors:
+    """The states of a batch of cameras, in order.
+
+    Cameras that last ran together, in the same order, are taken as they lie. Only where a camera joined, left or was
+    reset are tensors copied together (on a device: through the host, once).
+    """
+    places = [state.place for state in states]
+    if len({id(state) for state in states}) < len(states):
+        raise BackendError("one state came twice in a batch; each camera needs a state of its own")
+    first = places[0][0]
+    if first.cameras == len(places) and all(place == (first, slot) for slot, place in enumerate(places)):
+        return first.tensors
+    arrays = {
+        name: np.concatenate([_on_host(group.tensors[name])[slot : slot + 1] for group, slot in places])
+        for name in first.tensors
+    }
+    return _placed(arrays, device)
+
+
+def move_on(states: Sequence[OrtState], following: Sequence[Any]) -> None:
+    """What the extractor gave as the next states [cameras, ...], in the order of the inputs."""
+    names = list(states[0].place[0].tensors)
+    group = _Group(dict(zip(names, following, strict=True)), len(states))
+    for slot, state in enumerate(states):
+        state.move(group, slot)
+
+
+def _placed(arrays: Mapping[str, npt.NDArray[Any]], device: str | None) -> Tensors:
+    return dict(arrays) if device is None else {name: on_device(array, device) for name, array in arrays.items()}
+
+
+def _on_host(tensor: Any) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = tensor if isinstance(tensor, np.ndarray) else tensor.numpy()
+    return array

@@ -1,0 +1,51 @@
+"""A frame as a decoder gave it: converted only at the size that is asked for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from av import VideoFrame
+
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.pictures.upright import PictureMaker
+
+
+class DecodedFrame(Frame):
+    """A Frame whose pixels are converted when they are looked at.
+
+    A stream never looks at them: it scales the decoded picture in the pass that converts it, which spares the
+    conversion of a full-size picture that would only be shrunk. picture: stays as it is. maker: of full-size pixels.
+    """
+
+    picture: VideoFrame
+    maker: PictureMaker
+
+    def __init__(
+        self,
+        picture: VideoFrame,
+        seconds: Fraction,
+        *,
+        discontinuity: bool = False,
+        duration: Fraction | None = None,
+        maker: PictureMaker | None = None,
+    ) -> None:
+        # A frozen dataclass sets its own fields in the same way; `pixels` is the one that waits.
+        for name, value in (
+            ("picture", picture),
+            ("seconds", seconds),
+            ("discontinuity", discontinuity),
+            ("duration", duration),
+            ("maker", maker or PictureMaker()),
+        ):
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.uint8]:  # type: ignore[override]
+        """Uint8 [height, width, 3], upright RGB, at the size it was recorded at."""
+        return self.maker(self.picture)
+
+    def __repr__(self) -> str:
+        return f"DecodedFrame({self.picture.width}x{self.picture.height} stored, {float(self.seconds):.3f} s)"
