@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import evaluate, stages
+from cmsn_runtime.backends.host_window import on_host
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.proposing.roi import roi_indices
-from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 
@@ -37,15 +39,15 @@ def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, see
         features = np.resize(whole, (window, whole.shape[1]))
         held = backend.new_window(window)
         held.push(features)
-        stages = _relative(
-            backend.stages(held), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
+        stage_error = _relative(
+            answer_alone(stages(held), backend), model.stages.probabilities(torch.from_numpy(features)[None])[0].numpy()
         )
         bins = model.evaluator.fc1.in_features // whole.shape[1]
         starts = np.arange(window // 2, dtype=np.int32)
         left, right = roi_indices(starts, starts[::-1] + window // 2, window, bins)
         expected = model.evaluator(*(torch.from_numpy(array) for array in (features, left, right))).numpy()
-        evaluator = _relative(backend.evaluate(held, left, right), expected)
-    return {"extractor": extractor, "stages": stages, "evaluator": evaluator}
+        evaluator = _relative(answer_alone(evaluate(held, left, right), backend), expected)
+    return {"extractor": extractor, "stages": stage_error, "evaluator": evaluator}
 
 
 def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
@@ -78,7 +80,7 @@ def _stream(model: CMSN, backend: OnnxRuntimeBackend, frames: npt.NDArray[Any], 
         delay_steps=model.extractor.delay_steps,
         chunk_frames=-(-chunk // stride) * stride,
     )
-    return np.concatenate([*chain.from_iterable(map(extractor.push, frames)), *extractor.flush()])
+    return np.concatenate([on_host(part) for part in extracted(frames, extractor, backend)])
 
 
 def _relative(actual: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:

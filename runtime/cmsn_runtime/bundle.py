@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from cmsn_runtime.backends.base import GraphBackend
+from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.backends.opening import BackendKind, Networks, open_backend
 from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
 from cmsn_runtime.closing import Closing
@@ -42,7 +42,7 @@ class Bundle(Closing):
     Close it, or use it in a `with` block, when its streams are done.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, backend: GraphBackend) -> None:
+    def __init__(self, path: Path, manifest: Manifest, backend: Backend) -> None:
         self.path = path
         self.manifest = manifest
         self.backend = backend
@@ -137,7 +137,8 @@ class Bundle(Closing):
 
         with self._warming:
             if not self._warm:
-                warm_up(self.backend, self.grid)
+                shape, bins = self.manifest.input_shape, self.manifest.proposals.roi_bins
+                warm_up(self.backend, self.grid, input_shape=shape, roi_bins=bins)
             self._warm = True
 
     def _proposals(self, min_score: float | None) -> ProposalSettings:

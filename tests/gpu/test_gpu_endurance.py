@@ -13,10 +13,12 @@ import pytest
 from cmsn_benchmarks.gpu.agreement import features_by_hop
 from cmsn_benchmarks.gpu.opening import RunnerName, open_on, reference_for
 from cmsn_benchmarks.gpu.stacks import StackName
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import evaluate, extract, stages
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.tensorrt.cuda import Device
 from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle
-from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.fitting import Fitting
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
@@ -42,9 +44,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> npt.NDArray[np.uint8]:
     render_streams(folder, RenderSettings(seconds=60, seed=700101), streams=1)
     (video,) = folder.glob("*.mp4")
     with open_on("cpu", DEMO_BUNDLE, engines=folder) as bundle:
-        prepare, size = Preprocessor(bundle.preprocessing), bundle.preprocessing.resize
-    with open_source(str(video), size=size) as source:
-        return np.stack([prepare(frame) for frame in source])
+        fitting = Fitting(bundle.preprocessing)
+    with open_source(str(video)) as source:
+        return np.stack([fitting(frame).values() for frame in source])
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
@@ -100,7 +102,7 @@ def open_and_use(bundle: Bundle, pictures: npt.NDArray[np.uint8]) -> None:
     rows = np.zeros((3, bundle.manifest.proposals.roi_bins), np.int64)
     for position in range(0, grid.window * grid.stride, grid.stride):
         chunk = pictures[position : position + grid.stride]
-        window.push(backend.extract(chunk, state, position=position, length=UNKNOWN_LENGTH))
+        window.push(answer_alone(extract(chunk, state, position=position, length=UNKNOWN_LENGTH), backend))
     for _ in range(2):
-        backend.stages(window)
-        backend.evaluate(window, rows, rows)
+        answer_alone(stages(window), backend)
+        answer_alone(evaluate(window, rows, rows), backend)

@@ -18,7 +18,7 @@ from cmsn_benchmarks.quality.demo import AN, as_spans, final_proposals
 from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.events import Proposal
-from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.fitting import Fitting
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.evaluation import average_recall
 from cmsn_training.rendering.settings import RenderSettings
@@ -127,9 +127,9 @@ def test_the_same_average_recall_on_real_pixels(
 
 def crops(bundle: Bundle, video: Path) -> list[npt.NDArray[np.uint8]]:
     """The pictures of a video as the model takes them."""
-    prepare = Preprocessor(bundle.preprocessing)
-    with open_source(str(video), size=bundle.preprocessing.resize) as source:
-        return [prepare(frame) for frame in source]
+    fitting = Fitting(bundle.preprocessing)
+    with open_source(str(video)) as source:
+        return [fitting(frame).values() for frame in source]
 
 
 def same_proposals(ours: dict[str, list[Proposal]], theirs: dict[str, list[Proposal]]) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import evaluate, extract, stages
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
-from cmsn_runtime.backends.host_window import HostWindow
+from cmsn_runtime.backends.host_window import HostWindow, on_host
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 
 STATES = [("step", (1, 3))]
 
@@ -54,10 +55,10 @@ def window_of(features: npt.NDArray[np.float32]) -> HostWindow:
 def test_state_carries_over_chunks(backend: OnnxRuntimeBackend, frames: Frames, chunk: int) -> None:
     state = backend.new_state()
     parts = [
-        backend.extract(frames[start : start + chunk], state, position=start, length=UNKNOWN_LENGTH)
+        answer_alone(extract(frames[start : start + chunk], state, position=start, length=UNKNOWN_LENGTH), backend)
         for start in range(0, len(frames), chunk)
     ]
-    features = np.concatenate(parts)
+    features = np.concatenate([on_host(part) for part in parts])
     assert features.dtype == np.float32
     np.testing.assert_array_equal(features[0], 0)  # the step before the first: the state's zeros
     np.testing.assert_allclose(features[1:], mean_colours(frames)[:-1], rtol=1e-5)
@@ -65,24 +66,27 @@ def test_state_carries_over_chunks(backend: OnnxRuntimeBackend, frames: Frames, 
 
 def test_cameras_do_not_mix(backend: OnnxRuntimeBackend, frames: Frames) -> None:
     left, right = backend.new_state(), backend.new_state()
-    backend.extract(frames[:8], left, position=0, length=UNKNOWN_LENGTH)
-    backend.extract(frames[8:16], right, position=0, length=UNKNOWN_LENGTH)
-    later = [backend.extract(frames[16:24], state, position=8, length=UNKNOWN_LENGTH)[0] for state in (left, right)]
+    answer_alone(extract(frames[:8], left, position=0, length=UNKNOWN_LENGTH), backend)
+    answer_alone(extract(frames[8:16], right, position=0, length=UNKNOWN_LENGTH), backend)
+    later = [
+        on_host(answer_alone(extract(frames[16:24], state, position=8, length=UNKNOWN_LENGTH), backend))[0]
+        for state in (left, right)
+    ]
     np.testing.assert_allclose(later, mean_colours(frames)[:2], rtol=1e-5)
 
 
 def test_feeds_the_streaming_extractor(backend: OnnxRuntimeBackend, frames: Frames) -> None:
     extractor = StreamingExtractor(backend, stride=8, delay_steps=1, chunk_frames=16)
-    features = np.concatenate([*chain.from_iterable(map(extractor.push, frames)), *extractor.flush()])
+    features = np.concatenate([on_host(part) for part in extracted(frames, extractor, backend)])
     np.testing.assert_allclose(features, mean_colours(frames), rtol=1e-5)
 
 
 def test_frames_need_not_be_contiguous(backend: OnnxRuntimeBackend, frames: Frames) -> None:
     mirrored = frames[:8, :, ::-1, ::-1]
     state = backend.new_state()
-    backend.extract(mirrored, state, position=0, length=UNKNOWN_LENGTH)
-    features = backend.extract(mirrored, state, position=8, length=UNKNOWN_LENGTH)
-    np.testing.assert_allclose(features, mean_colours(frames[:8])[:, ::-1], rtol=1e-5)
+    answer_alone(extract(mirrored, state, position=0, length=UNKNOWN_LENGTH), backend)
+    features = answer_alone(extract(mirrored, state, position=8, length=UNKNOWN_LENGTH), backend)
+    np.testing.assert_allclose(on_host(features), mean_colours(frames[:8])[:, ::-1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("steps", [1, 5, 96])
@@ -90,7 +94,7 @@ def test_stages_are_probabilities_of_each_step(backend: OnnxRuntimeBackend, step
     features = np.random.default_rng(1).normal(size=(steps, 3)).astype(np.float32)
     exponentials = np.exp(features.astype(np.float64) @ np.eye(6)[[0, 2, 4]])
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(backend.stages(window_of(features)), expected, rtol=1e-5)
+    np.testing.assert_allclose(answer_alone(stages(window_of(features)), backend), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("proposals", [0, 1, 7])
@@ -100,7 +104,7 @@ def test_one_score_a_proposal(backend: OnnxRuntimeBackend, proposals: int) -> No
     left = rng.integers(0, 40, (proposals, 4))
     right = rng.integers(0, 40, (proposals, 4))
     largest = features.max(axis=1)[np.maximum(left, right) % 10].max(axis=1, initial=-np.inf)
-    scores = backend.evaluate(window_of(features), left, right)
+    scores = answer_alone(evaluate(window_of(features), left, right), backend)
     np.testing.assert_allclose(scores, 1 / (1 + np.exp(-largest)), rtol=1e-5)
 
 
@@ -116,7 +120,7 @@ def test_one_score_a_proposal(backend: OnnxRuntimeBackend, proposals: int) -> No
 )
 def test_wrong_frames_are_named(backend: OnnxRuntimeBackend, wrong: Frames) -> None:
     with pytest.raises(BackendError, match=r"this model takes uint8 \[T, 16, 16, 3\]") as caught:
-        backend.extract(wrong, backend.new_state(), position=0, length=UNKNOWN_LENGTH)
+        answer_alone(extract(wrong, backend.new_state(), position=0, length=UNKNOWN_LENGTH), backend)
     assert str(wrong.dtype) in str(caught.value)
     assert str(list(wrong.shape)) in str(caught.value)
 
@@ -129,19 +133,19 @@ def test_what_fails_inside_is_mapped_and_quiet(
     with pytest.raises(
         BackendError, match=r"failed on the extractor graph .*frames uint8 \[1, 12, 16, 16, 3\]"
     ) as caught:
-        backend.extract(frames[:12], state, position=0, length=UNKNOWN_LENGTH)
+        answer_alone(extract(frames[:12], state, position=0, length=UNKNOWN_LENGTH), backend)
     assert caught.value.__cause__ is not None
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().err == ""
-    np.testing.assert_array_equal(state.arrays["past.step"], 0)
-    backend.extract(frames[:8], state, position=0, length=UNKNOWN_LENGTH)
+    np.testing.assert_array_equal(state.place[0].tensors["past.step"], 0)
+    answer_alone(extract(frames[:8], state, position=0, length=UNKNOWN_LENGTH), backend)
 
 
 def test_closed_is_said(tiny_graphs: dict[str, bytes]) -> None:
     with OnnxRuntimeBackend(tiny_graphs, STATES) as backend:
         pass
     with pytest.raises(BackendError, match="closed"):
-        backend.stages(window_of(np.zeros((4, 3), np.float32)))
+        answer_alone(stages(window_of(np.zeros((4, 3), np.float32))), backend)
 
 
 @pytest.mark.parametrize(

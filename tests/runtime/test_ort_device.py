@@ -9,6 +9,8 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 import pytest
 
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import evaluate, extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.backends.onnxruntime.provider import Provider
@@ -35,10 +37,10 @@ def test_states_that_stay_on_a_device_say_the_same(half: bool, monkeypatch: pyte
             assert all(
                 (item.dtype if isinstance(item, np.ndarray) else item.numpy().dtype)
                 == (np.float16 if half else np.float32)
-                for item in state.arrays.values()
+                for item in state.place[0].tensors.values()
             )
             return [
-                backend.extract(frames[at : at + 8], state, position=at, length=UNKNOWN_LENGTH)
+                answer_alone(extract(frames[at : at + 8], state, position=at, length=UNKNOWN_LENGTH), backend)
                 for at in range(0, 96, 8)
             ]
 
@@ -54,10 +56,12 @@ def test_a_state_is_as_before_where_the_graph_fails(
     monkeypatch.setattr(Provider, "device", property(lambda self: "cpu"))
     with OnnxRuntimeBackend(tiny_graphs, [("step", (1, 3))]) as backend:
         state = backend.new_state()
-        before = dict(state.arrays)
+        before = dict(state.place[0].tensors)
         with pytest.raises(BackendError, match="failed on the extractor graph"):  # 12 frames are no whole steps
-            backend.extract(np.zeros((12, 16, 16, 3), np.uint8), state, position=0, length=UNKNOWN_LENGTH)
-        assert state.arrays == before
+            answer_alone(
+                extract(np.zeros((12, 16, 16, 3), np.uint8), state, position=0, length=UNKNOWN_LENGTH), backend
+            )
+        assert state.place[0].tensors == before
 
 
 @without_cuda
@@ -116,6 +120,6 @@ def test_what_one_profile_takes_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> N
             assert backend.chunk_frames == (8 if provider.shapes else None)
             window = backend.new_window(50)
             window.push(features)
-            found.append(backend.evaluate(window, left, right))
-            assert backend.evaluate(window, left[:0], right[:0]).shape == (0,)
+            found.append(answer_alone(evaluate(window, left, right), backend))
+            assert answer_alone(evaluate(window, left[:0], right[:0]), backend).shape == (0,)
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.fitting import Fitting
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
 
@@ -19,20 +20,24 @@ def frame(pixels: np.ndarray) -> Frame:
     return Frame(pixels, Fraction(0))
 
 
+def fit(picture: Frame) -> npt.NDArray[np.uint8]:
+    return Fitting(C3D)(picture).values()
+
+
 def random_picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def test_a_picture_of_the_right_size_is_only_cropped() -> None:
     picture = random_picture(128, 171)
-    crop = Preprocessor(C3D)(frame(picture))
+    crop = fit(frame(picture))
     assert crop.flags.c_contiguous
     np.testing.assert_array_equal(crop, picture[8:120, 29:141])
 
 
 def test_a_ramp_is_resized_linearly() -> None:
     ramp = np.broadcast_to(np.linspace(0, 250, 342)[None, :, None], (256, 342, 3)).astype(np.uint8)
-    crop = Preprocessor(C3D)(frame(ramp))
+    crop = fit(frame(ramp))
     expected = np.linspace(0, 250, 171)[29:141]
     assert crop.shape == (112, 112, 3)
     np.testing.assert_allclose(crop, np.broadcast_to(expected[None, :, None], crop.shape), atol=2)
@@ -41,7 +46,7 @@ def test_a_ramp_is_resized_linearly() -> None:
 def test_the_shape_of_the_picture_does_not_matter_but_its_sides_do() -> None:
     tall = np.zeros((400, 100, 3), dtype=np.uint8)
     tall[200:, :, 0] = 200
-    crop = Preprocessor(C3D)(frame(tall))
+    crop = fit(frame(tall))
     assert crop[:50, :, 0].max() == 0
     assert crop[62:, :, 0].min() == 200
     assert crop[..., 1:].max() == 0
@@ -49,29 +54,36 @@ def test_the_shape_of_the_picture_does_not_matter_but_its_sides_do() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 500), (1080, 1920)])
 def test_any_size_can_be_resized(size: tuple[int, int]) -> None:
-    crop = Preprocessor(C3D)(frame(np.full((*size, 3), (10, 120, 250), dtype=np.uint8)))
+    crop = fit(frame(np.full((*size, 3), (10, 120, 250), dtype=np.uint8)))
     np.testing.assert_allclose(crop, np.broadcast_to([10, 120, 250], crop.shape), atol=1)
 
 
 def test_one_preprocessor_takes_sizes_in_any_order() -> None:
-    preprocess = Preprocessor(C3D)
+    fitting = Fitting(C3D)
     for size in ((480, 640), (90, 160), (480, 640)):
         picture = frame(random_picture(*size))
-        np.testing.assert_array_equal(preprocess(picture), Preprocessor(C3D)(picture))
+        np.testing.assert_array_equal(fitting(picture).values(), fit(picture))
 
 
 def test_views_are_taken_as_they_look() -> None:
     picture = random_picture(240, 320)
     mirrored = picture[:, ::-1]
-    np.testing.assert_array_equal(Preprocessor(C3D)(frame(mirrored)), Preprocessor(C3D)(frame(mirrored.copy())))
+    np.testing.assert_array_equal(fit(frame(mirrored)), fit(frame(mirrored.copy())))
 
 
-def test_the_same_frame_is_not_done_twice_and_another_is() -> None:
-    preprocess = Preprocessor(C3D)
-    first, second = frame(random_picture(240, 320)), frame(np.zeros((240, 320, 3), dtype=np.uint8))
-    crop = preprocess(first)
-    assert preprocess(first) is crop
-    assert preprocess(second).max() == 0
+def test_a_fitted_frame_is_done_once() -> None:
+    fitted = Fitting(C3D)(frame(random_picture(240, 320)))
+    assert fitted.values() is fitted.values()
+
+
+@pytest.mark.parametrize("size", [(240, 320), (128, 171), (112, 112)])
+def test_what_is_done_to_an_array_afterwards_does_not_reach_its_crop(size: tuple[int, int]) -> None:
+    """Also where the picture has the very size, and a view of it would do."""
+    fitting = Fitting(Preprocessing(resize=size, crop=size) if size == (112, 112) else C3D)
+    pixels = random_picture(*size)
+    fitted, expected = fitting(frame(pixels)), fitting(frame(pixels.copy())).values()
+    pixels[:] = 0
+    np.testing.assert_array_equal(fitted.values(), expected)
 
 
 @pytest.mark.parametrize(
@@ -87,4 +99,4 @@ def test_the_same_frame_is_not_done_twice_and_another_is() -> None:
 )
 def test_what_is_not_a_picture_is_refused(pixels: object, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        Preprocessor(C3D)(Frame(pixels, Fraction(0)))  # type: ignore[arg-type]
+        Fitting(C3D)(Frame(pixels, Fraction(0)))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
-from cmsn_runtime.pictures.fitting import Preprocessor
+from cmsn_runtime.pictures.fitting import Fitting, Scaler
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.sources.opening import open_source
@@ -63,8 +63,8 @@ def write_clip(
     return path
 
 
-def read(path: Path | str, **options: object) -> list[Frame]:
-    with open_source(path, **options) as source:  # type: ignore[arg-type]
+def read(path: Path | str) -> list[Frame]:
+    with open_source(path) as source:
         return list(source)
 
 
@@ -179,12 +179,13 @@ class TestPictures:
         turned = tmp_path / "turned.mp4"
         turned.write_bytes(_with_matrix(plain.read_bytes(), matrix))
         expected = _mapped(read(plain)[0].pixels, matrix)
-        pixels = read(turned, size=size)[0].pixels
+        frame = read(turned)[0]
+        pixels = frame.pixels if size is None else Scaler(size)(frame)
         assert pixels.flags.c_contiguous
         if size is None:
             np.testing.assert_array_equal(pixels, expected)
         else:
-            resized = Preprocessor(Preprocessing(resize=size, crop=size))(Frame(expected, Fraction(0)))
+            resized = Scaler(size)(Frame(expected, Fraction(0)))
             assert pixels.shape == (*size, 3)
             assert np.abs(pixels.astype(int) - resized).mean() < 2
 
@@ -211,12 +212,12 @@ class TestPictures:
     def test_scaling_while_converting_equals_scaling_afterwards(self, shared: Path, name: str) -> None:
         path = shared / "data/odd" / name
         wanted = Preprocessing(resize=(128, 171), crop=(112, 112))
-        preprocess = Preprocessor(wanted)
-        with open_source(path) as full, open_source(path, size=wanted.resize) as scaled:
-            for large, small, _ in zip(full, scaled, range(10), strict=False):
-                assert small.pixels.shape == (128, 171, 3)
-                assert small.seconds == large.seconds
-                assert np.abs(preprocess(large).astype(int) - preprocess(small)).mean() < 2
+        fitting = Fitting(wanted)
+        with open_source(path) as source:
+            for frame, _ in zip(source, range(10), strict=False):
+                at_once, afterwards = fitting(frame).values(), fitting(Frame(frame.pixels, frame.seconds)).values()
+                assert at_once.shape == (112, 112, 3)
+                assert np.abs(afterwards.astype(int) - at_once).mean() < 2
 
 
 class TestBroken:
@@ -352,12 +353,13 @@ def test_the_shared_videos_are_there(shared: Path) -> None:
 @pytest.mark.parametrize("path", ODD_FILES, ids=lambda path: str(path.relative_to(ODD)))
 def test_every_odd_video_ends_in_frames_or_in_one_line(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     frames: list[Frame] = []
+    scaled = Scaler((32, 40))
     dropped = 0
     try:
-        with VideoSource(str(path), size=(32, 40)) as source:
+        with VideoSource(str(path)) as source:
             for frame in source:
-                assert frame.pixels.shape == (32, 40, 3)
-                frames.append(Frame(frame.pixels[:0], frame.seconds, frame.discontinuity))
+                assert scaled(frame).shape == (32, 40, 3)
+                frames.append(Frame(np.empty((0, 40, 3), np.uint8), frame.seconds, frame.discontinuity))
             dropped = source.dropped
     except CmsnError as error:
         assert str(path) in str(error)

@@ -14,6 +14,10 @@ import pytest
 from fake_cuda import Machine
 from fake_tensorrt import FakeTensorRT
 
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import evaluate, extract, stages
+from cmsn_runtime.pictures.fitting import Scaler
+
 pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with onnx")
 
 from cmsn_export.building import BuildPlan, Precision, build_engines
@@ -85,9 +89,10 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[list[Frame]]:
     folder = tmp_path_factory.mktemp("rendered")
     render_streams(folder, RenderSettings(seed=5, seconds=45), streams=3)
     found: list[list[Frame]] = []
+    scaled = Scaler((48, 64))
     for path in sorted(folder.glob("*.mp4")):
-        with open_source(path, size=(48, 64)) as source:
-            found.append(list(source))
+        with open_source(path) as source:
+            found.append([Frame(scaled(frame), frame.seconds) for frame in source])
     return found
 
 
@@ -114,10 +119,10 @@ def features_of(bundle: Bundle, frames: list[Frame], chunk: int = 8) -> npt.NDAr
     pixels = np.stack([frame.pixels for frame in frames])
     said: list[npt.NDArray[np.float32]] = []
     for at in range(0, len(pixels), chunk):
-        window.push(backend.extract(pixels[at : at + chunk], state, position=at, length=UNKNOWN_LENGTH))
-        said.append(backend.stages(window).ravel())
+        window.push(answer_alone(extract(pixels[at : at + chunk], state, position=at, length=UNKNOWN_LENGTH), backend))
+        said.append(answer_alone(stages(window), backend).ravel())
     left = np.arange(24, dtype=np.int64).reshape(3, 8) % len(window)
-    said.append(backend.evaluate(window, left, left[::-1].copy()))
+    said.append(answer_alone(evaluate(window, left, left[::-1].copy()), backend))
     return np.concatenate(said)
 
 
@@ -199,8 +204,10 @@ def test_any_number_of_proposals(opened: Opener, videos: list[list[Frame]], prop
     def scores(bundle: Bundle) -> npt.NDArray[np.float32]:
         state, window = bundle.backend.new_state(), bundle.backend.new_window(96)
         for at in range(0, 80, 8):
-            window.push(bundle.backend.extract(pixels[at : at + 8], state, position=at, length=UNKNOWN_LENGTH))
-        return bundle.backend.evaluate(window, left, right)
+            window.push(
+                answer_alone(extract(pixels[at : at + 8], state, position=at, length=UNKNOWN_LENGTH), bundle.backend)
+            )
+        return answer_alone(evaluate(window, left, right), bundle.backend)
 
     with open_bundle(backend="onnxruntime") as bundle:
         expected = scores(bundle)
@@ -268,8 +275,8 @@ def test_states_do_not_cross_the_bus(
     backend = bundle.backend
     state, window = backend.new_state(), backend.new_window(96)
     pixels = np.stack([frame.pixels for frame in videos[0][:8]])
-    window.push(backend.extract(pixels, state, position=0, length=UNKNOWN_LENGTH))
-    backend.stages(window)
+    window.push(answer_alone(extract(pixels, state, position=0, length=UNKNOWN_LENGTH), backend))
+    answer_alone(stages(window), backend)
     assert moved["up"] == pixels.nbytes + 16
     assert moved["down"] == 6 * 4
 
@@ -278,8 +285,8 @@ def test_features_that_were_written_over_are_refused(opened: Opener, videos: lis
     backend = opened().backend
     state, window = backend.new_state(), backend.new_window(96)
     pixels = np.stack([frame.pixels for frame in videos[0][:8]])
-    old = backend.extract(pixels, state, position=0, length=UNKNOWN_LENGTH)
-    backend.extract(pixels, state, position=8, length=UNKNOWN_LENGTH)
+    old = answer_alone(extract(pixels, state, position=0, length=UNKNOWN_LENGTH), backend)
+    answer_alone(extract(pixels, state, position=8, length=UNKNOWN_LENGTH), backend)
     with pytest.raises(BackendError, match="before the next extract"):
         window.push(old)
 
@@ -291,7 +298,7 @@ def test_features_that_were_written_over_are_refused(opened: Opener, videos: lis
 def test_wrong_frames_are_named(opened: Opener, wrong: npt.NDArray[Any]) -> None:
     backend = opened().backend
     with pytest.raises(BackendError, match=r"these engines take uint8 \[8, 48, 64, 3\]"):
-        backend.extract(wrong, backend.new_state(), position=0, length=UNKNOWN_LENGTH)
+        answer_alone(extract(wrong, backend.new_state(), position=0, length=UNKNOWN_LENGTH), backend)
 
 
 def test_closed_is_said(opened: Opener) -> None:
@@ -302,8 +309,8 @@ def test_closed_is_said(opened: Opener) -> None:
     for action in (
         bundle.backend.new_state,
         lambda: bundle.backend.new_window(96),
-        lambda: bundle.backend.extract(np.zeros((8, 48, 64, 3), np.uint8), state, position=0, length=8),
-        lambda: bundle.backend.evaluate(window, np.zeros((1, 8), np.int64), np.zeros((1, 8), np.int64)),
+        lambda: answer_alone(extract(np.zeros((8, 48, 64, 3), np.uint8), state, position=0, length=8), bundle.backend),
+        lambda: answer_alone(evaluate(window, np.zeros((1, 8), np.int64), np.zeros((1, 8), np.int64)), bundle.backend),
     ):
         with pytest.raises(BackendError, match="closed"):
             action()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+
+from cmsn_runtime.backends.asks import Extract, StepFeatures
 
 pytest.importorskip("lightning")
 
@@ -23,7 +25,7 @@ from cmsn_training.devices import inference_device
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
-from cmsn_training.torch_backend import TorchBackend, TorchState
+from cmsn_training.torch_backend import TorchBackend
 
 CONFIG = {
     "data": {"videos": ".", "annotations": "."},
@@ -51,12 +53,11 @@ class WatchedBackend(TorchBackend):
         self.taken = 0
         self.largest = 0
 
-    def extract(
-        self, frames: npt.NDArray[Any], state: TorchState, *, position: int, length: int
-    ) -> npt.NDArray[np.float32]:
-        self.taken += len(frames)
-        self.largest = max(self.largest, len(frames))
-        return super().extract(frames, state, position=position, length=length)
+    def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
+        for ask in asks:
+            self.taken += len(ask.frames)
+            self.largest = max(self.largest, len(ask.frames))
+        return super().extract(asks)
 
 
 class TestFeatures:

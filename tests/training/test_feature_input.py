@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+from cmsn_runtime.backends.host_window import on_host
 
 pytest.importorskip("lightning")
 pytest.importorskip("onnx")
@@ -26,7 +27,7 @@ from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import SettingsError, SourceError
 from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.sources.features import FeatureSource, read_features
-from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_runtime.streams.feature_stream import FeatureRow
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import load_config, parse_config, read_toml, resolve_config
@@ -150,14 +151,15 @@ def test_pooling_in_chunks_is_pooling_at_once(
     model.extractor.fit([rows])
     with torch.inference_mode():
         whole = model.extractor.whole(rows[None])[0].numpy()
+    backend = TorchBackend(model)
     streamed = StreamingExtractor(
-        TorchBackend(model),
+        backend,
         stride=stride,
         delay_steps=context,
         chunk_frames=chunk * stride,
     )
-    parts = chain.from_iterable(map(streamed.push, rows.numpy()))
-    assert np.allclose(np.concatenate([*parts, *streamed.flush()]), whole, atol=1e-5)
+    parts = [on_host(part) for part in extracted(rows.numpy(), streamed, backend)]
+    assert np.allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
 def test_every_value_is_normalised_on_the_training_part(trained: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,13 @@ pytest.importorskip("torch")
 
 import torch
 
-from cmsn_runtime.backends.host_window import HostWindow
+from cmsn_runtime.backends.asks import Stages
+from cmsn_runtime.backends.base import own
+from cmsn_runtime.backends.host_window import HostWindow, on_host
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Event, Reset, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
-from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_runtime.streams.stream import Stream, StreamSettings
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN
@@ -44,11 +46,14 @@ class ThermometerBackend(TorchBackend):
     def __init__(self, model: CMSN) -> None:
         super().__init__(model)
         extractor = StreamingExtractor(self, stride=8, delay_steps=DELAY_STEPS)
-        features = chain.from_iterable(extractor.push(frame.pixels) for frame in frames(2000, seed=9))
-        strength = np.concatenate([*features, *extractor.flush()]).mean(axis=1)
+        features = extracted((frame.pixels for frame in frames(2000, seed=9)), extractor, self)
+        strength = np.concatenate([on_host(part) for part in features]).mean(axis=1)
         self._marks = np.quantile(strength, np.linspace(0, 1, 13)[1::2])
 
-    def stages(self, window: HostWindow) -> npt.NDArray[np.float32]:
+    def stages(self, asks: Sequence[Stages]) -> list[npt.NDArray[np.float32]]:
+        return [self._read_off(own(ask.window, HostWindow)) for ask in asks]
+
+    def _read_off(self, window: HostWindow) -> npt.NDArray[np.float32]:
         distance = np.abs(window.features.mean(axis=1)[:, None] - self._marks[None, :])
         weights = np.exp(-distance / distance.mean())
         probabilities: npt.NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -65,7 +70,6 @@ def open_stream(backend: ThermometerBackend, *, steps: list[StageStep] | None = 
     settings = StreamSettings(
         grid=CONFIG.time_grid(),
         preprocessing=CONFIG.picture(),
-        feature_channels=16,
         delay_steps=DELAY_STEPS,
         receptive_field_frames=receptive_field_frames(),
         **changes,  # type: ignore[arg-type]

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import evaluate, extract, stages
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 from cmsn_runtime.backends.tensorrt.memory import DeviceFeatures
@@ -17,7 +19,7 @@ from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.events import Proposal
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_runtime.stages import STAGE_COUNT
-from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 
 Array = npt.NDArray[np.float32]
 Span = tuple[Fraction, Fraction]
@@ -54,7 +56,8 @@ def answers(bundle: Bundle, frames: Sequence[npt.NDArray[np.uint8]]) -> Answers:
     """Run a stream from its first to its last frame, step by step as a camera does. frames: as the model takes them."""
     backend, network = bundle.backend, bundle.manifest.network
     extractor = StreamingExtractor(backend, stride=bundle.grid.stride, delay_steps=network.delay_steps)
-    steps = (part[index : index + 1] for part in _parts(extractor, frames) for index in range(len(part)))
+    parts = extracted(frames, extractor, backend)
+    steps = (part[index : index + 1] for part in parts for index in range(len(part)))
     return _answers(bundle, ((step, on_host(backend, step, network.feature_channels)) for step in steps))
 
 
@@ -74,7 +77,9 @@ def features_by_hop(bundle: Bundle, frames: npt.NDArray[np.uint8], times: int) -
     chunk = backend.chunk_frames or bundle.grid.stride
     state, position = backend.new_state(), 0
     for begin in [*range(0, len(frames) - chunk + 1, chunk)] * times:
-        part = backend.extract(frames[begin : begin + chunk], state, position=position, length=UNKNOWN_LENGTH)
+        part = answer_alone(
+            extract(frames[begin : begin + chunk], state, position=position, length=UNKNOWN_LENGTH), backend
+        )
         position += chunk
         if position > network.delay_steps * bundle.grid.stride:
             yield on_host(backend, part, network.feature_channels)
@@ -133,9 +138,9 @@ def _answers(bundle: Bundle, steps: Iterable[tuple[Any, Array]]) -> Answers:
         features.append(row)
         window.push(step)
         seen = np.full((size, STAGE_COUNT), np.nan, np.float32)
-        seen[: len(window)] = backend.stages(window)
+        seen[: len(window)] = answer_alone(stages(window), backend)
         probabilities.append(seen)
-        scores.append(backend.evaluate(window, *_rows(len(window), bundle.manifest.proposals.roi_bins)))
+        scores.append(answer_alone(evaluate(window, *_rows(len(window), bundle.manifest.proposals.roi_bins)), backend))
     return Answers(np.concatenate(features), np.stack(probabilities), np.stack(scores))
 
 
@@ -151,12 +156,6 @@ def _to_backend(backend: Any, state: Any, row: Array) -> Any:
         backend.device.synchronize()
         staging.free()
     return DeviceFeatures(state, state.turn, 0, 1)
-
-
-def _parts(extractor: StreamingExtractor, frames: Sequence[npt.NDArray[np.uint8]]) -> Iterator[Any]:
-    for frame in frames:
-        yield from extractor.push(frame)
-    yield from extractor.flush()
 
 
 def _rows(steps: int, bins: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

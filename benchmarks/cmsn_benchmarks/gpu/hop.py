@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.backends.asks import Evaluate, Stages
+from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.stages import STAGE_COUNT, Stage
@@ -43,10 +46,10 @@ class ScriptedStages:
         """All else is the backend's own."""
         return getattr(self._backend, name)
 
-    def stages(self, window: Any) -> npt.NDArray[np.float32]:
+    def stages(self, asks: Sequence[Stages]) -> list[npt.NDArray[np.float32]]:
         """See Backend.stages; the time includes the wait for the extractor."""
         begin = time.perf_counter()
-        found = self._backend.stages(window)
+        (found,) = self._backend.stages(asks)
         self.stages_seconds.append(time.perf_counter() - begin)
         self.hops += 1
         self.candidates.append(0)
@@ -54,16 +57,14 @@ class ScriptedStages:
         written = [_SCRIPT[step % len(_SCRIPT)] for step in range(self.hops - len(found), self.hops)]
         probabilities = np.full((len(found), STAGE_COUNT), (1 - _SURE) / (STAGE_COUNT - 1), np.float32)
         probabilities[np.arange(len(found)), written] = _SURE
-        return probabilities
+        return [probabilities]
 
-    def evaluate(
-        self, window: Any, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
+    def evaluate(self, asks: Sequence[Evaluate]) -> list[npt.NDArray[np.float32]]:
         """See Backend.evaluate."""
         begin = time.perf_counter()
-        scores: npt.NDArray[np.float32] = self._backend.evaluate(window, left, right)
+        scores: list[npt.NDArray[np.float32]] = self._backend.evaluate(asks)
         self.evaluate_seconds[-1] = time.perf_counter() - begin
-        self.candidates[-1] = len(left)
+        self.candidates[-1] = len(asks[0].left)
         return scores
 
 
@@ -80,7 +81,7 @@ def time_hops(bundle: Bundle, *, seconds: float) -> dict[str, Any]:
     latencies: list[float] = []
     events, number = 0, 0
     end = float("inf")
-    with Bundle(bundle.path, bundle.manifest, scripted).stream() as stream:
+    with Bundle(bundle.path, bundle.manifest, cast(Backend, scripted)).stream() as stream:
         while len(latencies) < 3 or time.perf_counter() < end:
             frame = Frame(pool[number % _POOL], Fraction(number) / bundle.grid.fps)
             hops, begin = scripted.hops, time.perf_counter()

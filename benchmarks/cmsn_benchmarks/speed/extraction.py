@@ -21,6 +21,8 @@ import numpy.typing as npt
 import torch
 
 from cmsn_export.graphs import build_graphs
+from cmsn_runtime.backends.answering import answer_alone
+from cmsn_runtime.backends.asks import extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_training.config import TrainingConfig, parse_config
@@ -32,14 +34,16 @@ HOP_FRAMES = WINDOW_FRAMES // 2
 
 def windowed_hop(backend: Backend, frames: npt.NDArray[np.uint8]) -> None:
     """384 new frames the paper's way: the whole window of 768 goes through the extractor."""
-    backend.extract(frames, backend.new_state(), position=0, length=WINDOW_FRAMES)
+    answer_alone(extract(frames, backend.new_state(), position=0, length=WINDOW_FRAMES), backend)
 
 
 def incremental_hop(backend: Backend, frames: npt.NDArray[np.uint8], *, chunk: int) -> None:
     """New frames (384 of them) in the middle of a stream, chunk by chunk."""
     state = backend.new_state()
     for begin in range(0, len(frames), chunk):
-        backend.extract(frames[begin : begin + chunk], state, position=HOP_FRAMES + begin, length=UNKNOWN_LENGTH)
+        answer_alone(
+            extract(frames[begin : begin + chunk], state, position=HOP_FRAMES + begin, length=UNKNOWN_LENGTH), backend
+        )
 
 
 def seconds_of(action: Callable[[], None]) -> float:

@@ -165,7 +165,7 @@ def _hops(probabilities: npt.NDArray[np.float32], settings: ProposalSettings, se
 @click.option("--repeats", default=200, show_default=True, help="Rounds for each window.")
 def main(json_path: Path | None, repeats: int) -> None:
     """The command line."""
-    pipeline.warm_up()
+    pipeline.warm_up_kernels()
     timings = [measure(case, repeats) for case in cases()]
     Console().print(_table(timings))
     if json_path is not None:

@@ -92,7 +92,7 @@ Work: TypeAlias = Generator[Ask, Answer, Result]
 
 def extract(frames: Moments, state: ExtractorState, *, position: int, length: int) -> Work[StepFeatures]:
     """Ask for step features; see Extract."""
-    return cast(StepFeatures, (yield Extract(frames, state, position, length)))
+    return (yield Extract(frames, state, position, length))
 
 
 def stages(window: FeatureWindow) -> Work[Floats]:

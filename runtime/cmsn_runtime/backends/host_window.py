@@ -37,7 +37,7 @@ class HostWindow:
         count = len(features)
         if count > self._steps:
             raise SettingsError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
-        steps: Floats = own(features, np.ndarray)
+        steps = on_host(features)
         if self._rows is None:
             self._rows = np.empty((2 * self._steps, steps.shape[1]), dtype=np.float32)
         if self._end + count > len(self._rows):
@@ -52,3 +52,9 @@ class HostWindow:
         """Release the array."""
         self._rows = None
         self._begin = self._end = 0
+
+
+def on_host(features: StepFeatures) -> Floats:
+    """Step features float32 [n, C] of a backend that keeps them in arrays. Raises BackendError for any other."""
+    steps: Floats = own(features, np.ndarray)
+    return steps

@@ -62,7 +62,7 @@ def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelCh
             with sources.open_features(address, rate=bundle.grid.fps, width=bundle.manifest.features.width) as rows:
                 run_source(model.feature_stream(bundle), rows, sinks)
         else:
-            with sources.open_video(address, size=bundle.preprocessing.resize) as frames:
+            with sources.open_video(address) as frames:
                 run_source(model.stream(bundle), frames, sinks)
     except DecodeError as error:
         report(f"{error} (the proposals up to there are kept)")

@@ -43,7 +43,7 @@ class DecodedFrame(Frame):
             object.__setattr__(self, name, value)
 
     @cached_property
-    def pixels(self) -> npt.NDArray[np.uint8]:  # type: ignore[override]
+    def pixels(self) -> npt.NDArray[np.uint8]:
         """Uint8 [height, width, 3], upright RGB, at the size it was recorded at."""
         return self.maker(self.picture)
 

@@ -19,14 +19,13 @@ _CAMERA = re.compile(r"/dev/video\d+")
 def open_source(url: str | os.PathLike[str]) -> Source:
     """Open a file, a stream's URL or a camera such as /dev/video0.
 
-    size: (height, width) the reader will scale pictures to anyway; a source may do so itself, and cheaper.
     Raises SourceError.
     """
     url = os.fspath(url)
     name = public_name(url)
     if _CAMERA.fullmatch(url):
-        return VideoSource(url, name=name, format="v4l2", size=size, live=True)
+        return VideoSource(url, name=name, format="v4l2", live=True)
     if "\0" not in url and Path(url).exists():
         # Told so, FFmpeg does not take "take:2.mp4" for a protocol.
-        return VideoSource(f"file:{url}", name=url, size=size)
-    return VideoSource(url, name=name, size=size, live=url.split("://")[0].lower() in _LIVE_SCHEMES)
+        return VideoSource(f"file:{url}", name=url)
+    return VideoSource(url, name=name, live=url.split("://")[0].lower() in _LIVE_SCHEMES)

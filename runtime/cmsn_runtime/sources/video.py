@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import DecodeError, SourceError
+from cmsn_runtime.pictures.decoded import DecodedFrame
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.upright import PictureMaker
 from cmsn_runtime.sources.clock import FrameClock
@@ -25,11 +26,10 @@ _USUAL_TIME_BASE = Fraction(1, 90_000)
 
 
 class VideoSource(Closing):
-    """Frames of the best video stream of `url`: upright RGB (see PictureMaker) with exact times (see FrameClock).
+    """Frames of the best video stream of `url`: upright (see PictureMaker), with exact times (see FrameClock).
 
     url: path, URL or device, as av.open takes it. format: FFmpeg's name of the input where it cannot be guessed.
     name: for messages; the URL by default.
-    size: (height, width) that upright pictures are scaled to while they are converted; None leaves them as they are.
     live: see Source. A live source has no duration, and ending is no fault.
 
     dropped: frames without a place in time. damaged: packets that could not be decoded and were passed over.
@@ -46,7 +46,6 @@ class VideoSource(Closing):
         *,
         name: str | None = None,
         format: str | None = None,
-        size: tuple[int, int] | None = None,
         live: bool = False,
     ) -> None:
         self.name = name or url
@@ -63,7 +62,7 @@ class VideoSource(Closing):
         self.duration = None if live else announced_duration(self._container)
         self.rate = exact(self._stream.average_rate)
         self._clock = FrameClock(exact(self._stream.time_base) or _USUAL_TIME_BASE, self.rate)
-        self._picture = PictureMaker(size)
+        self._maker = PictureMaker()
         self._data_end: Fraction | None = None  # of all streams: the sound may be longer
         self._last_packet: Fraction | None = None  # of the video
         self._failure: av.error.FFmpegError | None = None
@@ -90,7 +89,7 @@ class VideoSource(Closing):
                 self.dropped += 1
                 continue
             last = seconds
-            yield Frame(self._picture(decoded), seconds, discontinuity=jumped)
+            yield DecodedFrame(decoded, seconds, discontinuity=jumped, maker=self._maker)
         self._check_complete(last)
 
     def _decode(self) -> Iterator[VideoFrame]:

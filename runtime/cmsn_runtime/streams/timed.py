@@ -49,8 +49,8 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
     """The state of one camera or sensor. Not thread-safe; the backend behind it may be shared between streams.
 
     A moment is checked before anything changes, and nothing depends on what the caller does with it afterwards. The
-    stream itself computes no network. `push`, `flush` and `idle` answer its asks at once; `steps`, `ending` and `idling`
-    are the same as work for whoever answers many streams together (see backends.answering).
+    stream itself computes no network. `push`, `flush` and `idle` answer its asks at once; `steps`, `ending` and
+    `idling` are the same as work for whoever answers many streams together (see backends.answering).
 
     Where the backend fails within a step, that step is lost and the stream refuses further moments; `flush` still
     reports what was under way, as it was last seen, and the stream can then be used anew.

@@ -73,7 +73,8 @@ class _Track:
 class Tracker:
     """Turns the sightings of each hop into reports; one per segment of a stream.
 
-    `frontier` is the step up to which everything has been reported: what lies before it is final and not looked at again.
+    `frontier` is the step up to which everything has been reported: what lies before it is final and not looked at
+    again.
     """
 
     def __init__(self, settings: TrackerSettings, *, first_action: int = 1) -> None:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from cmsn_runtime.backends.host_window import on_host
 from cmsn_runtime.proposing.pipeline import propose
 from cmsn_runtime.proposing.settings import ProposalSettings
-from cmsn_runtime.streams.extracting import StreamingExtractor
+from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.sampling import balanced_sample, best_tiou
 from cmsn_training.models.cmsn import CMSN
@@ -57,9 +58,7 @@ def feature_track(
         backend, stride=model.stride, delay_steps=model.delay_steps, chunk_frames=_CHUNK_STEPS * model.stride
     )
     parts = [np.empty((0, model.out_channels), np.float32)]
-    for frame in frames:
-        parts += stream.push(frame)  # this backend's arrays stay as they are
-    parts += stream.flush()
+    parts += [on_host(part) for part in extracted(frames, stream, backend)]  # this backend's arrays stay as they are
     return FeatureTrack(torch.from_numpy(np.concatenate(parts)), segments)
 
 

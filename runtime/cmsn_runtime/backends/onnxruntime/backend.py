@@ -39,8 +39,8 @@ class OnnxRuntimeBackend(Closing):
 
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
     states: name and shape (without the batch) of each of the extractor's states, in order.
-    threads: for each operator, at least 1; see `usual_threads` for the default. They never spin: between two chunks of a
-        camera there is nothing to wait for, and spinning was three quarters of all CPU time.
+    threads: for each operator, at least 1; see `usual_threads` for the default. They never spin: between two chunks
+        of a camera there is nothing to wait for, and spinning was three quarters of all CPU time.
     largest_batch: see Backend; by default what the provider gains by. Whatever it is, batched results are those of one
         by one, to the bit where threads is 1.
     provider: what computes, the CPU by default; on a GPU the extractor's states stay there from chunk to chunk.

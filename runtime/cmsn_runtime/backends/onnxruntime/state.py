@@ -1,4 +1,4 @@
-"""Extractor states of cameras on ONNX Runtime: those of one batch lie in one piece, and stay so while they run together."""
+"""Extractor states of cameras on ONNX Runtime: those that ran in one batch lie in one piece, and stay so."""
 
 from __future__ import annotations
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import atexit
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.backends.asks import Evaluate, Extract, Floats, Moments, Rows, Stages, StepFeatures
+from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory
 from cmsn_runtime.backends.tensorrt.engine import Recording, TensorRTEngine
 from cmsn_runtime.backends.tensorrt.engine_files import Engine
@@ -46,6 +48,7 @@ class TensorRTBackend(Closing):
         self.trt = load_tensorrt()
         self.device = Device(index)
         self._open = True
+        self.largest_batch = 1
         self._runtime: Any = None
         self._held_version = 0
         self._frames_read: Any = None  # an event: the device has taken in the last chunk
@@ -106,8 +109,19 @@ class TensorRTBackend(Closing):
         weakref.finalize(window, free.append, memory).atexit = False
         return window
 
-    def extract(self, frames: npt.NDArray[Any], state: DeviceState, *, position: int, length: int) -> DeviceFeatures:
+    def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
         """See Backend.extract; nothing waits for the device here."""
+        return [self._extract(ask.frames, own(ask.state, DeviceState), ask.position, ask.length) for ask in asks]
+
+    def stages(self, asks: Sequence[Stages]) -> list[Floats]:
+        """See Backend.stages."""
+        return [self._stages(own(ask.window, DeviceWindow)) for ask in asks]
+
+    def evaluate(self, asks: Sequence[Evaluate]) -> list[Floats]:
+        """See Backend.evaluate."""
+        return [self._evaluate_window(own(ask.window, DeviceWindow), ask.left, ask.right) for ask in asks]
+
+    def _extract(self, frames: Moments, state: DeviceState, position: int, length: int) -> DeviceFeatures:
         self._check_frames(frames)
         with self.working():
             self._frames_read.synchronize()  # until then the staging buffers belong to the last chunk
@@ -133,8 +147,7 @@ class TensorRTBackend(Closing):
             state.side, state.turn = 1 - state.side, state.turn + 1
         return DeviceFeatures(state, state.turn, 0, self._steps_a_chunk)
 
-    def stages(self, window: DeviceWindow) -> npt.NDArray[np.float32]:
-        """See Backend.stages."""
+    def _stages(self, window: DeviceWindow) -> Floats:
         steps = len(window)
         if not steps:
             raise BackendError("the window is empty; push step features into it first")
@@ -150,10 +163,7 @@ class TensorRTBackend(Closing):
             probabilities: npt.NDArray[np.float32] = self._probabilities.host[:steps].copy()
         return probabilities
 
-    def evaluate(
-        self, window: DeviceWindow, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float32]:
-        """See Backend.evaluate."""
+    def _evaluate_window(self, window: DeviceWindow, left: Rows, right: Rows) -> Floats:
         scores = np.empty(len(left), np.float32)
         with self.working():
             self._hold(window)

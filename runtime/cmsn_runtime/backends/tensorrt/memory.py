@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Protocol
 
+from cmsn_runtime.backends.asks import StepFeatures
+from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory
 from cmsn_runtime.backends.tensorrt.engine import Recording, Tensor
 from cmsn_runtime.errors import BackendError
@@ -49,6 +51,9 @@ class DeviceState:
         self.memory = memory
         self.side = 0
         self.turn = 0
+
+    def close(self) -> None:
+        """Its memory is used again once nobody holds the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +122,13 @@ class DeviceWindow:
         """Of all steps it holds."""
         return len(self) * self._row_bytes
 
-    def push(self, features: DeviceFeatures) -> None:
+    def push(self, features: StepFeatures) -> None:
         """Enqueue copies of some features into the window. Raises BackendError for more than its size."""
         count = len(features)
         if count > self._steps:
             raise BackendError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
         with self._owner.working():
-            source = features.address(self._row_bytes)
+            source = own(features, DeviceFeatures).address(self._row_bytes)
             if self._end + count > 2 * self._steps:
                 self._move_to_front(min(len(self), self._steps - count))
             target = self.memory.address + self._end * self._row_bytes
@@ -131,6 +136,9 @@ class DeviceWindow:
         self._end += count
         self._begin = max(self._begin, self._end - self._steps)
         self.version = next(self._versions)
+
+    def close(self) -> None:
+        """Its memory is used again once nobody holds the window."""
 
     def _move_to_front(self, kept: int) -> None:
         """Copy the newest `kept` steps to the beginning; the memory holds two windows, so the two never overlap."""

@@ -22,11 +22,11 @@ class SourceChoice:
 
     addresses: tuple[str, ...]
 
-    def open_video(self, address: str, *, size: tuple[int, int]) -> AbstractContextManager[Source]:
-        """Open one of them as pictures of `size`, (height, width). Raises SourceError."""
+    def open_video(self, address: str) -> AbstractContextManager[Source]:
+        """Open one of them as pictures. Raises SourceError."""
         from cmsn_runtime.sources.opening import open_source
 
-        return open_source(address, size=size)
+        return open_source(address)
 
     def open_features(self, address: str, *, rate: Fraction, width: int) -> FeatureSource:
         """Open one of them as rows of `width` features, `rate` per second. Raises SourceError and MissingExtraError."""
