@@ -1,14 +1,21 @@
-"""Ground truth in ActivityNet's format."""
+"""Ground truth in ActivityNet's format, as the field publishes it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from cmsn_runtime.errors import AnnotationError
+from cmsn_runtime.annotation_units import VideoLength, unit_of
+from cmsn_runtime.errors import AnnotationError, AnnotationWarning
+from cmsn_runtime.json_files import read_json
+from cmsn_runtime.segments import Account, number_of, segment_of, shown, within_video
+
+# BSN's and mmaction2's copies of ActivityNet's annotations have longer names; frames come with many.
+_DURATION_KEYS = ("duration", "duration_second")
+_RATE_KEYS = ("fps", "frame_rate", "frame-rate", "rfps")
+_FRAME_KEYS = ("frame", "duration_frame", "numFrame", "num_frames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class VideoAnnotations:
-    """duration: seconds, where the file says it. annotations: in order of time.
+    """duration: seconds, where the file has it. annotations: in order of time.
 
     subset: the part of the data set that the file puts it in ("training", "validation", "testing" in ActivityNet's).
     """
@@ -37,47 +44,131 @@ class VideoAnnotations:
     subset: str | None = None
 
 
-def read_annotations(path: Path) -> dict[str, VideoAnnotations]:
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One video as it stands in the file.
+
+    rate: frames per second, where it is known. stated: how many segments the file has. segments: those that are
+    numbers, in the file's unit.
+    """
+
+    duration: float | None
+    rate: float | None
+    subset: str | None
+    stated: int
+    segments: list[Annotation]
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, AnnotationWarning, stacklevel=3)
+
+
+def read_annotations(path: Path, *, tell: Callable[[str], object] = _warn) -> dict[str, VideoAnnotations]:
     """Video name -> its annotations, from {"database": {NAME: {"duration", "annotations": [{"segment", "label"}]}}}.
 
-    An entry may also have a "subset"; whatever else stands there is passed over. Raises AnnotationError that names the
-    video and the field.
+    An entry may also have a "subset"; other fields are ignored, and the object around {NAME: ...} may be missing.
+    Numbers may be text. Segments in milliseconds or frames are recognised where durations (and rates) are there.
+    Segments that cannot be used are left out, those that begin before or end after their video are clipped.
+
+    tell: is called with one line that counts what was left out or changed; without, it is an AnnotationWarning.
+    Raises AnnotationError where nothing in the file can be used.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise AnnotationError(f"{path}: cannot be read as JSON ({error})") from error
-    database = content.get("database") if isinstance(content, Mapping) else None
-    if not isinstance(database, Mapping):
-        raise AnnotationError(f'{path}: no "database"; ActivityNet\'s format is {{"database": {{NAME: ...}}}}')
-    return {str(name): _video(entry, f"{path}: {name}") for name, entry in database.items()}
+    file = read_json(path)
+    account = Account(str(path))
+    entries = {str(name): _entry(item, str(name), account) for name, item in _database(file.content, path).items()}
+    for name in sorted(file.repeated & set(entries)):
+        account.add("named twice, the last is taken", name)
+    factors = _seconds_per_unit(entries, path, account)
+    videos = {name: _video(entry, name, factors[name], account) for name, entry in entries.items()}
+    if any(entry.stated for entry in entries.values()) and not any(video.annotations for video in videos.values()):
+        raise AnnotationError(f'{account}; nothing is left to use: give "segment": [start, end] in seconds')
+    if account:
+        tell(str(account))
+    return videos
 
 
-def _video(entry: Any, where: str) -> VideoAnnotations:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("annotations", []), list):
-        raise AnnotationError(f'{where}: needs an object with a list "annotations"')
-    duration = entry.get("duration")
-    if duration is not None and not _is_number(duration):
-        raise AnnotationError(f"{where}: duration {duration!r} is not a number of seconds")
-    subset = entry.get("subset")
-    if subset is not None and not isinstance(subset, str):
-        raise AnnotationError(f'{where}: its subset is {subset!r}; it must be a word such as "training"')
-    found = [
-        _annotation(item, f"{where}, annotation {number}") for number, item in enumerate(entry.get("annotations", []))
-    ]
-    ordered = tuple(sorted(found, key=lambda annotation: (annotation.start, annotation.end)))
-    return VideoAnnotations(None if duration is None else float(duration), ordered, subset)
+def _database(content: object, path: Path) -> Mapping[str, object]:
+    if isinstance(content, Mapping):
+        database = content.get("database")
+        if isinstance(database, Mapping):
+            return database
+        bare = database is None and bool(content)
+        if bare and all(isinstance(entry, Mapping) and "annotations" in entry for entry in content.values()):
+            return content
+    raise AnnotationError(f'{path}: no "database"; ActivityNet\'s format is {{"database": {{NAME: ...}}}}')
 
 
-def _annotation(item: Any, where: str) -> Annotation:
-    segment = item.get("segment") if isinstance(item, Mapping) else None
-    if not (isinstance(segment, list) and len(segment) == 2 and all(_is_number(value) for value in segment)):
-        raise AnnotationError(f'{where}: "segment" is {segment!r}; it must be [start, end] in seconds')
-    start, end = (float(value) for value in segment)
-    if not start < end:
-        raise AnnotationError(f"{where}: its segment {segment} ends before it starts")
-    return Annotation(start, end, str(item.get("label", "")))
+def _entry(item: object, name: str, account: Account) -> _Entry:
+    fields = item if isinstance(item, Mapping) else {"annotations": item}
+    found = fields.get("annotations")
+    items = found if isinstance(found, list) else []
+    if not (found is None or isinstance(found, list)):
+        account.add("left out, no list of annotations", name)
+        items = [None]
+    duration = _positive(fields, _DURATION_KEYS, name, account)
+    rate = _positive(fields, _RATE_KEYS, name, account)
+    frames = _positive(fields, _FRAME_KEYS, name, account)
+    if rate is None and frames is not None and duration is not None:
+        rate = frames / duration
+    subset = fields.get("subset")
+    usable = [segment for one in items if one is not None and (segment := _segment(one, name, account)) is not None]
+    return _Entry(duration, rate, None if subset in (None, "") else str(subset), len(items), usable)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
+def _segment(item: object, name: str, account: Account) -> Annotation | None:
+    fields = item if isinstance(item, Mapping) else {}
+    value = fields.get("segment")
+    segment = segment_of(value)
+    if segment is None:
+        account.add("left out, not [start, end]", f"{name} {value if fields else item!r:.40}")
+        return None
+    label = fields.get("label")
+    return Annotation(*segment, "" if label is None else str(label))
+
+
+def _positive(fields: Mapping[str, object], keys: tuple[str, ...], name: str, account: Account) -> float | None:
+    """The first of these fields that is there, where it is a number above zero."""
+    key = next((key for key in keys if fields.get(key) is not None), None)
+    number = None if key is None else number_of(fields[key])
+    if number is not None and number > 0:
+        return number
+    if key is not None:
+        account.add(f"{key} ignored, no number above zero", f"{name} {fields[key]!r:.40}")
+    return None
+
+
+def _seconds_per_unit(entries: Mapping[str, _Entry], path: Path, account: Account) -> dict[str, float]:
+    """Name -> what its segments are multiplied by. Raises AnnotationError where they are in no unit that is known."""
+    timed = {
+        name: VideoLength(max(one.end for one in entry.segments), entry.duration, entry.rate)
+        for name, entry in entries.items()
+        if entry.duration is not None and entry.segments
+    }
+    unit = unit_of(list(timed.values()))
+    if unit == "seconds":
+        return dict.fromkeys(entries, 1.0)
+    name, length = max(timed.items(), key=lambda item: item[1].ratio)
+    example = f"{name} ends at {length.last:g}, its duration is {length.duration:g} s"
+    if unit == "unknown":
+        raise AnnotationError(
+            f'{path}: segments are no seconds ({example}); give seconds, or "fps" with each video where they are frames'
+        )
+    account.add(f"taken as {unit}, not seconds", example)
+    if unit == "milliseconds":
+        return dict.fromkeys(entries, 1e-3)
+    unrated = [name for name, entry in entries.items() if entry.segments and entry.rate is None]
+    if unrated:
+        raise AnnotationError(
+            f'{path}: segments are frames ({example}), and {unrated[0]} has no "fps"; give it, or seconds'
+        )
+    return {name: 1.0 if entry.rate is None else 1.0 / entry.rate for name, entry in entries.items()}
+
+
+def _video(entry: _Entry, name: str, factor: float, account: Account) -> VideoAnnotations:
+    kept: list[Annotation] = []
+    for one in entry.segments:
+        place = shown(name, one.start, one.end)
+        segment = within_video((one.start * factor, one.end * factor), entry.duration, account, place)
+        if segment is not None:
+            kept.append(Annotation(*segment, one.label))
+    return VideoAnnotations(entry.duration, tuple(sorted(kept, key=lambda one: (one.start, one.end))), entry.subset)

@@ -4,14 +4,14 @@
     ├── SettingsError     a value the caller gave is outside what is allowed (also a ValueError)
     ├── SourceError       a video or camera cannot be opened, or holds nothing to look at
     │   └── DecodeError   it opened, and broke on the way; `seconds` says how far it got
-    ├── AnnotationError   a ground-truth file is not in ActivityNet's format
+    ├── AnnotationError   nothing in a file of annotations, results or events can be used
     ├── BundleError       a bundle is damaged, unknown or not a bundle
     ├── OutputError       a file cannot be written
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
 
-Two are no errors: a BackendWarning says that another backend than the fastest one took over, and why; a SourceWarning
-what a user should know of how a source is read.
+Three are no errors: a BackendWarning says that another backend than the fastest one took over, and why; a SourceWarning
+what a user should know of how a source is read; an AnnotationWarning what was left out of a file of annotations.
 
 Messages say what came, what is allowed, and what to do next. The command line prints them as one
 line on stderr; nothing here is ever shown as a traceback.
@@ -43,7 +43,7 @@ class DecodeError(SourceError):
 
 
 class AnnotationError(CmsnError):
-    """A ground-truth file is not in ActivityNet's format."""
+    """Nothing in a file of annotations, results or events can be used."""
 
 
 class OutputError(CmsnError):
@@ -71,3 +71,7 @@ class BackendWarning(UserWarning):
 
 class SourceWarning(UserWarning):
     """A source is read in a way its user should know of: at an assumed frame rate, or without some of its files."""
+
+
+class AnnotationWarning(UserWarning):
+    """Something in a file of annotations could not be taken as it stands."""

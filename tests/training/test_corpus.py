@@ -156,8 +156,9 @@ def test_segments_beyond_the_frames_are_clipped_or_left_out_and_told(
     segments = [(-3, -1), (-1, 0.5), (1, 2), (3, 9), (4, 5), (50, 60)]
     (video,) = load_corpus(tmp_path / "videos", truth(tmp_path, {"a": entry(*segments)}), cache)
     assert video.segments.tolist() == [[0, 0.5], [1, 2], [3, 4]]
-    (line,) = caplog.messages
-    assert "a: lasts 4.000 s; of its 6 segments 3 lie outside and are left out, 2 reach beyond" in line
+    first, second = caplog.messages  # before the video, in the file; beyond its frames, once these are known
+    assert "before or after the video: 1 (a [-3, -1]); clipped to the video: 1 (a [-1, 0.5])" in first
+    assert "a: lasts 4.000 s; of its 5 segments 2 lie outside and are left out, 1 reach beyond" in second
 
 
 def test_durations_that_were_rounded_are_no_news(

@@ -178,5 +178,5 @@ def test_faults_of_the_truth_are_told_and_ambiguous_ones_can_be_kept(tmp_path: P
         out = tmp_path / f"{kept}.json"
         done = evaluate(results, "--truth", truth, "--an", "1", "--ambiguous", kept, "--json", out)
         assert done.exit_code == 0, done.output
-        assert "does not go forward; left out" in done.stderr
+        assert "left out, of no length or reversed: 1 (v Billiards [9, 8])" in done.stderr
         assert json.loads(out.read_text())["results"]["mine"]["activitynet"]["AR@1"] == pytest.approx(recall)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 
 from cmsn_runtime.annotations import VideoAnnotations, read_annotations
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.truth import counted_subsets, only_subset
 from cmsn_training.data.thumos14 import read_thumos14
 from cmsn_training.evaluation.tiou import Spans
 
@@ -25,34 +25,35 @@ def read_truth(
     """Video -> its annotations.
 
     ambiguous: what becomes of THUMOS14's Ambiguous ones. subset: only the entries of this one ("training",
-    "validation"); none takes all. tell: is called with each line about what was mended, left out, or taken together.
+    "validation"); none takes all. tell: is called with each line about what was changed, left out, or taken together.
     Raises AnnotationError, and SettingsError where the subset is not there.
     """
-    if path.is_dir():
-        if subset is not None:
-            raise SettingsError(f"{path}: a folder of THUMOS14 is one subset; leave {subset!r} out and give its folder")
-        thumos = read_thumos14(path, ambiguous=ambiguous)
-        for fault in thumos.faults:
-            tell(fault)
-        return thumos.videos
-    videos = read_annotations(path)
+    videos = read_whole_truth(path, ambiguous=ambiguous, tell=tell)
     if subset is not None:
-        return _only(videos, subset, path)
+        return truth_subset(videos, subset, path)
     if len({video.subset for video in videos.values()}) > 1:
-        tell(f"{path}: holds several subsets ({_subsets(videos)}), all are taken; name one to take it alone")
+        counts = counted_subsets(videos.values())
+        tell(f"{path}: holds several subsets ({counts}), all are taken; name one to take it alone")
     return videos
 
 
-def _only(videos: Mapping[str, VideoAnnotations], subset: str, path: Path) -> dict[str, VideoAnnotations]:
-    chosen = {name: video for name, video in videos.items() if video.subset == subset}
-    if not chosen:
-        raise SettingsError(f"{path}: no entry is of subset {subset!r}; it holds {_subsets(videos)}")
-    return chosen
+def read_whole_truth(
+    path: Path, *, ambiguous: Literal["drop", "keep"], tell: Callable[[str], object]
+) -> dict[str, VideoAnnotations]:
+    """Video -> its annotations, of all subsets; see `read_truth`. Raises AnnotationError."""
+    if not path.is_dir():
+        return read_annotations(path, tell=tell)
+    thumos = read_thumos14(path, ambiguous=ambiguous)
+    if thumos.account:
+        tell(str(thumos.account))
+    return thumos.videos
 
 
-def _subsets(videos: Mapping[str, VideoAnnotations]) -> str:
-    counts = Counter(video.subset or "none" for video in videos.values())
-    return ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "no entry"
+def truth_subset(videos: Mapping[str, VideoAnnotations], subset: str, path: Path) -> dict[str, VideoAnnotations]:
+    """The entries of one subset. Raises SettingsError where there is no such subset."""
+    if path.is_dir():
+        raise SettingsError(f"{path}: a folder of THUMOS14 is one subset; leave {subset!r} out and give its folder")
+    return only_subset(videos, subset, path)
 
 
 def segments_of(video: VideoAnnotations) -> Spans:

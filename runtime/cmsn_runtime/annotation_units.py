@@ -1,0 +1,40 @@
+"""Whether the segments of a file are seconds: milliseconds and frames end far beyond the durations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+_FAR_BEYOND = 5.0  # times the duration: no slip of an annotator
+_HIGHEST_RATE = 130.0  # frames per second
+_MOST_MILLISECONDS = 1100.0  # per second, and some rounding
+
+Unit = Literal["seconds", "milliseconds", "frames", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoLength:
+    """last: the latest end of a segment, in the unit in question. duration: seconds.
+
+    rate: frames per second, none where it is unknown.
+    """
+
+    last: float
+    duration: float
+    rate: float | None
+
+    @property
+    def ratio(self) -> float:
+        """Units per second, where an action goes on until the end of the video; otherwise somewhat less."""
+        return self.last / self.duration
+
+
+def unit_of(videos: Sequence[VideoLength]) -> Unit:
+    """The unit of most videos' segments. `frames` only where their rates are known; without, they are `unknown`."""
+    beyond = [video for video in videos if video.ratio > _FAR_BEYOND]
+    if 2 * len(beyond) <= len(videos):
+        return "seconds"
+    if all(video.rate is not None and video.ratio <= 1.1 * video.rate for video in beyond):
+        return "frames"
+    return "milliseconds" if _HIGHEST_RATE < max(video.ratio for video in beyond) <= _MOST_MILLISECONDS else "unknown"
