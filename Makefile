@@ -30,7 +30,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.postprocessing
 	$(BIN)/python -m cmsn_benchmarks.speed.extraction
 	$(BIN)/python -m cmsn_benchmarks.quality.demo
-	$(BIN)/python -m cmsn_benchmarks.quality.half
+	$(BIN)/python -m cmsn_benchmarks.quality.precision
 	$(BIN)/python -m cmsn_benchmarks.speed.convolutions
 	$(BIN)/python -m cmsn_benchmarks.speed.evaluation
 	$(BIN)/python -m cmsn_benchmarks.speed.memory

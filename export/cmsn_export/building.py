@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cmsn_export.engine_building import BuilderSettings, build_plan, inspect_graph
 from cmsn_export.engine_network import ParsedNetwork
@@ -21,9 +21,7 @@ from cmsn_runtime.backends.tensorrt.engine_files import (
 )
 from cmsn_runtime.bundle import read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.manifest import GRAPH_NAMES, GraphFile, Manifest
-
-Precision = Literal["fp16", "fp32"]
+from cmsn_runtime.manifest.contents import GRAPH_NAMES, GraphFile, Manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +37,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildPlan:
-    """What to build of a bundle. precision: FP16 where the bundle has such a graph, or FP32 throughout."""
+    """What to build of a bundle. precision: one of its variants; by default FP16 where it has that, else FP32."""
 
     bundle: Path
     engines: Path
     sizes: EngineSizes
     builder: BuilderSettings
-    precision: Precision = "fp16"
+    precision: str | None = None
 
 
 def build_engines(
@@ -57,14 +55,14 @@ def build_engines(
     GPU, or where TensorRT refuses a graph; engines that were there stay until a new one takes their place.
     """
     manifest = read_manifest(plan.bundle)
+    files = _files(manifest, plan)
     facts = device_facts()
     ensure_writable(plan.engines)  # before the minutes that a build takes
-    for name in GRAPH_NAMES:
-        graph, precision = graph_for(manifest, name, plan.precision)
+    for name, graph in files.items():
         shapes = engine_shapes(manifest, name, plan.sizes)
         key = EngineKey(
             onnx_sha256=graph.sha256,
-            precision=precision,
+            precision=graph.precision,
             library=str(trt.__version__),
             gpu=facts.name,
             compute_capability=facts.compute_capability,
@@ -77,12 +75,14 @@ def build_engines(
         reason = "--force" if force else _reason(plan.engines, name, key)
         if reason is not None:
             onnx = read_graph(plan.bundle, graph)
-            built = build_plan(trt, onnx, shapes, plan.builder, graph=name, precision=precision, progress=progress)
+            built = build_plan(
+                trt, onnx, shapes, plan.builder, graph=name, precision=graph.precision, progress=progress
+            )
             write_engine(plan.engines, name, built, key)
         size = len(read_engine(plan.engines, name, command="cmsn build --force").plan)
         yield Outcome(
             graph=name,
-            precision=precision,
+            precision=graph.precision,
             built=reason is not None,
             reason=reason or "it is as it should be",
             megabytes=size / 1e6,
@@ -92,18 +92,16 @@ def build_engines(
 def inspect_graphs(trt: Any, plan: BuildPlan) -> Iterator[tuple[str, str, ParsedNetwork]]:
     """Only parse the graphs -> name, precision and layers of each. Raises as `build_engines` does; needs no pycuda."""
     manifest = read_manifest(plan.bundle)
-    for name in GRAPH_NAMES:
-        graph, precision = graph_for(manifest, name, plan.precision)
+    for name, graph in _files(manifest, plan).items():
         shapes = engine_shapes(manifest, name, plan.sizes)
         onnx = read_graph(plan.bundle, graph)
-        yield name, precision, inspect_graph(trt, onnx, shapes, graph=name, precision=precision)
+        yield name, graph.precision, inspect_graph(trt, onnx, shapes, graph=name, precision=graph.precision)
 
 
-def graph_for(manifest: Manifest, name: str, precision: Precision) -> tuple[GraphFile, Precision]:
-    """The file of a graph in the precision that is wanted, or FP32 where there is no other."""
-    if precision == "fp16" and name in manifest.half_graphs:
-        return manifest.half_graphs[name], "fp16"
-    return manifest.graphs[name], "fp32"
+def _files(manifest: Manifest, plan: BuildPlan) -> dict[str, GraphFile]:
+    """The graphs to build, in the order of a bundle. Raises SettingsError for a precision that it does not have."""
+    graphs = manifest.variant(plan.precision or manifest.best_precision("fp16")).graphs
+    return {name: graphs[name] for name in GRAPH_NAMES}
 
 
 def _reason(folder: Path, name: str, key: EngineKey) -> str | None:

@@ -44,7 +44,7 @@ def build_plan(
 ) -> bytes:
     """Build an engine -> its plan.
 
-    precision: "fp16" or "fp32", of the graph; checked in what TensorRT made of it.
+    precision: of the graph, "fp32", "fp16" ...; checked in what TensorRT made of it.
     configure: called with TensorRT's configuration at last, for targets that need more.
     Raises BackendError where a layer is refused, precision is not what was meant or the build fails;
     KeyboardInterrupt where the user stopped it.
@@ -54,7 +54,7 @@ def build_plan(
     parsed = parse_network(trt, builder, logger, onnx, shapes, graph=graph)
     if is_strongly_typed(trt):  # before TensorRT 10 types are chosen later, while it builds
         check_precision(parsed, precision, graph=graph)
-    config = _config(trt, builder, settings, half=precision == "fp16")
+    config = _config(trt, builder, settings, precision=precision)
     _add_profile(builder, config, shapes)
     cache = _load_cache(config, settings.timing_cache)
     if configure is not None:
@@ -81,16 +81,16 @@ def inspect_graph(trt: Any, onnx: bytes, shapes: Shapes, *, graph: str, precisio
     return parsed
 
 
-def _config(trt: Any, builder: Any, settings: BuilderSettings, *, half: bool) -> Any:
+def _config(trt: Any, builder: Any, settings: BuilderSettings, *, precision: str) -> Any:
     config = builder.create_builder_config()
     flags = trt.BuilderFlag
     # FP32 means FP32: by default matrix products would lose 13 bits on GPUs since Ampere.
     config.clear_flag(flags.TF32)
-    fp16 = getattr(flags, "FP16", None)  # gone in 11
+    narrow = getattr(flags, precision.upper(), None)  # FP16, BF16, INT8; gone in 11
     if not is_strongly_typed(trt):  # 8.6
         config.set_tactic_sources(_own_kernels(trt))
-        if half and fp16 is not None:
-            config.set_flag(fp16)
+        if narrow is not None:
+            config.set_flag(narrow)
     if settings.version_compatible:
         config.set_flag(flags.VERSION_COMPATIBLE)  # the plan then carries the lean runtime that loads it
     if settings.workspace_bytes is not None:

@@ -12,6 +12,7 @@ from cmsn_runtime.errors import BackendError
 
 # Layers whose arithmetic takes the time; everything else moves or compares.
 _WIDE = ("CONVOLUTION", "FULLY_CONNECTED", "MATRIX_MULTIPLY")
+_NARROW_TYPES = {"fp16": "HALF"}  # precision of a graph -> what TensorRT calls the type of its wide layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,17 @@ def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shap
 
 
 def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> None:
-    """Raise BackendError, naming a layer, where what should compute in FP16 does not."""
-    if precision != "fp16":
+    """Raise BackendError, naming a layer, where what should compute in a narrow precision does not."""
+    narrow = _NARROW_TYPES.get(precision)
+    if narrow is None:
         return
     wide = [item for item in parsed.layers if item.kind in _WIDE]
-    wrong = [item for item in wide if item.kind == "CONVOLUTION" and item.precision != "HALF"]
-    if wrong or not any(item.precision == "HALF" for item in wide):
+    wrong = [item for item in wide if item.kind == "CONVOLUTION" and item.precision != narrow]
+    if wrong or not any(item.precision == narrow for item in wide):
         found = ", ".join(f"{item.name} is {item.precision}" for item in (wrong or wide)[:3])
         raise BackendError(
-            f"the {graph} graph should compute in FP16, but {found or 'has nothing to compute'}; export the model again"
+            f"the {graph} graph should compute in {precision.upper()}, but {found or 'has nothing to compute'}; "
+            "export the model again"
         )
 
 

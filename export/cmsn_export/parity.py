@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cmsn_export.variants import state_dtypes
 from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import evaluate, stages
 from cmsn_runtime.backends.host_window import on_host
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
+from cmsn_runtime.manifest.contents import StateTensor
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 
-TOLERANCE = 1e-4
-HALF_TOLERANCE = 1e-2
+TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2}  # of a precision's relative error
 _FRAMES = 200  # no multiple of most chunks: both ends take part
 _CHUNKS = (8, 16, 40, 768)
 
@@ -31,7 +32,8 @@ def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, see
     single pass over all of them;
     the others get that pass's features. Error: largest absolute difference over the largest absolute value.
     """
-    states = [(name, tuple(shape)) for name, shape in model.extractor.state_shapes().items()]
+    dtypes = state_dtypes(graphs["extractor"])
+    states = [StateTensor(name, tuple(shape), dtypes[name]) for name, shape in model.extractor.state_shapes().items()]
     frames = _example(model, np.random.default_rng(seed))
     with OnnxRuntimeBackend(graphs, states) as backend, torch.inference_mode():
         whole = model.extractor.whole(torch.from_numpy(frames)[None])[0].numpy()

@@ -19,7 +19,8 @@ from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.events import StageStep
-from cmsn_runtime.manifest import MANIFEST_FILE, GraphFile, Manifest, parse_manifest, refusal
+from cmsn_runtime.manifest.contents import MANIFEST_FILE, GraphFile, Manifest
+from cmsn_runtime.manifest.reading import parse_manifest, refusal
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid

@@ -28,6 +28,7 @@ from cmsn_benchmarks.gpu.stacks import find_stacks, without_paths
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN
 
@@ -185,7 +186,7 @@ def test_a_wrong_direction_is_named() -> None:
     import onnx
     import onnxruntime  # type: ignore[import-untyped]
 
-    graph = read_graph(DEMO_BUNDLE, read_manifest(DEMO_BUNDLE).graphs["stages"])
+    graph = read_graph(DEMO_BUNDLE, read_manifest(DEMO_BUNDLE).variant(FULL_PRECISION).graphs["stages"])
     cut, output, hidden = cut_after(graph, 1)
     assert hidden == 64
     assert [item.name for item in onnx.load_from_string(cut).graph.output] == [output]

@@ -87,7 +87,7 @@ def test_each_version_builds(version: str, machine: Machine, bundle: Path, monke
     sidecar = read_sidecar(bundle / "engines", "extractor")
     assert sidecar is not None
     assert (sidecar.key.library, sidecar.key.gpu, sidecar.key.compute_capability) == (version, "Fake GPU", "9.0")
-    assert sidecar.key.onnx_sha256 == read_manifest(bundle).half_graphs["extractor"].sha256
+    assert sidecar.key.onnx_sha256 == read_manifest(bundle).variant("fp16").graphs["extractor"].sha256
 
 
 def test_what_is_as_it_should_be_is_kept(library: FakeTensorRT, bundle: Path) -> None:

@@ -70,7 +70,7 @@ def test_graphs_are_single_files_that_old_parsers_read() -> None:
 def test_a_bundle_runs_like_the_model_it_came_from(checkpoint: Path, tmp_path: Path) -> None:
     manifest = export_bundle(checkpoint, tmp_path / "a.cmsn")
     assert manifest.training["seed"] == 7
-    assert manifest.parity["tolerance"] == 1e-4
+    assert manifest.variant("fp32").parity.tolerance == 1e-4
     torch.manual_seed(0)
     model = CMSN(configured(1 / 16))
     frames = np.random.default_rng(0).integers(0, 256, (48, 32, 32, 3), dtype=np.uint8)

@@ -10,16 +10,16 @@ import pytest
 torch = pytest.importorskip("torch")
 trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx, which compiles for a GPU without one")
 
-from cmsn_export.building import BuildPlan, Precision, graph_for, inspect_graphs  # noqa: E402
-from cmsn_export.bundling import Graphs, describe, write_bundle  # noqa: E402
+from cmsn_export.building import BuildPlan, inspect_graphs  # noqa: E402
+from cmsn_export.bundling import describe, write_bundle  # noqa: E402
 from cmsn_export.engine_building import BuilderSettings, build_plan  # noqa: E402
 from cmsn_export.engine_network import ParsedNetwork  # noqa: E402
 from cmsn_export.graphs import build_graphs  # noqa: E402
-from cmsn_export.halving import halved  # noqa: E402
+from cmsn_export.variants import unmeasured  # noqa: E402
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes  # noqa: E402
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest  # noqa: E402
 from cmsn_runtime.errors import BackendError  # noqa: E402
-from cmsn_runtime.manifest import GRAPH_NAMES  # noqa: E402
+from cmsn_runtime.manifest.contents import FULL_PRECISION, GRAPH_NAMES  # noqa: E402
 from cmsn_training.config import parse_config  # noqa: E402
 from cmsn_training.models.cmsn import CMSN  # noqa: E402
 
@@ -32,21 +32,21 @@ def for_a_gpu_of_2020(config: Any) -> None:
     config.set_compute_capability(trt.ComputeCapability.SM86, 0)
 
 
-def build(folder: Path, graph: str, precision: Precision, sizes: EngineSizes) -> bytes:
+def build(folder: Path, graph: str, precision: str, sizes: EngineSizes) -> bytes:
     manifest = read_manifest(folder)
-    file, found = graph_for(manifest, graph, precision)
+    file = manifest.variant(precision).graphs[graph]
     return build_plan(
         trt,
         read_graph(folder, file),
         engine_shapes(manifest, graph, sizes),
         BuilderSettings(),
         graph=graph,
-        precision=found,
+        precision=file.precision,
         configure=for_a_gpu_of_2020,
     )
 
 
-def parsed(folder: Path, precision: Precision, sizes: EngineSizes) -> dict[str, ParsedNetwork]:
+def parsed(folder: Path, precision: str, sizes: EngineSizes) -> dict[str, ParsedNetwork]:
     plan = BuildPlan(bundle=folder, engines=folder, sizes=sizes, builder=BuilderSettings(), precision=precision)
     return {name: network for name, _, network in inspect_graphs(trt, plan)}
 
@@ -66,24 +66,22 @@ def full_width(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     torch.manual_seed(0)
     model = CMSN(config).eval()
-    full = build_graphs(model, window=config.grid.window)
-    half = {name: graph for name, graph in ((name, halved(graph)) for name, graph in full.items()) if graph}
-    graphs = Graphs(full, dict.fromkeys((*full, "tolerance"), 0.0), half, dict.fromkeys((*half, "tolerance"), 0.0))
+    variants = unmeasured(build_graphs(model, window=config.grid.window))
     folder = tmp_path_factory.mktemp("full") / "full.cmsn"
-    write_bundle(folder, describe(model, config, {}, graphs), graphs)
+    write_bundle(folder, describe(model, config, {}, variants), variants)
     return folder
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=["one camera", "a batch of cameras", "longer chunks"])
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
-def test_the_demo_compiles(graph: str, precision: Precision, sizes: EngineSizes) -> None:
+def test_the_demo_compiles(graph: str, precision: str, sizes: EngineSizes) -> None:
     assert len(build(DEMO_BUNDLE, graph, precision, sizes)) > 100_000
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
-def test_full_width_compiles(full_width: Path, graph: str, precision: Precision) -> None:
+def test_full_width_compiles(full_width: Path, graph: str, precision: str) -> None:
     for sizes in SIZES[:2]:
         assert len(build(full_width, graph, precision, sizes)) > 1_000_000
 
@@ -116,7 +114,7 @@ def test_one_camera_leaves_nothing_dynamic() -> None:
 
 def test_what_is_not_half_though_it_should_be_is_named() -> None:
     manifest = read_manifest(DEMO_BUNDLE)
-    onnx = read_graph(DEMO_BUNDLE, manifest.graphs["extractor"])
+    onnx = read_graph(DEMO_BUNDLE, manifest.variant(FULL_PRECISION).graphs["extractor"])
     shapes = engine_shapes(manifest, "extractor", EngineSizes())
     with pytest.raises(BackendError, match="/conv1a/Conv is FLOAT"):
         build_plan(trt, onnx, shapes, BuilderSettings(), graph="extractor", precision="fp16")
@@ -143,6 +141,6 @@ def test_a_layer_that_cannot_be_taken_is_named() -> None:
 
 def test_other_inputs_than_the_manifest_says_are_named() -> None:
     manifest = read_manifest(DEMO_BUNDLE)
-    onnx = read_graph(DEMO_BUNDLE, manifest.graphs["stages"])
+    onnx = read_graph(DEMO_BUNDLE, manifest.variant(FULL_PRECISION).graphs["stages"])
     with pytest.raises(BackendError, match="the stages graph has inputs features; its manifest means rows"):
         build_plan(trt, onnx, {"rows": ((1,), (1,), (1,))}, BuilderSettings(), graph="stages", precision="fp32")

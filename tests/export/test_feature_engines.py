@@ -14,14 +14,14 @@ import torch
 from fake_cuda import Machine
 from fake_tensorrt import FakeTensorRT
 
-from cmsn_export.building import BuildPlan, build_engines, graph_for
+from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.bundling import export_bundle
 from cmsn_export.engine_building import BuilderSettings, build_plan
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.bundle import open_bundle, read_graph, read_manifest
 from cmsn_runtime.events import Event
-from cmsn_runtime.manifest import GRAPH_NAMES
+from cmsn_runtime.manifest.contents import GRAPH_NAMES
 from cmsn_runtime.streams.feature_stream import FeatureRow
 from cmsn_training.checkpoint import save_model
 from cmsn_training.config import parse_config
@@ -73,7 +73,13 @@ def events(bundle: Path, **options: Any) -> list[Event]:
 
 
 def test_only_what_gains_by_it_is_half(bundle: Path) -> None:
-    assert set(read_manifest(bundle).half_graphs) == {"evaluator"}
+    graphs = read_manifest(bundle).variant("fp16").graphs
+    assert {name: file.precision for name, file in graphs.items()} == {
+        "extractor": "fp32",
+        "stages": "fp32",
+        "evaluator": "fp16",
+    }
+    assert set(read_manifest(bundle).variant("fp16").state_dtypes.values()) <= {"float32"}
 
 
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
@@ -85,11 +91,11 @@ def test_it_compiles(bundle: Path, graph: str) -> None:
         config.set_compute_capability(rtx.ComputeCapability.SM86, 0)
 
     manifest = read_manifest(bundle)
-    file, precision = graph_for(manifest, graph, "fp16")
+    file = manifest.variant("fp16").graphs[graph]
     for sizes in (EngineSizes(), EngineSizes(cameras=3, chunk_frames=2 * STRIDE)):
         shapes = engine_shapes(manifest, graph, sizes)
         settings, onnx = BuilderSettings(), read_graph(bundle, file)
-        assert build_plan(rtx, onnx, shapes, settings, graph=graph, precision=precision, configure=configure)
+        assert build_plan(rtx, onnx, shapes, settings, graph=graph, precision=file.precision, configure=configure)
 
 
 def test_it_says_what_it_says_on_the_cpu(

@@ -13,7 +13,7 @@ from cmsn_benchmarks.gpu.engine import LoadedEngine, build_and_load
 from cmsn_benchmarks.gpu.lstm import LARGEST_ERROR, cut_after, wrong_directions
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
-from cmsn_runtime.manifest import Manifest
+from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest
 
 pytestmark = pytest.mark.gpu("builder")
 
@@ -33,7 +33,7 @@ def manifest(folder: Path) -> Manifest:
 
 @pytest.fixture(scope="module")
 def graph(folder: Path, manifest: Manifest) -> bytes:
-    return read_graph(folder, manifest.graphs["stages"])
+    return read_graph(folder, manifest.variant(FULL_PRECISION).graphs["stages"])
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["first layer", "second layer"])

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cmsn_runtime.manifest import FORMAT_VERSION, GraphFile, Manifest, NetworkFacts, StateShape, write_manifest
+from cmsn_runtime.manifest.contents import GraphFile, Manifest, NetworkFacts, Parity, StateShape, Variant
+from cmsn_runtime.manifest.writing import write_manifest
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
@@ -60,7 +61,6 @@ def plain_manifest() -> Manifest:
 def manifest_of(graphs: dict[str, bytes]) -> Manifest:
     """Everything as the graphs above are; a rate that is no whole number."""
     return Manifest(
-        format_version=FORMAT_VERSION,
         name="tiny",
         created="2024-05-06T07:08:09+00:00",
         network=NetworkFacts(width=0.5, feature_channels=CHANNELS, delay_steps=1, receptive_field_frames=16),
@@ -68,12 +68,17 @@ def manifest_of(graphs: dict[str, bytes]) -> Manifest:
         preprocessing=Preprocessing(resize=(18, 24), crop=(16, 16), mean=(1.0, 2.0, 3.0)),
         proposals=ProposalSettings(roi_bins=BINS),
         tracking=TrackerSettings(),
-        graphs={
-            name: GraphFile(f"{name}.onnx", len(graph), hashlib.sha256(graph).hexdigest())
-            for name, graph in graphs.items()
-        },
         states=(StateShape("step", (1, CHANNELS)),),
-        parity={"extractor": 1e-6, "stages": 0.0, "evaluator": 2e-7, "tolerance": 1e-4},
+        variants={
+            "fp32": Variant(
+                graphs={
+                    name: GraphFile(f"{name}.onnx", len(graph), hashlib.sha256(graph).hexdigest())
+                    for name, graph in graphs.items()
+                },
+                parity=Parity({"extractor": 1e-6, "stages": 0.0, "evaluator": 2e-7}, tolerance=1e-4),
+                state_dtypes={"step": "float32"},
+            )
+        },
         training={"seed": 7, "name": "Köln", "nested": {"list": [1, 2.5, None, True]}},
     )
 

@@ -21,7 +21,8 @@ import pytest
 
 from cmsn_runtime.bundle import DEMO_BUNDLE, locate_bundle, open_bundle, read_manifest
 from cmsn_runtime.errors import BundleError, SettingsError
-from cmsn_runtime.manifest import GraphFile, Manifest, StateShape, write_manifest
+from cmsn_runtime.manifest.contents import GraphFile, Manifest, StateDtype, StateShape
+from cmsn_runtime.manifest.writing import write_manifest
 from cmsn_runtime.pictures.frame import Frame
 
 GRAPHS = ["extractor.onnx", "stages.onnx", "evaluator.onnx"]
@@ -44,7 +45,12 @@ def replace_graph(folder: Path, name: str, graph: bytes) -> None:
     manifest = read_manifest(folder)
     file = GraphFile(f"{name}.onnx", len(graph), hashlib.sha256(graph).hexdigest())
     (folder / file.file).write_bytes(graph)
-    write_manifest(folder, replace(manifest, graphs={**manifest.graphs, name: file}))
+    write_manifest(folder, _with_graph(manifest, name, file))
+
+
+def _with_graph(manifest: Manifest, name: str, file: GraphFile) -> Manifest:
+    full = manifest.variant("fp32")
+    return replace(manifest, variants={"fp32": replace(full, graphs={**full.graphs, name: file})})
 
 
 def test_opens_with_what_its_manifest_says(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
@@ -153,7 +159,12 @@ def test_a_huge_manifest_is_not_read(tiny_bundle: Path) -> None:
 
 
 def _with_file(name: str, change: Callable[[GraphFile], GraphFile]) -> Callable[[Manifest], Manifest]:
-    return lambda manifest: replace(manifest, graphs={**manifest.graphs, name: change(manifest.graphs[name])})
+    return lambda manifest: _with_graph(manifest, name, change(manifest.variant("fp32").graphs[name]))
+
+
+def _with_states(manifest: Manifest, dtypes: dict[str, StateDtype]) -> Manifest:
+    full = replace(manifest.variant("fp32"), state_dtypes=dtypes)
+    return replace(manifest, states=tuple(StateShape(name, (1, 3)) for name in dtypes), variants={"fp32": full})
 
 
 @pytest.mark.parametrize(
@@ -163,8 +174,9 @@ def _with_file(name: str, change: Callable[[GraphFile], GraphFile]) -> Callable[
         (_with_file("stages", lambda file: replace(file, bytes=file.bytes + 1)), "were exported"),
         (_with_file("stages", lambda file: replace(file, bytes=file.bytes - 1)), "were exported"),
         (_with_file("stages", lambda file: replace(file, file="other.onnx")), "other.onnx cannot be read"),
-        (lambda manifest: replace(manifest, states=()), "extractor graph has inputs"),
+        (lambda manifest: _with_states(manifest, {}), "extractor graph has inputs"),
         (lambda manifest: replace(manifest, states=(StateShape("step", (2, 3)),)), "shape of state step"),
+        (lambda manifest: _with_states(manifest, {"step": "float16"}), "type of state step"),
         (lambda manifest: replace(manifest, network=replace(manifest.network, feature_channels=4)), "manifest says"),
         (lambda manifest: replace(manifest, proposals=replace(manifest.proposals, roi_bins=8)), "manifest says"),
         (

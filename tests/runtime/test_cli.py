@@ -137,7 +137,7 @@ def test_inspect_says_what_is_in_it_and_notices_damage(tiny_bundle: Path) -> Non
     done = cmsn("inspect", tiny_bundle)
     assert done.returncode == 0
     assert "extractor.onnx" in done.stdout
-    assert json.loads(cmsn("inspect", tiny_bundle, "--json").stdout)["format_version"] == 1
+    assert json.loads(cmsn("inspect", tiny_bundle, "--json").stdout)["format_version"] == 2
     graph = tiny_bundle / "stages.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])
     damaged = cmsn("inspect", tiny_bundle)

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from cmsn_runtime.errors import BundleError, SettingsError
-from cmsn_runtime.manifest import GraphFile, Manifest, NetworkFacts, StateShape, parse_manifest, write_manifest
+from cmsn_runtime.manifest.contents import GraphFile, Manifest, NetworkFacts, Parity, StateShape, Variant
+from cmsn_runtime.manifest.reading import parse_manifest
+from cmsn_runtime.manifest.writing import write_manifest
 
 Content = dict[str, Any]
 
@@ -88,11 +90,11 @@ def test_other_spellings_are_refused(raw: bytes, alter: Callable[[bytes], bytes]
     assert reason in refused(alter(raw))
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", 1.0, True, None])
+@pytest.mark.parametrize("version", [0, 3, "2", 2.0, True, None])
 def test_an_unknown_format_version_says_which_is_known(raw: bytes, version: object) -> None:
     message = refused(sealed({**json.loads(raw), "format_version": version}))
     assert f"format version is {version!r}" in message
-    assert "version 1" in message
+    assert "version 1 and 2" in message
     assert "update cmsn" in message
 
 
@@ -144,17 +146,26 @@ def _put(content: Content, path: str, value: object) -> None:
         ("proposals.sigma", -0.5),
         ("proposals.nms", "soft"),
         ("tracking.settle_steps", 0),
-        ("graphs", {}),
-        ("graphs.other", {"file": "other.onnx", "bytes": 1, "sha256": "0" * 64}),
-        ("graphs.stages.bytes", -1),
-        ("graphs.stages.bytes", 2**40),
-        ("graphs.stages.sha256", "F" * 64),
+        ("variants", {}),
+        ("variants", []),
+        ("variants.fp32.graphs", {}),
+        ("variants.fp32.graphs.other", {"file": "o.onnx", "bytes": 1, "sha256": "0" * 64, "precision": "fp32"}),
+        ("variants.fp32.graphs.stages.bytes", -1),
+        ("variants.fp32.graphs.stages.bytes", 2**40),
+        ("variants.fp32.graphs.stages.sha256", "F" * 64),
+        ("variants.fp32.graphs.stages.precision", "FP-32"),
+        ("variants.fp32.graphs.stages.precision", "fp16"),
+        ("variants.fp32.state_dtypes", {}),
+        ("variants.fp32.state_dtypes", {"step": "float32", "other": "float32"}),
+        ("variants.fp32.state_dtypes.step", "complex64"),
+        ("variants.fp32.state_dtypes.step", ["float32"]),
         ("states", [{"name": "step", "shape": []}]),
         ("states", [{"name": "step", "shape": [0, 3]}]),
         ("states", [{"name": "step", "shape": [1, 3]}] * 2),
-        ("parity", {"extractor": 0.0}),
-        ("parity.extractor", -1e-9),
-        ("parity.extractor", 2e-4),
+        ("variants.fp32.parity.errors", {"extractor": 0.0}),
+        ("variants.fp32.parity.errors.extractor", -1e-9),
+        ("variants.fp32.parity.errors.extractor", 2e-4),
+        ("variants.fp32.parity.tolerance", -1.0),
     ],
 )
 def test_what_cannot_be_is_refused_and_named(raw: bytes, path: str, value: object) -> None:
@@ -164,7 +175,9 @@ def test_what_cannot_be_is_refused_and_named(raw: bytes, path: str, value: objec
     assert path.split(".")[-1] in message
 
 
-@pytest.mark.parametrize("path", ["network.width", "preprocessing.scale", "parity.tolerance", "training.seed"])
+@pytest.mark.parametrize(
+    "path", ["network.width", "preprocessing.scale", "variants.fp32.parity.tolerance", "training.seed"]
+)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_numbers_that_are_not_finite_are_refused(raw: bytes, path: str, value: float) -> None:
     content = json.loads(raw)
@@ -182,17 +195,21 @@ def test_a_number_beyond_floats_is_refused(raw: bytes) -> None:
 )
 def test_a_graph_outside_the_folder_is_refused(raw: bytes, name: str) -> None:
     content = json.loads(raw)
-    content["graphs"]["stages"]["file"] = name
+    content["variants"]["fp32"]["graphs"]["stages"]["file"] = name
     message = refused(sealed(content))
     assert repr(name) in message
     assert "plain name" in message
 
 
-@pytest.mark.parametrize("section", ["name", "network", "grid", "graphs", "states", "parity", "training"])
-def test_a_missing_field_is_named(raw: bytes, section: str) -> None:
+@pytest.mark.parametrize("path", ["name", "network", "grid.fps", "states", "variants.fp32.parity", "training"])
+def test_a_missing_field_is_named_with_its_path(raw: bytes, path: str) -> None:
     content = json.loads(raw)
-    del content[section]
-    assert f'"{section}"' in refused(sealed(content))
+    *parents, last = path.split(".")
+    holder = content
+    for key in parents:
+        holder = holder[key]
+    del holder[last]
+    assert f"({path} is missing)" in refused(sealed(content))
 
 
 def test_writing_refuses_what_cannot_be_read_back(plain_manifest: Manifest, tmp_path: Path) -> None:
@@ -211,6 +228,8 @@ def test_writing_refuses_what_cannot_be_read_back(plain_manifest: Manifest, tmp_
         lambda: GraphFile("x.onnx", 0, "0" * 64),
         lambda: StateShape("conv1a", ()),
         lambda: NetworkFacts(float("nan"), 1, 0, 1),
+        lambda: Parity({"extractor": 0.0, "stages": 0.0, "evaluator": float("nan")}, 1.0),
+        lambda: Variant({}, Parity(dict.fromkeys(("extractor", "stages", "evaluator"), 0.0), 0.0), {}),
     ],
 )
 def test_parts_are_checked_where_they_are_made(build: Callable[[], object]) -> None:

@@ -14,9 +14,10 @@ from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.host_window import HostWindow, on_host
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest.contents import StateTensor
 from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 
-STATES = [("step", (1, 3))]
+STATES = [StateTensor("step", (1, 3))]
 
 Frames = npt.NDArray[np.uint8]
 
@@ -152,13 +153,13 @@ def test_closed_is_said(tiny_graphs: dict[str, bytes]) -> None:
     ("states", "reason"),
     [
         ([], "inputs"),
-        ([("other", (1, 3))], "inputs"),
-        ([*STATES, ("more", (1, 3))], "inputs"),
-        ([("step", (3,))], "shape of state step"),
+        ([StateTensor("other", (1, 3))], "inputs"),
+        ([*STATES, StateTensor("more", (1, 3))], "inputs"),
+        ([StateTensor("step", (3,))], "shape of state step"),
+        ([StateTensor("step", (1, 3), "float16")], r"type of state step tensor\(float\).* needs tensor\(float16\)"),
+        ([StateTensor("step", (1, 3), "bfloat16")], "type of state step"),
     ],
 )
-def test_other_states_are_refused(
-    tiny_graphs: dict[str, bytes], states: list[tuple[str, tuple[int, ...]]], reason: str
-) -> None:
+def test_other_states_are_refused(tiny_graphs: dict[str, bytes], states: list[StateTensor], reason: str) -> None:
     with pytest.raises(BackendError, match=f"the extractor graph has {reason}"):
         OnnxRuntimeBackend(tiny_graphs, states)

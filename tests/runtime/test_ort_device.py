@@ -17,26 +17,25 @@ from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError, BackendWarning, BundleError
+from cmsn_runtime.manifest.contents import GRAPH_NAMES, StateTensor
 
 CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 without_cuda = pytest.mark.skipif(CUDA, reason="this ONNX Runtime has CUDA")
 
 
-@pytest.mark.parametrize("half", [False, True], ids=["FP32", "FP16"])
-def test_states_that_stay_on_a_device_say_the_same(half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("precision", "kind"), [("fp32", np.float32), ("fp16", np.float16)])
+def test_states_that_stay_on_a_device_say_the_same(precision: str, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The way through IO binding, with the CPU as the device: bit for bit what arrays give."""
     manifest = read_manifest(DEMO_BUNDLE)
-    files = manifest.engine_graphs if half else manifest.graphs
-    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in files.items()}
-    states = [(state.name, state.shape) for state in manifest.states]
+    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.variant(precision).graphs.items()}
+    states = manifest.state_tensors(precision)
     frames = np.random.default_rng(0).integers(0, 256, (96, *manifest.input_shape), dtype=np.uint8)
 
     def features(provider: Provider) -> Any:
         with OnnxRuntimeBackend(graphs, states, threads=1, provider=provider) as backend:
             state = backend.new_state()
             assert all(
-                (item.dtype if isinstance(item, np.ndarray) else item.numpy().dtype)
-                == (np.float16 if half else np.float32)
+                (item.dtype if isinstance(item, np.ndarray) else item.numpy().dtype) == kind
                 for item in state.place[0].tensors.values()
             )
             return [
@@ -54,7 +53,7 @@ def test_a_state_is_as_before_where_the_graph_fails(
     tiny_graphs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Provider, "device", property(lambda self: "cpu"))
-    with OnnxRuntimeBackend(tiny_graphs, [("step", (1, 3))]) as backend:
+    with OnnxRuntimeBackend(tiny_graphs, [StateTensor("step", (1, 3))]) as backend:
         state = backend.new_state()
         before = dict(state.place[0].tensors)
         with pytest.raises(BackendError, match="failed on the extractor graph"):  # 12 frames are no whole steps
@@ -108,9 +107,9 @@ def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
 def test_what_one_profile_takes_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorRT inside ONNX Runtime has the shapes it was given: one chunk, and so many proposals at once."""
     manifest = read_manifest(DEMO_BUNDLE)
-    shapes = {name: engine_shapes(manifest, name, EngineSizes(proposals=10)) for name in manifest.graphs}
-    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.graphs.items()}
-    states = [(state.name, state.shape) for state in manifest.states]
+    shapes = {name: engine_shapes(manifest, name, EngineSizes(proposals=10)) for name in GRAPH_NAMES}
+    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.variant("fp32").graphs.items()}
+    states = manifest.state_tensors("fp32")
     rng = np.random.default_rng(1)
     left, right = rng.integers(0, 50, (2, 33, 8))
     features = rng.normal(size=(50, 64)).astype(np.float32)

@@ -20,7 +20,7 @@ from cmsn_runtime.pictures.fitting import Scaler
 
 pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with onnx")
 
-from cmsn_export.building import BuildPlan, Precision, build_engines
+from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.shapes import EngineSizes
@@ -54,7 +54,7 @@ def gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     cuda_module._primary_context.cache_clear()
 
 
-def build(folder: Path, *, precision: Precision = "fp32", bundle: Path = DEMO_BUNDLE, **sizes: int) -> Path:
+def build(folder: Path, *, precision: str = "fp32", bundle: Path = DEMO_BUNDLE, **sizes: int) -> Path:
     import tensorrt as trt  # type: ignore[import-not-found,unused-ignore]
 
     plan = BuildPlan(

@@ -12,7 +12,7 @@ import onnxruntime  # type: ignore[import-untyped]
 
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle import read_graph, read_manifest
-from cmsn_runtime.manifest import Manifest
+from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest
 
 _TYPES: dict[str, Any] = {"tensor(uint8)": np.uint8, "tensor(int64)": np.int64}
 
@@ -23,7 +23,10 @@ def count_operations(bundle: Path) -> dict[str, Any]:
     stages: the BiLSTM over a full window. proposal: the PES for each candidate. state_bytes: FP16, and once, not twice.
     """
     manifest = read_manifest(bundle)
-    graphs = {name: onnx.load_from_string(read_graph(bundle, file)) for name, file in manifest.graphs.items()}
+    graphs = {
+        name: onnx.load_from_string(read_graph(bundle, file))
+        for name, file in manifest.variant(FULL_PRECISION).graphs.items()
+    }
     layers = _convolutions(graphs["extractor"], manifest)
     return {
         "operations_per_hop": {
@@ -32,7 +35,9 @@ def count_operations(bundle: Path) -> dict[str, Any]:
             "stages": 2 * manifest.grid.window * _weights(graphs["stages"], "LSTM", inputs=slice(1, 3)),
             "proposal": 2 * _weights(graphs["evaluator"], "Gemm", inputs=slice(1, 2)),
         },
-        "state_bytes_per_camera": 2 * sum(prod(state.shape) for state in manifest.states),
+        "state_bytes_per_camera": sum(
+            state.nbytes for state in manifest.state_tensors(manifest.best_precision("fp16"))
+        ),
     }
 
 

@@ -22,9 +22,9 @@ def network_bundle(folder: Path, *, width: float) -> Path:
         import torch
 
         from cmsn_benchmarks.speed.extraction import paper_config
-        from cmsn_export.bundling import Graphs, describe, write_bundle
+        from cmsn_export.bundling import describe, write_bundle
         from cmsn_export.graphs import build_graphs
-        from cmsn_export.halving import halved
+        from cmsn_export.variants import unmeasured
         from cmsn_training.models.cmsn import CMSN
     except ImportError as error:
         raise SettingsError(
@@ -34,8 +34,6 @@ def network_bundle(folder: Path, *, width: float) -> Path:
     torch.manual_seed(0)
     config = paper_config(width)
     model = CMSN(config).eval()
-    full = build_graphs(model, window=config.grid.window)
-    half = {name: graph for name, graph in ((name, halved(graph)) for name, graph in full.items()) if graph}
-    graphs = Graphs(full, dict.fromkeys((*full, "tolerance"), 0.0), half, dict.fromkeys((*half, "tolerance"), 0.0))
-    write_bundle(folder, describe(model, config, {}, graphs), graphs)
+    variants = unmeasured(build_graphs(model, window=config.grid.window))
+    write_bundle(folder, describe(model, config, {}, variants), variants)
     return folder

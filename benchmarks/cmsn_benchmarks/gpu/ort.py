@@ -12,6 +12,7 @@ from cmsn_benchmarks.gpu.inputs import POOL, POSITION, pictures
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.onnxruntime.provider import Provider, on_device
 from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 
 
 class OrtWay:
@@ -19,7 +20,8 @@ class OrtWay:
 
     def __init__(self, bundle: Path, cameras: int, *, device: str) -> None:
         manifest = read_manifest(bundle)
-        graphs = manifest.engine_graphs if device == "cuda" else manifest.graphs
+        precision = manifest.best_precision("fp16") if device == "cuda" else FULL_PRECISION
+        graphs = manifest.variant(precision).graphs
         provider = Provider("cuda" if device == "cuda" else "cpu")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
@@ -27,16 +29,15 @@ class OrtWay:
         graph, providers = read_graph(bundle, graphs["extractor"]), provider.listed("extractor")
         self._session: Any = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
         provider.check(self._session, "extractor")
-        self.name = "ONNX Runtime FP16" if device == "cuda" else "ONNX Runtime FP32"
+        self.name = f"ONNX Runtime {precision.upper()}"
         self._device = device
-        kind = np.float16 if device == "cuda" else np.float32
         shape = (manifest.grid.stride, *manifest.input_shape)
         self._inputs = [on_device(array, device) for array in pictures(cameras, shape)]
         counters = {"position": POSITION, "length": UNKNOWN_LENGTH}
         self._fixed = {name: on_device(np.full(cameras, value), device) for name, value in counters.items()}
         self._states = {
-            f"past.{state.name}": on_device(np.zeros((cameras, *state.shape), kind), device)
-            for state in manifest.states
+            f"past.{state.name}": on_device(np.zeros((cameras, *state.shape), state.dtype), device)
+            for state in manifest.state_tensors(precision)
         }
         self._binding: Any = None
 

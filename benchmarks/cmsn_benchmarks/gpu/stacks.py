@@ -14,6 +14,7 @@ from cmsn_runtime.backends.tensorrt.cuda import device_facts
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 
 StackName = Literal["torch", "ort-cuda", "ort-tensorrt", "tensorrt", "builder"]
 
@@ -69,7 +70,7 @@ def _onnxruntime(kind: Literal["cuda", "tensorrt"]) -> str:
     """A session of a real graph: a provider that was compiled in may still not load."""
     import onnxruntime  # type: ignore[import-untyped]
 
-    graph = read_graph(DEMO_BUNDLE, read_manifest(DEMO_BUNDLE).graphs["stages"])
+    graph = read_graph(DEMO_BUNDLE, read_manifest(DEMO_BUNDLE).variant(FULL_PRECISION).graphs["stages"])
     provider = Provider(kind)
     provider.prepare()
     options = onnxruntime.SessionOptions()

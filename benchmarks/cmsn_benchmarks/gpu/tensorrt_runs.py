@@ -13,7 +13,6 @@ import numpy.typing as npt
 from cmsn_benchmarks.gpu.engine import LoadedEngine, build_and_load
 from cmsn_benchmarks.gpu.inputs import POOL, POSITION, pictures
 from cmsn_benchmarks.gpu.timing import Way
-from cmsn_export.building import graph_for
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
@@ -29,7 +28,8 @@ class Cameras:
 
     def __init__(self, bundle: Path, cameras: int, settings: BuilderSettings) -> None:
         manifest = read_manifest(bundle)
-        file, self.precision = graph_for(manifest, "extractor", "fp16")
+        file = manifest.variant(manifest.best_precision("fp16")).graphs["extractor"]
+        self.precision = file.precision
         largest = engine_shapes(manifest, "extractor", EngineSizes(cameras=cameras))
         self.shapes: dict[str, Shape] = {name: sizes[2] for name, sizes in largest.items()}
         # One shape each: nothing dynamic, which is what kernels are chosen for.

@@ -13,6 +13,7 @@ import torch
 from onnx import numpy_helper
 
 from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN
 
@@ -27,7 +28,10 @@ def torch_model(bundle: Path, *, device: str) -> CMSN:
     manifest = read_manifest(bundle)
     config = {**manifest.training["config"], "data": {"videos": ".", "annotations": "."}}
     model = CMSN(parse_config(config, origin=bundle.name))
-    graphs = {name: onnx.load_from_string(read_graph(bundle, graph)).graph for name, graph in manifest.graphs.items()}
+    graphs = {
+        name: onnx.load_from_string(read_graph(bundle, graph)).graph
+        for name, graph in manifest.variant(FULL_PRECISION).graphs.items()
+    }
     weights = {f"{name}.{key}": value for name in ("extractor", "evaluator") for key, value in _named(graphs[name])}
     weights.update({f"stages.{key}": value for key, value in _stage_weights(graphs["stages"])})
     model.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in weights.items()})

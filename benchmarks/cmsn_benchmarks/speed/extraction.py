@@ -25,6 +25,7 @@ from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
+from cmsn_runtime.manifest.contents import StateTensor
 from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.models.cmsn import CMSN
 
@@ -74,7 +75,9 @@ def main(output: Path | None, width: float, rounds: int, chunk: int) -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (WINDOW_FRAMES, height, width_pixels, 3), dtype=np.uint8)
     times: dict[str, list[float]] = {"windowed": [], "incremental": []}
-    with OnnxRuntimeBackend(build_graphs(model, window=96), list(shapes.items())) as backend:
+    with OnnxRuntimeBackend(
+        build_graphs(model, window=96), [StateTensor(name, shape) for name, shape in shapes.items()]
+    ) as backend:
         incremental_hop(backend, frames[: 2 * chunk], chunk=chunk)
         for _ in range(rounds):
             times["windowed"].append(seconds_of(lambda: windowed_hop(backend, frames)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ _FOLDER = click.Path(path_type=Path)
     "--cameras", type=click.IntRange(1), default=1, show_default=True, help="Streams a batch takes; `cmsn run` is one."
 )
 @click.option("--chunk-frames", type=click.IntRange(1), help="Frames of a stream at once; one step by default.")
-@click.option("--precision", type=click.Choice(["fp16", "fp32"]), default="fp16", show_default=True)
+@click.option("--precision", metavar="NAME", help="One that the bundle has, such as fp32; by default fp16, else fp32.")
 @click.option(
     "--workspace", metavar="GIB", type=click.FloatRange(0, min_open=True), help="Memory for kernels, at most."
 )
@@ -34,7 +34,7 @@ def build(
     engines: Path | None,
     cameras: int,
     chunk_frames: int | None,
-    precision: Literal["fp16", "fp32"],
+    precision: str | None,
     workspace: float | None,
     level: int | None,
     version_compatible: bool,

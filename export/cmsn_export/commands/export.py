@@ -35,10 +35,10 @@ def export(checkpoint: Path, output: Path, force: bool, stacked: str) -> None:
 
     layers = [name.strip() for name in stacked.split(",") if name.strip()]
     manifest = export_bundle(checkpoint, output, overwrite=force, stacked=layers)
-    for precision, graphs, parity in (
-        ("FP32", manifest.graphs, manifest.parity),
-        ("FP16", manifest.half_graphs, manifest.half_parity),
-    ):
-        total = sum(graph.bytes for graph in graphs.values())
-        errors = ", ".join(f"{name} {value:.1e}" for name, value in parity.items())
-        click.echo(f"{output}: {precision} {total / 1e6:.2f} MB; relative error against torch: {errors}")
+    for precision, variant in manifest.variants.items():
+        total = sum(graph.bytes for graph in variant.graphs.values())
+        errors = ", ".join(f"{name} {value:.1e}" for name, value in variant.parity.errors.items())
+        click.echo(
+            f"{output}: {precision.upper()} {total / 1e6:.2f} MB; relative error against torch: {errors} "
+            f"(at most {variant.parity.tolerance:g})"
+        )

@@ -12,7 +12,7 @@ from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.backends.tensorrt.opening import has_engines, open_engines
 from cmsn_runtime.errors import BackendError, BackendWarning, MissingExtraError, SettingsError
-from cmsn_runtime.manifest import GraphFile, Manifest
+from cmsn_runtime.manifest.contents import FULL_PRECISION, GraphFile, Manifest
 
 BackendKind = Literal["auto", "tensorrt", "ort-tensorrt", "ort-cuda", "onnxruntime"]
 
@@ -80,8 +80,8 @@ def _open(kind: BackendKind, networks: Networks) -> GraphBackend:
     from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend  # here: loading the library takes a while
     from cmsn_runtime.backends.onnxruntime.provider import Provider
 
-    states = [(state.name, state.shape) for state in manifest.states]
-    files = manifest.graphs if kind == "onnxruntime" else manifest.engine_graphs
+    precision = FULL_PRECISION if kind == "onnxruntime" else manifest.best_precision("fp16")
+    files = manifest.variant(precision).graphs
     graphs = {name: networks.read(graph) for name, graph in files.items()}
     provider = {
         "onnxruntime": Provider("cpu"),
@@ -89,10 +89,11 @@ def _open(kind: BackendKind, networks: Networks) -> GraphBackend:
         "ort-tensorrt": Provider(
             "tensorrt",
             shapes={name: engine_shapes(manifest, name, EngineSizes()) for name in graphs},
-            half=frozenset(manifest.half_graphs),
+            precisions={name: file.precision for name, file in files.items()},
             cache=networks.engines / "onnxruntime",
         ),
     }[kind]
+    states = manifest.state_tensors(precision)
     return OnnxRuntimeBackend(graphs, states, threads=networks.threads, provider=provider)
 
 

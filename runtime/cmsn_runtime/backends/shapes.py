@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.manifest import Manifest
+from cmsn_runtime.manifest.contents import Manifest
 
 Shapes = dict[str, tuple[Shape, Shape, Shape]]  # input -> smallest, usual, largest
 

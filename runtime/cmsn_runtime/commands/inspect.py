@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from cmsn_runtime.manifest import Manifest
+    from cmsn_runtime.manifest.contents import Manifest, Parity, Variant
 
 
 @click.command(short_help="Say what is in a bundle.")
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 def inspect(bundle: Path | None, as_json: bool) -> None:
     """Check a bundle's files and say what is in it; without a name, the one that comes with cmsn."""
     from cmsn_runtime.bundle import locate_bundle, read_graph, read_manifest
-    from cmsn_runtime.manifest import MANIFEST_FILE
+    from cmsn_runtime.manifest.contents import MANIFEST_FILE
 
     folder = locate_bundle(bundle)
     manifest = read_manifest(folder)
-    for graph in (*manifest.graphs.values(), *manifest.half_graphs.values()):
+    for graph in manifest.graph_files:
         read_graph(folder, graph)
     if as_json:
         click.echo((folder / MANIFEST_FILE).read_text(encoding="utf-8"), nl=False)
@@ -40,31 +39,45 @@ def inspect(bundle: Path | None, as_json: bool) -> None:
 
 def _facts(manifest: Manifest) -> list[tuple[str, str]]:
     network, grid = manifest.network, manifest.grid
-    state = sum(math.prod(item.shape) for item in manifest.states) * 4 / 1e6
-    graphs = [
-        (f"graph {name}{precision}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
-        for precision, files in (("", manifest.graphs), (" in FP16", manifest.half_graphs))
-        for name, graph in files.items()
-    ]
+    variants = [line for precision, variant in manifest.variants.items() for line in _variant(precision, variant)]
     return [
-        ("name", f"{manifest.name}, exported {manifest.created}, format {manifest.format_version}"),
+        ("name", f"{manifest.name}, exported {manifest.created}"),
         ("network", f"width {network.width:g}, {network.feature_channels} channels a step"),
         ("time", f"{grid.fps} fps, a step of {grid.stride} frames, a window of {grid.window} steps"),
         ("delay", f"{network.delay_steps} steps; a gap over {network.receptive_field_frames} frames resets"),
-        ("state", f"{state:.2f} MB a camera, {len(manifest.states)} tensors"),
+        ("state", _states(manifest)),
         ("input", _input(manifest)),
-        *graphs,
+        *variants,
         ("proposals", _listing(asdict(manifest.proposals))),
         ("tracking", _listing(asdict(manifest.tracking))),
-        ("parity", f"relative error against torch: {_errors(manifest.parity)}"),
-        *([("parity in FP16", _errors(manifest.half_parity))] if manifest.half_parity else []),
         # The configuration is pages long; --json has it.
         *((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config"),
     ]
 
 
-def _errors(parity: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.1e}" for name, value in parity.items())
+def _variant(precision: str, variant: Variant) -> list[tuple[str, str]]:
+    """Its graphs and their distance from torch, a line each."""
+    return [
+        *(
+            (f"{precision} {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
+            for name, graph in variant.graphs.items()
+        ),
+        (f"{precision} parity", _parity(variant.parity)),
+    ]
+
+
+def _parity(parity: Parity) -> str:
+    errors = ", ".join(f"{name} {value:.1e}" for name, value in parity.errors.items())
+    return f"relative error against torch: {errors} (at most {parity.tolerance:.0e})"
+
+
+def _states(manifest: Manifest) -> str:
+    """How many, and their size per camera in each precision."""
+    sizes = [
+        f"{sum(item.nbytes for item in manifest.state_tensors(name)) / 1e6:.2f} MB in {name}"
+        for name in manifest.variants
+    ]
+    return f"{len(manifest.states)} tensors; per camera {', '.join(sizes)}"
 
 
 def _input(manifest: Manifest) -> str:

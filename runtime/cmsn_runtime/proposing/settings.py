@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.checking import require
 
 NmsKind = Literal["gaussian", "linear", "greedy", "none"]
 Scoring = Literal["evaluated", "pre-score"]
@@ -49,20 +49,15 @@ class ProposalSettings:
     scoring: Scoring = "evaluated"
 
     def __post_init__(self) -> None:
-        _require(0 <= self.decay < math.inf, "decay", self.decay, "a finite number from 0 up")
-        _require(self.nms in get_args(NmsKind), "nms", self.nms, "one of " + ", ".join(get_args(NmsKind)))
-        _require(0 < self.sigma < math.inf, "sigma", self.sigma, "a finite number above 0")
-        _require(0 <= self.iou_threshold <= 1, "iou_threshold", self.iou_threshold, "from 0 to 1")
-        _require(0 <= self.min_score <= 1, "min_score", self.min_score, "from 0 to 1")
-        _require(self.max_proposals >= 1, "max_proposals", self.max_proposals, "at least 1")
-        _require(self.roi_bins >= 1, "roi_bins", self.roi_bins, "at least 1")
-        _require(0 <= self.roi_context < math.inf, "roi_context", self.roi_context, "a finite number from 0 up")
+        require(0 <= self.decay < math.inf, "decay", self.decay, "a finite number from 0 up")
+        require(self.nms in get_args(NmsKind), "nms", self.nms, "one of " + ", ".join(get_args(NmsKind)))
+        require(0 < self.sigma < math.inf, "sigma", self.sigma, "a finite number above 0")
+        require(0 <= self.iou_threshold <= 1, "iou_threshold", self.iou_threshold, "from 0 to 1")
+        require(0 <= self.min_score <= 1, "min_score", self.min_score, "from 0 to 1")
+        require(self.max_proposals >= 1, "max_proposals", self.max_proposals, "at least 1")
+        require(self.roi_bins >= 1, "roi_bins", self.roi_bins, "at least 1")
+        require(0 <= self.roi_context < math.inf, "roi_context", self.roi_context, "a finite number from 0 up")
         factors = all(0 < factor < 1 for factor in self.background)
-        _require(factors, "background", self.background, "factors above 0 and below 1")
-        _require(0 < self.pes_power < math.inf, "pes_power", self.pes_power, "a finite number above 0")
-        _require(self.scoring in get_args(Scoring), "scoring", self.scoring, "one of " + ", ".join(get_args(Scoring)))
-
-
-def _require(valid: bool, name: str, value: object, allowed: str) -> None:
-    if not valid:
-        raise SettingsError(f"proposal setting {name} is {value!r}; it must be {allowed}")
+        require(factors, "background", self.background, "factors above 0 and below 1")
+        require(0 < self.pes_power < math.inf, "pes_power", self.pes_power, "a finite number above 0")
+        require(self.scoring in get_args(Scoring), "scoring", self.scoring, "one of " + ", ".join(get_args(Scoring)))

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import dacite
 import safetensors
 import torch
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.structuring import structure
 from cmsn_training.config import TrainingConfig
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
@@ -150,9 +150,8 @@ def _trained_here(path: Path, metadata: Mapping[str, str]) -> tuple[float, Prepr
     """Width and preprocessing that `cmsn train` wrote beside the weights."""
     try:
         config = json.loads(metadata["config"])
-        strictly = dacite.Config(cast=[tuple], strict=True)
-        return float(config["model"]["width"]), dacite.from_dict(Preprocessing, config["preprocessing"], strictly)
-    except (KeyError, TypeError, ValueError, dacite.DaciteError) as error:
+        return float(config["model"]["width"]), structure(config["preprocessing"], Preprocessing, path="preprocessing")
+    except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
             f"{path}: its names are those of `cmsn train`, but not what they were trained with; give the "
             "model.safetensors of the output folder"

@@ -18,6 +18,7 @@ from cmsn_runtime.backends.onnxruntime.provider import Provider, run_bound
 from cmsn_runtime.backends.onnxruntime.state import OrtState, gathered, move_on, new_state
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
+from cmsn_runtime.manifest.contents import StateTensor
 
 _SMALL_EXTRACTOR = 16 * 2**20  # bytes of its graph: a third of the paper's width
 _INPUTS = {
@@ -27,6 +28,8 @@ _INPUTS = {
 }
 _OUTPUTS = {"extractor": ["features"], "stages": ["probabilities"], "evaluator": ["scores"]}
 _TYPES = {"frames": "uint8", "position": "int64", "length": "int64", "left": "int64", "right": "int64"}
+# What numpy can hold; bfloat16 it cannot.
+_STATE_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)", "int8": "tensor(int8)"}
 _RANKS = {
     "extractor": {"frames": 5, "rows": 3, "position": 1, "length": 1},
     "stages": {"features": 3},
@@ -38,7 +41,7 @@ class OnnxRuntimeBackend(Closing):
     """Backend protocol over three ONNX graphs. Streams in several threads may share it.
 
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
-    states: name and shape (without the batch) of each of the extractor's states, in order.
+    states: the extractor's, in order; their element types must be those of the graph.
     threads: for each operator, at least 1; see `usual_threads` for the default. They never spin: between two chunks
         of a camera there is nothing to wait for, and spinning was three quarters of all CPU time.
     largest_batch: see Backend; by default what the provider gains by. Whatever it is, batched results are those of one
@@ -54,7 +57,7 @@ class OnnxRuntimeBackend(Closing):
     def __init__(
         self,
         graphs: Mapping[str, bytes],
-        states: Sequence[tuple[str, tuple[int, ...]]],
+        states: Sequence[StateTensor],
         *,
         threads: int | None = None,
         largest_batch: int | None = None,
@@ -63,7 +66,7 @@ class OnnxRuntimeBackend(Closing):
         for name, value in (("threads", threads), ("largest_batch", largest_batch)):
             if value is not None and value < 1:
                 raise SettingsError(f"{name} is {value}; it must be at least 1; leave it out for the usual number")
-        self._states = [(name, tuple(shape)) for name, shape in states]
+        self._states = tuple(states)
         provider = provider or Provider()
         provider.prepare()
         self._device = provider.device
@@ -71,7 +74,6 @@ class OnnxRuntimeBackend(Closing):
         self._sessions = {name: _session(name, graphs[name], threads, provider) for name in _INPUTS}
         self.largest_batch = largest_batch or provider.largest_batch
         first = [item.name for item in self._sessions["extractor"].get_inputs()][:1]
-        self._state_type: type[np.floating[Any]] = np.float32
         self._input = "rows" if first == ["rows"] else "frames"
         shapes = {name: self._checked_shapes(name) for name in _INPUTS}
         self.chunk_frames = provider.chunk_frames
@@ -87,7 +89,7 @@ class OnnxRuntimeBackend(Closing):
 
     def new_state(self) -> OrtState:
         """Zeros: the state before the first frame."""
-        return new_state(self._states, self._state_type, self._device)
+        return new_state(self._states, self._device)
 
     def new_window(self, steps: int) -> HostWindow:
         """See Backend.new_window."""
@@ -157,21 +159,19 @@ class OnnxRuntimeBackend(Closing):
     def _checked_shapes(self, graph: str) -> dict[str, Any]:
         """Input name -> shape of one graph, once its names, types, ranks and states are those of a bundle."""
         session = self._sessions[graph]
-        names = [name for name, _ in self._states] if graph == "extractor" else []
+        states = self._states if graph == "extractor" else ()
         inputs = {item.name: item for item in session.get_inputs()}
         outputs = [item.name for item in session.get_outputs()]
         expected = [self._input if name == "frames" else name for name in _INPUTS[graph]]
-        _expect(graph, "inputs", list(inputs), [*expected, *(f"past.{name}" for name in names)])
-        _expect(graph, "outputs", outputs, [*_OUTPUTS[graph], *(f"next.{name}" for name in names)])
-        for name, item in inputs.items():
-            if name.startswith("past.") and item.type == "tensor(float16)":
-                self._state_type = np.float16
-            else:
-                _expect(graph, f"type of {name}", item.type, f"tensor({_TYPES.get(name, 'float')})")
+        _expect(graph, "inputs", list(inputs), [*expected, *(f"past.{state.name}" for state in states)])
+        _expect(graph, "outputs", outputs, [*_OUTPUTS[graph], *(f"next.{state.name}" for state in states)])
         for name in expected:
+            _expect(graph, f"type of {name}", inputs[name].type, f"tensor({_TYPES.get(name, 'float')})")
             _expect(graph, f"rank of {name}", len(inputs[name].shape), _RANKS[graph][name])
-        for name, shape in self._states if graph == "extractor" else []:
-            _expect(graph, f"shape of state {name}", tuple(inputs[f"past.{name}"].shape[1:]), shape)
+        for state in states:
+            item = inputs[f"past.{state.name}"]
+            _expect(graph, f"type of state {state.name}", item.type, _STATE_TYPES.get(state.dtype, "one that it knows"))
+            _expect(graph, f"shape of state {state.name}", tuple(item.shape[1:]), state.shape)
         return {name: tuple(item.shape) for name, item in inputs.items()}
 
 

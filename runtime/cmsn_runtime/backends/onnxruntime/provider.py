@@ -30,13 +30,13 @@ _DEVICE_BATCH = 16
 class Provider:
     """An execution provider. shapes: graph -> shapes of its inputs, which `tensorrt` builds its engines for.
 
-    half: graphs that are typed FP16; `tensorrt` may use FP16 in no other. cache: folder in which it keeps its engines,
-    so that only the first start takes minutes; where it cannot be made, every start does.
+    precisions: graph -> its precision; `tensorrt` may use FP16 in those of "fp16" alone. cache: folder in which it
+    keeps its engines, so that only the first start takes minutes; where it cannot be made, every start does.
     """
 
     kind: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     shapes: Mapping[str, Shapes] = field(default_factory=dict)
-    half: frozenset[str] = frozenset()
+    precisions: Mapping[str, str] = field(default_factory=dict)
     cache: Path | None = None
 
     @property
@@ -96,7 +96,7 @@ class Provider:
         )
 
     def _tensorrt_options(self, graph: str) -> dict[str, str]:
-        options = {"trt_fp16_enable": "1" if graph in self.half else "0"}
+        options = {"trt_fp16_enable": "1" if self.precisions.get(graph) == "fp16" else "0"}
         for place, index in (("min", 0), ("opt", 1), ("max", 2)):
             items = (f"{name}:{'x'.join(map(str, shape[index]))}" for name, shape in self.shapes.get(graph, {}).items())
             options[f"trt_profile_{place}_shapes"] = ",".join(items)

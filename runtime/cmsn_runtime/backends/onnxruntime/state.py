@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cmsn_runtime.backends.onnxruntime.provider import on_device
 from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest.contents import StateTensor
 
 # Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value on a device.
 Tensors = dict[str, Any]
@@ -50,11 +51,9 @@ class OrtState:
         self._group, self._slot = group, slot
 
 
-def new_state(
-    shapes: Sequence[tuple[str, tuple[int, ...]]], dtype: type[np.floating[Any]], device: str | None
-) -> OrtState:
-    """Zeros: the state of one camera before its first frame. shapes: name and shape, without the batch."""
-    arrays: Tensors = {f"past.{name}": np.zeros((1, *shape), dtype) for name, shape in shapes}
+def new_state(states: Sequence[StateTensor], device: str | None) -> OrtState:
+    """Zeros: the state of one camera before its first frame."""
+    arrays: Tensors = {f"past.{state.name}": np.zeros((1, *state.shape), state.dtype) for state in states}
     return OrtState(_Group(_placed(arrays, device), 1), 0)
 
 

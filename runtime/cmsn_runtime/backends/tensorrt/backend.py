@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cmsn_runtime.backends.asks import Evaluate, Extract, Floats, Moments, Rows, Stages, StepFeatures
 from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory
-from cmsn_runtime.backends.tensorrt.engine import Recording, TensorRTEngine
+from cmsn_runtime.backends.tensorrt.engine import Recording, Tensor, TensorRTEngine
 from cmsn_runtime.backends.tensorrt.engine_files import Engine
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, new_logger, new_runtime
 from cmsn_runtime.backends.tensorrt.memory import FLOAT_BYTES, DeviceFeatures, DeviceState, DeviceWindow, StateMemory
@@ -88,6 +88,11 @@ class TensorRTBackend(Closing):
         self._owned.clear()
         self._pool.clear()
         self.device.close()
+
+    @property
+    def states(self) -> Mapping[str, Tensor]:
+        """The extractor's states as its engine has them, by name."""
+        return self._states
 
     def new_state(self) -> DeviceState:
         """See Backend.new_state. Memory of states that nobody holds any more is used again."""

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
-
-import dacite
 
 from cmsn_runtime.errors import BackendError
+from cmsn_runtime.structuring import structure
 
 ENGINE_FOLDER = "engines"  # in the bundle, unless another is named
 SIDECAR_VERSION = 1
@@ -25,7 +23,7 @@ Shape = tuple[int, ...]
 class EngineKey:
     """Everything that decides whether an engine may be used; one that differs anywhere is built again.
 
-    onnx_sha256: of the graph. precision: "fp16" or "fp32", of the graph. library: version of TensorRT, in full.
+    onnx_sha256: of the graph. precision: of the graph. library: version of TensorRT, in full.
     gpu, compute_capability, multiprocessors: of the device it was built on.
     shapes: input -> smallest, usual and largest shape; all the same where it is fixed.
     level: TensorRT's builder optimisation level, None for its own default. workspace_bytes: memory its kernels may use.
@@ -112,11 +110,8 @@ def _writing(folder: Path) -> Iterator[None]:
 def read_sidecar(folder: Path, graph: str) -> Sidecar | None:
     """What is said of the engine of a graph; None where there is none or it cannot be understood."""
     try:
-        content = json.loads(sidecar_file(folder, graph).read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            return None
-        return dacite.from_dict(Sidecar, _with_tuples(content), dacite.Config(strict=True))
-    except (OSError, ValueError, TypeError, RecursionError, dacite.DaciteError):
+        return structure(json.loads(sidecar_file(folder, graph).read_text(encoding="utf-8")), Sidecar)
+    except (OSError, ValueError, RecursionError):  # SettingsError is a ValueError
         return None
 
 
@@ -159,9 +154,3 @@ def replace_file(path: Path, content: bytes) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _with_tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_tuples(item) for key, item in value.items()}
-    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

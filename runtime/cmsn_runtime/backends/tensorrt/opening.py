@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,13 @@ from cmsn_runtime.backends.tensorrt.cuda import DeviceFacts, device_facts
 from cmsn_runtime.backends.tensorrt.engine_files import EngineKey, engine_file, read_engine
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, version_numbers
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.manifest import GRAPH_NAMES, Manifest
+from cmsn_runtime.manifest.contents import GRAPH_NAMES, Manifest
 
 _COMPATIBLE_MAJORS = 2  # 8.6 under 10 (there is no public 9), 10 under 11; NVIDIA promises no more
 
 if TYPE_CHECKING:
     from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
+    from cmsn_runtime.backends.tensorrt.engine import Tensor
 
 
 def has_engines(folder: Path) -> bool:
@@ -45,18 +47,35 @@ def open_engines(folder: Path, manifest: Manifest, *, command: str, engine_code:
             )
     from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 
-    return TensorRTBackend(engines, stride=manifest.grid.stride, window=manifest.grid.window, command=command)
+    backend = TensorRTBackend(engines, stride=manifest.grid.stride, window=manifest.grid.window, command=command)
+    fault = _state_fault(backend.states, engines["extractor"].key, manifest)
+    if fault is not None:
+        backend.close()
+        raise BackendError(f"the extractor engine {fault}; build it again on this device: {command}")
+    return backend
 
 
 def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts) -> str | None:
     """What keeps an engine from being used here, in words."""
-    graphs = manifest.engine_graphs if key.precision == "fp16" else manifest.graphs
-    if key.onnx_sha256 != graphs[graph].sha256:
+    if key.onnx_sha256 not in {variant.graphs[graph].sha256 for variant in manifest.variants.values()}:
         return "was built from another graph; the bundle has changed since"
     built, found = _device(key), _device(facts)
     if built != found:
         return f"was built on {built}; this device is {found}"
     return None
+
+
+def _state_fault(found: Mapping[str, Tensor], key: EngineKey, manifest: Manifest) -> str | None:
+    """What is wrong with the states of an extractor's engine, in words."""
+    precision = next(
+        name for name, item in manifest.variants.items() if item.graphs["extractor"].sha256 == key.onnx_sha256
+    )
+    needed = {state.name: state.dtype for state in manifest.state_tensors(precision)}
+    types = {name: tensor.dtype.name for name, tensor in found.items()}
+    if types == needed:
+        return None
+    wrong = sorted(name for name in {*types, *needed} if types.get(name) != needed.get(name))
+    return f"has the state {wrong[0]} as {types.get(wrong[0])}; the manifest says {needed.get(wrong[0])}"
 
 
 def _device(facts: EngineKey | DeviceFacts) -> str:

@@ -1,4 +1,4 @@
-"""FP16 graphs: FP16 where it is meant, FP32 where it is not, and close to FP32 in what they say."""
+"""FP16 graphs: FP16 where it is meant, FP32 where it is not, and results close to those in FP32."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from cmsn_export.graphs import build_graphs
-from cmsn_export.halving import halved
+from cmsn_export.narrowing import narrowed
 from cmsn_export.parity import measure_parity
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.config import TrainingConfig, parse_config
@@ -49,7 +49,7 @@ def types_of(graph: bytes) -> tuple[Any, dict[str, int]]:
 
 
 def half_of(graph: bytes) -> bytes:
-    half = halved(graph)
+    half = narrowed(graph, "fp16")
     assert half is not None
     return half
 
@@ -81,7 +81,7 @@ def test_it_is_half_as_large(graphs: dict[str, bytes]) -> None:
 
 
 def test_the_lstm_and_the_cosines_stay(graphs: dict[str, bytes]) -> None:
-    assert halved(graphs["stages"]) is None
+    assert narrowed(graphs["stages"], "fp16") is None
 
 
 @pytest.mark.parametrize("head", ["sigmoid", "vmcl"])
@@ -100,7 +100,7 @@ def test_a_weight_beyond_fp16_is_refused_by_name(graphs: dict[str, bytes]) -> No
     (bias,) = (item for item in found.graph.initializer if item.name == "c3d.conv3a.bias")
     bias.CopyFrom(numpy_helper.from_array(np.full_like(numpy_helper.to_array(bias), 1e5), bias.name))
     with pytest.raises(ValueError, match=r"c3d\.conv3a\.bias holds 100000"):
-        halved(found.SerializeToString())
+        narrowed(found.SerializeToString(), "fp16")
 
 
 def test_an_arithmetic_product_is_no_selection() -> None:

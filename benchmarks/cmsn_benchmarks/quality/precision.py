@@ -1,6 +1,6 @@
-"""What FP16 graphs change in the end: proposals and average recall, beside those of the FP32 graphs.
+"""What a narrower precision changes in the end: proposals and average recall, beside those of the FP32 graphs.
 
-    python -m cmsn_benchmarks.quality.half [--bundle NAME.cmsn] [--videos FOLDER] [--json OUT]
+    python -m cmsn_benchmarks.quality.precision [--precision fp16] [--bundle NAME.cmsn] [--videos FOLDER] [--json OUT]
 
 Both run on ONNX Runtime on the CPU, which computes FP16 graphs in float32 between roundings to FP16: it shows what the
 rounding of weights and activations does, not what a GPU's own arithmetic adds.
@@ -24,6 +24,7 @@ from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.bundle import Bundle, locate_bundle, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_training.evaluation import average_recall
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import ANNOTATIONS_FILE, render_streams
@@ -34,34 +35,36 @@ CLOSE = 0.02  # and their scores so close
 
 
 def open_in(precision: str, folder: Path) -> Bundle:
-    """A bundle with its FP16 graphs, where there are any, or those in FP32, on the CPU."""
+    """A bundle with its graphs of a precision, on the CPU. Raises SettingsError for one that it does not have."""
     manifest = read_manifest(folder)
-    files = manifest.engine_graphs if precision == "fp16" else manifest.graphs
+    files = manifest.variant(precision).graphs
     graphs = {name: read_graph(folder, file) for name, file in files.items()}
-    return Bundle(folder, manifest, OnnxRuntimeBackend(graphs, [(s.name, s.shape) for s in manifest.states]))
+    return Bundle(folder, manifest, OnnxRuntimeBackend(graphs, manifest.state_tensors(precision)))
 
 
-def compare(bundle: Path, videos: Path) -> dict[str, Any]:
+def compare(bundle: Path, videos: Path, precision: str) -> dict[str, Any]:
     """Average recall in percent by precision, its largest difference, and how many sure proposals differ."""
     annotations = read_annotations(videos / ANNOTATIONS_FILE)
     found: dict[str, dict[str, Sequence[Proposal]]] = {}
-    for precision in ("fp32", "fp16"):
-        with open_in(precision, bundle) as opened:
-            found[precision] = {
-                name: final_proposals(opened, videos / f"{name}.mp4") for name in track(sorted(annotations), precision)
+    for each in (FULL_PRECISION, precision):
+        with open_in(each, bundle) as opened:
+            found[each] = {
+                name: final_proposals(opened, videos / f"{name}.mp4") for name in track(sorted(annotations), each)
             }
     truth = {
         name: np.array([(item.start, item.end) for item in video.annotations]).reshape(-1, 2)
         for name, video in annotations.items()
     }
-    recalls = {precision: _recalls(lists, truth) for precision, lists in found.items()}
-    gaps = [abs(recalls["fp16"][key] - recalls["fp32"][key]) for key in recalls["fp32"]]
+    recalls = {each: _recalls(lists, truth) for each, lists in found.items()}
+    gaps = [abs(recalls[precision][key] - recall) for key, recall in recalls[FULL_PRECISION].items()]
     differing = [
         line
         for name in truth
-        for line in differing_proposals(found["fp16"][name], found["fp32"][name], least=SURE, tolerance=CLOSE)
+        for line in differing_proposals(
+            found[precision][name], found[FULL_PRECISION][name], least=SURE, tolerance=CLOSE
+        )
     ]
-    sure = sum(proposal.score > SURE for lists in found["fp32"].values() for proposal in lists)
+    sure = sum(proposal.score > SURE for lists in found[FULL_PRECISION].values() for proposal in lists)
     return {
         "bundle": bundle.name,
         "streams": len(truth),
@@ -79,17 +82,18 @@ def _recalls(found: Mapping[str, Sequence[Proposal]], truth: Mapping[str, Any]) 
 
 
 @click.command()
+@click.option("--precision", default="fp16", show_default=True, help="What is compared with FP32.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Default: the one in the package.")
 @click.option("--videos", type=click.Path(path_type=Path), help="Videos with annotations.json; rendered by default.")
 @click.option("--streams", default=20, show_default=True, type=click.IntRange(1), help="How many are rendered.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
-def main(bundle: Path | None, videos: Path | None, streams: int, output: Path | None) -> None:
+def main(precision: str, bundle: Path | None, videos: Path | None, streams: int, output: Path | None) -> None:
     """Run both precisions over the same streams."""
     with tempfile.TemporaryDirectory() as temporary:
         if videos is None:
             videos = Path(temporary)
             render_streams(videos, RenderSettings(seconds=60.0, seed=700001), streams=streams)
-        report = compare(locate_bundle(bundle), videos)
+        report = compare(locate_bundle(bundle), videos, precision)
     text = json.dumps(report, indent=2)
     click.echo(text)
     if output is not None:

@@ -1,0 +1,116 @@
+"""Format 1 of a manifest, which bundles had until variants came: read, checked and converted, never written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cmsn_runtime.checking import require
+from cmsn_runtime.manifest.contents import (
+    FULL_PRECISION,
+    GRAPH_NAMES,
+    FeatureInput,
+    GraphFile,
+    Manifest,
+    NetworkFacts,
+    Parity,
+    StateShape,
+    Variant,
+)
+from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.timegrid import TimeGrid
+from cmsn_runtime.tracking.tracker import TrackerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFile1:
+    """See GraphFile; the list that a graph was in told its precision."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+    def typed(self, precision: str) -> GraphFile:
+        """The same file with its precision. Raises SettingsError as GraphFile does."""
+        return GraphFile(self.file, self.bytes, self.sha256, precision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format1:
+    """The fields of format 1 where they differ from Manifest's.
+
+    graphs, parity: in FP32; parity holds an error for each graph, and `tolerance`.
+    half_graphs, half_parity: of those graphs that gain by FP16; empty where there are none.
+    licence, notes: were never used.
+    """
+
+    name: str
+    created: str
+    network: NetworkFacts
+    grid: TimeGrid
+    preprocessing: Preprocessing | None
+    proposals: ProposalSettings
+    tracking: TrackerSettings
+    graphs: dict[str, GraphFile1]
+    states: tuple[StateShape, ...]
+    parity: dict[str, float]
+    training: dict[str, Any]
+    licence: str | None = None
+    notes: str | None = None
+    features: FeatureInput | None = None
+    half_graphs: dict[str, GraphFile1] = field(default_factory=dict)
+    half_parity: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(set(self.graphs) == set(GRAPH_NAMES), "graphs", sorted(self.graphs), ", ".join(GRAPH_NAMES))
+        halves = set(self.half_graphs)
+        require(halves <= set(GRAPH_NAMES), "half_graphs", sorted(halves), "some of " + ", ".join(GRAPH_NAMES))
+        _require_measured("parity", self.parity, set(GRAPH_NAMES))
+        _require_measured("half_parity", self.half_parity, halves)
+
+    def converted(self) -> Manifest:
+        """The manifest in today's terms. Raises SettingsError where it cannot be one."""
+        full = Variant(
+            graphs={name: file.typed(FULL_PRECISION) for name, file in self.graphs.items()},
+            parity=_parity(self.parity),
+            state_dtypes={state.name: "float32" for state in self.states},
+        )
+        variants = {FULL_PRECISION: full}
+        if self.half_graphs:
+            variants["fp16"] = self._half(full)
+        return Manifest(
+            name=self.name,
+            created=self.created,
+            network=self.network,
+            grid=self.grid,
+            preprocessing=self.preprocessing,
+            features=self.features,
+            proposals=self.proposals,
+            tracking=self.tracking,
+            states=self.states,
+            variants=variants,
+            training=self.training,
+        )
+
+    def _half(self, full: Variant) -> Variant:
+        """FP16 where there was a graph in it, whose error was measured; the states are of the extractor's type."""
+        errors = {**self.parity, **self.half_parity}
+        return replace(
+            full,
+            graphs={**full.graphs, **{name: file.typed("fp16") for name, file in self.half_graphs.items()}},
+            parity=_parity(errors),
+            state_dtypes={
+                state.name: "float16" if "extractor" in self.half_graphs else "float32" for state in self.states
+            },
+        )
+
+
+def _parity(errors: dict[str, float]) -> Parity:
+    return Parity({name: errors[name] for name in GRAPH_NAMES}, errors["tolerance"])
+
+
+def _require_measured(field: str, parity: dict[str, float], graphs: set[str]) -> None:
+    """One error per graph and the tolerance; nothing where there are no graphs. Parity checks the values."""
+    measured = {*graphs, "tolerance"} if graphs else set()
+    require(set(parity) == measured, field, sorted(parity), ", ".join(sorted(measured)) or "empty")

@@ -1,0 +1,18 @@
+"""The only bytes that may stand for a manifest, and the digest that they carry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def canonical(content: object) -> bytes:
+    """JSON in one spelling: keys sorted, two spaces, UTF-8, one newline at the end."""
+    # surrogatepass: a lone surrogate, which JSON can spell, must end in a mismatch and not in an exception
+    return (json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+def digest(content: dict[str, Any]) -> str:
+    """SHA-256 in hexadecimal of a manifest's contents without its digest."""
+    return hashlib.sha256(canonical(content)).hexdigest()

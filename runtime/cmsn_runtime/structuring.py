@@ -1,0 +1,180 @@
+"""JSON and TOML -> frozen dataclasses, strictly: what does not fit is refused with the path of its field.
+
+cattrs by itself is lenient: int("3"), bool("no"), tuple("ab"). Every kind of value that our files hold has a hook here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError, IterableValidationError
+from cattrs.errors import AttributeValidationNote, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn
+
+from cmsn_runtime.checking import FieldError, shown
+from cmsn_runtime.errors import SettingsError
+
+Structured = TypeVar("Structured")
+
+# Bounded digits: Fraction("1e999999999") would compute for hours.
+_RATE = re.compile(r"[0-9]{1,9}(/[1-9][0-9]{0,8})?")
+
+
+class _MismatchError(ValueError):
+    """A value of another kind than its field. value: what came. allowed: what belongs there, in words."""
+
+    def __init__(self, value: object, allowed: str) -> None:
+        super().__init__(f"is {shown(value)}; it must be {allowed}")
+
+
+def structure(content: object, kind: type[Structured], *, path: str = "") -> Structured:
+    """What `json.loads` or `tomllib.loads` gave -> a dataclass (or any type made of the kinds below).
+
+    dataclass: an object with its fields and no others. tuple: a list. dict: an object. float: a finite number; int and
+    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: whatever it is.
+    path: of the content itself, before the names of its fields in messages.
+    Raises SettingsError that names the path of the first field at fault, in one line.
+    """
+    try:
+        return _CONVERTER.structure(content, kind)
+    except Exception as error:  # cattrs raises groups, and lets through what a hook or a dataclass raises
+        faults = list(_faults(error, path))
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise SettingsError(faults[0] + more) from error
+
+
+def _faults(error: BaseException, path: str) -> Iterator[str]:
+    """One line for each field at fault below `path`."""
+    path += _steps(error)
+    if isinstance(error, (ClassValidationError, IterableValidationError)):
+        for nested in error.exceptions:
+            yield from _faults(nested, path)
+    else:
+        yield " ".join(_fault(error, path.removeprefix(".")).split())
+
+
+def _steps(error: BaseException) -> str:
+    """The way from the group that holds an error to the error itself: ".field", ".key" or "[index]"."""
+    steps = []
+    for note in getattr(error, "__notes__", []):
+        if isinstance(note, AttributeValidationNote):
+            steps.append(f".{note.name}")
+        elif isinstance(note, IterableValidationNote):
+            steps.append(f".{note.index}" if str(note.index).isidentifier() else f"[{shown(note.index, most=40)}]")
+    return "".join(reversed(steps))  # an error that passed several places was noted by the innermost first
+
+
+def _fault(error: BaseException, path: str) -> str:
+    where = path or "the content"
+    if isinstance(error, KeyError):  # how cattrs reports a field that is not there
+        return f"{where} is missing"
+    if isinstance(error, ForbiddenExtraKeysError):
+        names = ", ".join(shown(name, most=40) for name in sorted(error.extra_fields)[:3])
+        known = ", ".join(item.name for item in fields(error.cl))
+        return f"{where} holds {names}, which is unknown; its fields are {known}"
+    if isinstance(error, FieldError):
+        return f"{path}.{error}".removeprefix(".")
+    return f"{where} {error}" if isinstance(error, _MismatchError) else f"{where}: {error}"
+
+
+def _integer(value: object, _: object) -> int:
+    if type(value) is not int:
+        raise _MismatchError(value, "an integer")
+    return value
+
+
+def _number(value: object, _: object) -> float:
+    if type(value) not in (int, float):
+        raise _MismatchError(value, "a number")
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _MismatchError(value, "a finite number")
+    return number
+
+
+def _truth(value: object, _: object) -> bool:
+    if not isinstance(value, bool):
+        raise _MismatchError(value, "true or false")
+    return value
+
+
+def _text(value: object, _: object) -> str:
+    if not isinstance(value, str):
+        raise _MismatchError(value, "text")
+    return value
+
+
+def _rate(value: object, _: object) -> Fraction:
+    if not isinstance(value, str) or not _RATE.fullmatch(value):
+        raise _MismatchError(value, 'an exact number as text, such as "25" or "30000/1001"')
+    return Fraction(value)
+
+
+def _choice(value: object, kind: Any) -> Any:
+    if not isinstance(value, str) or value not in get_args(kind):
+        raise _MismatchError(value, "one of " + ", ".join(get_args(kind)))
+    return value
+
+
+def _list(value: object, kind: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _MismatchError(value, "a list")
+    kinds = get_args(kind)
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    if len(kinds) != len(value):
+        raise _MismatchError(value, f"a list of {len(kinds)}")
+    return tuple(_item(item, each, index) for index, (item, each) in enumerate(zip(value, kinds, strict=True)))
+
+
+def _mapping(value: object, kind: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _MismatchError(value, "an object")
+    return {key: _item(item, get_args(kind)[1], key) for key, item in value.items()}
+
+
+def _item(value: object, kind: Any, place: int | str) -> Any:
+    """One item of a list or an object; what it raises carries its place."""
+    try:
+        return _CONVERTER.structure(value, kind)
+    except Exception as error:
+        note = IterableValidationNote(f"at {place}", place, kind)
+        # add_note is of Python 3.11; cattrs itself sets the notes of older ones like this.
+        error.__notes__ = [*getattr(error, "__notes__", []), note]
+        raise
+
+
+def _dataclass(kind: type[Any]) -> Callable[[object, object], Any]:
+    """A hook that takes an object for a dataclass; cattrs' own would look for the fields of a list one by one."""
+    from_fields = make_dict_structure_fn(
+        kind, _CONVERTER, _cattrs_forbid_extra_keys=True, _cattrs_detailed_validation=True
+    )
+
+    def hook(value: object, _: object) -> Any:
+        if not isinstance(value, Mapping):
+            raise _MismatchError(value, "an object")
+        return from_fields(value, kind)
+
+    return hook
+
+
+def _originates(origin: object, kind: object) -> bool:
+    """Whether a type is `origin` of something: tuple[int, int] is of tuple."""
+    return get_origin(kind) is origin
+
+
+_CONVERTER = Converter(detailed_validation=True)
+for _kind, _hook in ((int, _integer), (float, _number), (bool, _truth), (str, _text), (Fraction, _rate)):
+    _CONVERTER.register_structure_hook(_kind, _hook)
+for _origin, _generic_hook in ((Literal, _choice), (tuple, _list), (dict, _mapping)):
+    _CONVERTER.register_structure_hook_func(partial(_originates, _origin), _generic_hook)
+_CONVERTER.register_structure_hook_factory(is_dataclass, _dataclass)
