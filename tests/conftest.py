@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -19,10 +20,19 @@ settings.load_profile("cmsn")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+_numbers = itertools.count()
+
+
 def pytest_collection_finish() -> None:
-    """Leave what the imports made out of every later collection: 0.4 s each, and the simulated GPU asks for hundreds."""
+    """Leave what the imports made out of later collections: 0.4 s each, and the simulated GPU asks for hundreds."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder of its own for each test: engines of the user who runs the tests are neither used nor replaced."""
+    monkeypatch.setenv("CMSN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / f"cache-{next(_numbers)}"))
 
 
 @pytest.fixture(scope="session")

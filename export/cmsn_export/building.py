@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cmsn_runtime.backends.tensorrt.engine_files import (
     read_sidecar,
     write_engine,
 )
+from cmsn_runtime.backends.tensorrt.opening import own_engines
 from cmsn_runtime.bundle import read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest.contents import GRAPH_NAMES, GraphFile, Manifest
@@ -37,13 +38,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildPlan:
-    """What to build of a bundle. precision: one of its variants; by default FP16 where it has that, else FP32."""
+    """What to build of a bundle. engines: folder to put them, None for the user's own, see `placed`.
+
+    precision: one of its variants; by default FP16 where it has that, else FP32.
+    """
 
     bundle: Path
-    engines: Path
+    engines: Path | None
     sizes: EngineSizes
     builder: BuilderSettings
     precision: str | None = None
+
+
+def placed(plan: BuildPlan) -> BuildPlan:
+    """The plan with a folder, the user's own for this device if it names none, and a timing cache there if it has none.
+
+    Raises as `build_engines` does.
+    """
+    engines = plan.engines or own_engines(read_manifest(plan.bundle), device_facts())
+    timing_cache = plan.builder.timing_cache or engines / "timing.cache"
+    return replace(plan, engines=engines, builder=replace(plan.builder, timing_cache=timing_cache))
 
 
 def build_engines(
@@ -57,7 +71,8 @@ def build_engines(
     manifest = read_manifest(plan.bundle)
     files = _files(manifest, plan)
     facts = device_facts()
-    ensure_writable(plan.engines)  # before the minutes that a build takes
+    folder = plan.engines or own_engines(manifest, facts)
+    ensure_writable(folder)  # before the minutes that a build takes
     for name, graph in files.items():
         shapes = engine_shapes(manifest, name, plan.sizes)
         key = EngineKey(
@@ -72,14 +87,14 @@ def build_engines(
             workspace_bytes=plan.builder.workspace_bytes,
             version_compatible=plan.builder.version_compatible,
         )
-        reason = "--force" if force else _reason(plan.engines, name, key)
+        reason = "--force" if force else _reason(folder, name, key)
         if reason is not None:
             onnx = read_graph(plan.bundle, graph)
             built = build_plan(
                 trt, onnx, shapes, plan.builder, graph=name, precision=graph.precision, progress=progress
             )
-            write_engine(plan.engines, name, built, key)
-        size = len(read_engine(plan.engines, name, command="cmsn build --force").plan)
+            write_engine(folder, name, built, key)
+        size = len(read_engine(folder, name, command="cmsn build --force").plan)
         yield Outcome(
             graph=name,
             precision=graph.precision,

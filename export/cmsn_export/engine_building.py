@@ -10,9 +10,9 @@ from typing import Any
 from cmsn_export.engine_network import ParsedNetwork, check_precision, is_strongly_typed, new_builder, parse_network
 from cmsn_export.engine_progress import BuildProgress, attach, stopped_by_ctrl_c
 from cmsn_runtime.backends.shapes import Shapes
-from cmsn_runtime.backends.tensorrt.engine_files import replace_file
 from cmsn_runtime.backends.tensorrt.library import new_logger
-from cmsn_runtime.errors import BackendError
+from cmsn_runtime.errors import BackendError, OutputError
+from cmsn_runtime.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +135,6 @@ def _load_cache(config: Any, path: Path | None) -> Any:
 def _save_cache(config: Any, cache: Any, path: Path | None) -> None:
     if cache is None or path is None:
         return
-    with suppress(OSError):  # it only saves time; the engine that was just built is worth more
+    with suppress(OSError, OutputError):  # it only saves time; the engine that was just built is worth more
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, bytes(config.get_timing_cache().serialize()))
+        write_whole(path, bytes(config.get_timing_cache().serialize()))

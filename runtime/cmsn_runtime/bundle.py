@@ -159,7 +159,8 @@ def open_bundle(
 
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
     backend: see backends.opening.open_backend. threads: see OnnxRuntimeBackend. engines: folder of the TensorRT
-    engines, by default the bundle's own. engine_code: whether engines may bring code of their own, see open_engines.
+    engines to use; by default those that this user has built, which are in the user's cache. engine_code: whether
+    engines may bring code of their own, see open_engines.
     Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs that cannot run, SettingsError for
     an unknown backend or no threads, MissingExtraError where the library of the backend is not installed.
     """
@@ -168,7 +169,8 @@ def open_bundle(
     networks = Networks(
         manifest=manifest,
         read=partial(read_graph, folder),
-        engines=engines or folder / ENGINE_FOLDER,
+        engines=engines,
+        bundle_engines=folder / ENGINE_FOLDER,
         build_command=_build_command(path, engines),
         threads=threads,
         engine_code=engine_code,

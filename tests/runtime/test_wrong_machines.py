@@ -21,10 +21,11 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
+from cmsn_runtime.backends.engine_cache import graphs_folder
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt.engine_files import engine_file, sidecar_file
-from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle
+from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_manifest
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendWarning, BundleError, CmsnError, MissingExtraError
 
@@ -33,14 +34,16 @@ BUILT_WITH = "10.3.0.26"
 
 @dataclass
 class Place:
-    """A bundle with engines that were built here, and what a test makes of the machine."""
+    """A bundle, its engines in this user's cache, and what a test makes of the machine."""
 
     bundle: Path
     monkeypatch: pytest.MonkeyPatch
 
     @property
     def engines(self) -> Path:
-        return self.bundle / "engines"
+        """Of the machine they were built on first."""
+        (folder,) = graphs_folder(read_manifest(self.bundle)).glob("Fake-GPU-9.0-8")
+        return folder
 
     def become(self, *, version: str | None = BUILT_WITH, lean: bool = False, **machine: Any) -> Machine:
         """Another machine, with another TensorRT or none."""
@@ -58,14 +61,12 @@ class Place:
     def build(self, **settings: Any) -> None:
         import tensorrt as trt  # type: ignore[import-not-found,unused-ignore]
 
-        plan = BuildPlan(
-            bundle=self.bundle, engines=self.engines, sizes=EngineSizes(), builder=BuilderSettings(**settings)
-        )
+        plan = BuildPlan(bundle=self.bundle, engines=None, sizes=EngineSizes(), builder=BuilderSettings(**settings))
         assert all(outcome.built for outcome in build_engines(trt, plan, force=True))
 
-    def refused(self) -> str:
+    def refused(self, *, engines: Path | None = None) -> str:
         with pytest.raises(CmsnError) as caught:
-            open_bundle(self.bundle, backend="tensorrt").close()
+            open_bundle(self.bundle, backend="tensorrt", engines=engines).close()
         message = str(caught.value)
         assert "\n" not in message
         return message
@@ -114,10 +115,13 @@ def test_no_gpu(place: Place) -> None:
 
 @pytest.mark.parametrize("other", [{"name": "Another GPU"}, {"capability": (8, 7)}, {"multiprocessors": 16}])
 def test_another_gpu(place: Place, other: dict[str, Any]) -> None:
+    """Of engines that are named; of the user's own, those of another GPU are in another folder."""
+    engines = place.engines
     place.become(**other)
-    message = place.refused()
+    assert "holds no engine of the extractor graph" in place.refused()
+    message = place.refused(engines=engines)
     assert "was built on Fake GPU (compute capability 9.0, 8 multiprocessors)" in message
-    assert f"cmsn build {place.bundle}" in message
+    assert f"cmsn build {place.bundle} --engines {engines}" in message
 
 
 def test_a_tensorrt_that_is_too_old_for_us(place: Place) -> None:
@@ -268,11 +272,11 @@ def test_auto_is_quiet_where_nobody_built_engines(place: Place) -> None:
 
 
 def test_the_command_line_says_it_in_one_line(place: Place, tmp_path: Path) -> None:
-    place.become(name="Another GPU")
+    place.become(version="11.4.0.106")
     (tmp_path / "no.mp4").write_bytes(b"no video")
     warned = CliRunner().invoke(cmsn, ["run", str(tmp_path / "no.mp4"), "--bundle", str(place.bundle), "--quiet"])
     first, second = warned.stderr.strip().splitlines()
     assert first.startswith(
-        "cmsn: warning: the TensorRT engines cannot be used (the extractor engine was built on Fake"
+        "cmsn: warning: the TensorRT engines cannot be used (the extractor engine was built with TensorRT 10"
     )
     assert second.startswith("cmsn: error: ")

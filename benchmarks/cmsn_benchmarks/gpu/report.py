@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cmsn_benchmarks.gpu.stacks import without_paths
-from cmsn_runtime.backends.tensorrt.engine_files import replace_file
+from cmsn_runtime.files import write_whole
 
 
 class Report:
@@ -41,4 +41,4 @@ class Report:
     def _write(self) -> None:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._path, (json.dumps(self.results, indent=1) + "\n").encode())
+            write_whole(self._path, (json.dumps(self.results, indent=1) + "\n").encode())

@@ -15,7 +15,7 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command(short_help="Build TensorRT engines for a bundle, on the device.")
 @click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=_FOLDER)
-@click.option("--engines", metavar="DIR", type=_FOLDER, help="Where to put them; BUNDLE/engines by default.")
+@click.option("--engines", metavar="DIR", type=_FOLDER, help="Where to put them; the user's cache by default.")
 @click.option(
     "--cameras", type=click.IntRange(1), default=1, show_default=True, help="Streams a batch takes; `cmsn run` is one."
 )
@@ -26,7 +26,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option("--level", type=click.IntRange(0, 5), help="How long to search: 0 quickest build, 5 fastest engine.")
 @click.option("--version-compatible", is_flag=True, help="For later TensorRT versions; see `cmsn run`.")
-@click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; DIR/timing.cache by default.")
+@click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; beside the engines by default.")
 @click.option("--dry-run", is_flag=True, help="Only parse the graphs and list their layers and precisions.")
 @click.option("--force", is_flag=True, help="Build engines that are as they should be, too.")
 def build(
@@ -45,26 +45,24 @@ def build(
     """Build TensorRT engines from a bundle's graphs; `cmsn run` uses them from then on.
 
     Engines run only on the kind of GPU and the version of TensorRT they were built with, so they are built on the
-    device itself. What is up to date stays; whatever an engine depends on is in the JSON file beside it.
+    device itself. They go to the user's cache, by the hashes of the graphs (CMSN_CACHE_DIR names another folder). What
+    is up to date stays; whatever an engine depends on is in the JSON file beside it.
     """
     from cmsn_export.building import BuildPlan
     from cmsn_export.engine_building import BuilderSettings
     from cmsn_runtime.backends.shapes import EngineSizes
-    from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
     from cmsn_runtime.backends.tensorrt.library import load_tensorrt
     from cmsn_runtime.bundle import locate_bundle
 
-    folder = locate_bundle(bundle)
-    target = engines or folder / ENGINE_FOLDER
     plan = BuildPlan(
-        bundle=folder,
-        engines=target,
+        bundle=locate_bundle(bundle),
+        engines=engines,
         sizes=EngineSizes(cameras=cameras, chunk_frames=chunk_frames),
         builder=BuilderSettings(
             workspace_bytes=None if workspace is None else int(workspace * 2**30),
             level=level,
             version_compatible=version_compatible,
-            timing_cache=timing_cache or target / "timing.cache",
+            timing_cache=timing_cache,
         ),
         precision=precision,
     )
@@ -76,16 +74,18 @@ def build(
 
 
 def _build(trt: Any, plan: BuildPlan, *, force: bool) -> None:
-    from cmsn_export.building import build_engines
+    from cmsn_export.building import build_engines, placed
     from cmsn_export.engine_progress import BuildProgress
 
+    named = "" if plan.engines is None else f" --engines {plan.engines}"
+    plan = placed(plan)
     with BuildProgress() as progress:
         for outcome in build_engines(trt, plan, force=force, progress=progress):
             done = "built" if outcome.built else "kept"
             click.echo(
                 f"{outcome.graph}: {done} ({outcome.reason}), {outcome.precision.upper()}, {outcome.megabytes:.1f} MB"
             )
-    click.echo(f"{plan.engines}: ready for `cmsn run`")
+    click.echo(f"{plan.engines}: ready for `cmsn run{named}`")
 
 
 def _list_layers(trt: Any, plan: BuildPlan) -> None:

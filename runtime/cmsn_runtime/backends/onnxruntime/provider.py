@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
+from cmsn_runtime.backends.engine_cache import make_folder, require_private
 from cmsn_runtime.backends.shapes import Shapes
 from cmsn_runtime.errors import BackendError
 
@@ -31,7 +32,8 @@ class Provider:
     """An execution provider. shapes: graph -> shapes of its inputs, which `tensorrt` builds its engines for.
 
     precisions: graph -> its precision; `tensorrt` may use FP16 in those of "fp16" alone. cache: folder in which it
-    keeps its engines, so that only the first start takes minutes; where it cannot be made, every start does.
+    keeps its engines, so that only the first start takes minutes; where it cannot be made, every start does. It must be
+    the user's alone to write: ONNX Runtime loads what lies there unchecked.
     """
 
     kind: Literal["cpu", "cuda", "tensorrt"] = "cpu"
@@ -65,7 +67,7 @@ class Provider:
         """Load NVIDIA's libraries from where pip puts them, which the system's loader does not know."""
         preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
         if self.kind != "cpu" and preload is not None:
-            with redirect_stdout(StringIO()):  # it prints what `check` says better
+            with redirect_stdout(StringIO()):  # it prints what `check` reports
                 preload()
         if self.kind == "tensorrt":
             with suppress(ImportError, OSError):
@@ -101,6 +103,7 @@ class Provider:
             items = (f"{name}:{'x'.join(map(str, shape[index]))}" for name, shape in self.shapes.get(graph, {}).items())
             options[f"trt_profile_{place}_shapes"] = ",".join(items)
         if self.cache is not None and _made(self.cache):
+            require_private(self.cache)
             options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(self.cache)}
         return options
 
@@ -108,7 +111,7 @@ class Provider:
 def _made(folder: Path) -> bool:
     """Whether the folder is there; ONNX Runtime makes only its last part, and throws where it cannot."""
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     return folder.is_dir() and os.access(folder, os.W_OK)
 
 

@@ -1,19 +1,20 @@
-"""Engines on disk: each beside a sidecar that says what it was built from, with what and for which device."""
+"""Engines on disk: each beside a sidecar with what it was built from, by which TensorRT and for which device."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from cmsn_runtime.errors import BackendError
+from cmsn_runtime.backends.engine_cache import make_folder
+from cmsn_runtime.errors import BackendError, OutputError
+from cmsn_runtime.files import require_writable, write_whole
 from cmsn_runtime.structuring import structure
 
-ENGINE_FOLDER = "engines"  # in the bundle, unless another is named
+ENGINE_FOLDER = "engines"  # in a bundle; engines there are used only where they are asked for
 SIDECAR_VERSION = 1
 
 Shape = tuple[int, ...]
@@ -83,32 +84,32 @@ def write_engine(folder: Path, graph: str, plan: bytes, key: EngineKey) -> None:
     sidecar = Sidecar(version=SIDECAR_VERSION, bytes=len(plan), sha256=hashlib.sha256(plan).hexdigest(), key=key)
     text = json.dumps(asdict(sidecar), indent=2, sort_keys=True) + "\n"
     with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(engine_file(folder, graph), plan)
-        replace_file(sidecar_file(folder, graph), text.encode())
+        make_folder(folder)
+        write_whole(engine_file(folder, graph), plan)
+        write_whole(sidecar_file(folder, graph), text.encode())
 
 
 def ensure_writable(folder: Path) -> None:
     """Make the folder, and try to write there. Raises BackendError, as `write_engine` would later."""
     with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / ".writable", b"")
-        (folder / ".writable").unlink()
+        make_folder(folder)
+        require_writable(folder / ".writable")
 
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except (OSError, OutputError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
         raise BackendError(
-            f"{folder} cannot be written ({error.strerror or error}); engines need a folder of yours; "
+            f"{folder} cannot be written ({reason}); engines need a folder of yours; "
             "name one with --engines, for `cmsn build` and for `cmsn run`"
         ) from error
 
 
 def read_sidecar(folder: Path, graph: str) -> Sidecar | None:
-    """What is said of the engine of a graph; None where there is none or it cannot be understood."""
+    """The sidecar of the engine of a graph; None where there is none or it cannot be read."""
     try:
         return structure(json.loads(sidecar_file(folder, graph).read_text(encoding="utf-8")), Sidecar)
     except (OSError, ValueError, RecursionError):  # SettingsError is a ValueError
@@ -137,20 +138,7 @@ def read_engine(folder: Path, graph: str, *, command: str) -> Engine:
         raise BackendError(f"{path} cannot be read ({error.strerror or error}); build it again: {command}") from error
     if len(plan) != sidecar.bytes or hashlib.sha256(plan).hexdigest() != sidecar.sha256:
         raise BackendError(
-            f"{path.name} has {len(plan)} bytes that are not those that were built ({sidecar.bytes}); it is damaged or "
-            f"another file, and to run it would be to run a stranger's code; build it again: {command}"
+            f"{path.name} has {len(plan)} bytes that are not the {sidecar.bytes} that were built; it is damaged or "
+            f"another file, and running it would run code of unknown origin; build it again: {command}"
         )
     return Engine(sidecar.key, plan)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmsn_runtime.backends.engine_cache import graphs_folder, require_private
 from cmsn_runtime.backends.tensorrt.cuda import DeviceFacts, device_facts
 from cmsn_runtime.backends.tensorrt.engine_files import EngineKey, engine_file, read_engine
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, version_numbers
@@ -24,17 +26,34 @@ def has_engines(folder: Path) -> bool:
     return any(engine_file(folder, name).exists() for name in GRAPH_NAMES)
 
 
-def open_engines(folder: Path, manifest: Manifest, *, command: str, engine_code: bool = False) -> TensorRTBackend:
-    """Open the engines of a bundle. command: what builds them, for messages.
+def has_own_engines(manifest: Manifest) -> bool:
+    """Whether this user has built engines of a bundle, of whatever use they are: for any device, by any TensorRT."""
+    folder = graphs_folder(manifest)
+    return folder.is_dir() and any(has_engines(device) for device in folder.iterdir())
+
+
+def own_engines(manifest: Manifest, facts: DeviceFacts) -> Path:
+    """Folder of the user's own engines of a bundle for one kind of device."""
+    device = f"{facts.name}-{facts.compute_capability}-{facts.multiprocessors}"
+    return graphs_folder(manifest) / re.sub(r"[^A-Za-z0-9.]+", "-", device)
+
+
+def open_engines(
+    folder: Path | None, manifest: Manifest, *, command: str, engine_code: bool = False
+) -> TensorRTBackend:
+    """Open the engines of a bundle. folder: None for the user's own. command: what builds them, for messages.
 
     engine_code: whether engines may bring code of their own, as version compatible ones do: a lean runtime that runs
     with the rights of this process.
     Raises MissingExtraError without TensorRT or pycuda; BackendError, with what was found, what is needed and the
-    command to run, where there is no driver, no GPU or no engine, and where an engine is damaged, of another graph,
-    another GPU or another TensorRT, or does not fit into memory.
+    command to run, where there is no driver, no GPU or no engine, where an engine is damaged, of another graph, another
+    GPU or another TensorRT, or does not fit into memory, and where others may write the user's own folder.
     """
     trt = load_tensorrt()
     facts = device_facts()
+    if folder is None:
+        folder = own_engines(manifest, facts)
+        require_private(folder)
     engines = {name: read_engine(folder, name, command=command) for name in GRAPH_NAMES}
     for name, engine in engines.items():
         fault = _fault(name, engine.key, manifest, facts) or _library_fault(engine.key, trt)
@@ -56,7 +75,7 @@ def open_engines(folder: Path, manifest: Manifest, *, command: str, engine_code:
 
 
 def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts) -> str | None:
-    """What keeps an engine from being used here, in words."""
+    """Why an engine cannot be used here; None where it can."""
     if key.onnx_sha256 not in {variant.graphs[graph].sha256 for variant in manifest.variants.values()}:
         return "was built from another graph; the bundle has changed since"
     built, found = _device(key), _device(facts)

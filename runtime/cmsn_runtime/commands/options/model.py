@@ -79,7 +79,7 @@ model_options = grouped(
         help="What runs the networks; auto: engines of `cmsn build`, else ONNX Runtime on the GPU, else on the CPU.",
     ),
     click.option(
-        "--engines", metavar="DIR", type=_FOLDER, help="Where the TensorRT engines are, if not in the bundle."
+        "--engines", metavar="DIR", type=_FOLDER, help="TensorRT engines to use; those of your own builds by default."
     ),
     click.option(
         "--allow-engine-code", is_flag=True, help="Load version compatible engines, which bring code of their own."
