@@ -1,8 +1,22 @@
-"""`python -m cmsn_runtime` is `cmsn`."""
+"""`cmsn`, and `python -m cmsn_runtime`: signals are seen to before anything else is imported."""
 
 from __future__ import annotations
 
-from cmsn_runtime.cli import main
+import sys
+
+from cmsn_runtime.stopping import stoppable
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(stoppable(_work))
+
+
+def _work() -> int:
+    from cmsn_runtime.cli import run_command_line
+
+    return run_command_line(sys.argv[1:])
+
 
 if __name__ == "__main__":
     main()

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points, metadata
+from pathlib import Path
 
 import click
 
 from cmsn_runtime.errors import CmsnError
 from cmsn_runtime.reporting import report
+from cmsn_runtime.stopping import READER_LEFT, raise_if_stopped, stoppable
+from cmsn_runtime.text import printable
 
 _INTERRUPTED = 130  # what shells report of a program ended by Ctrl-C
+
+
+class _ReaderLeftError(Exception):
+    """Whoever read standard output has left. Not an OSError, which click would make an exit status of 1 of."""
 
 
 class _InstalledCommands(click.Group):
     """Subcommands of the entry-point group "cmsn.commands".
 
     A command's module imports nothing heavy until it is called. One that cannot even be imported is listed all the
-    same, and says when called what is missing.
+    same, and reports when called what is missing.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -31,8 +40,15 @@ class _InstalledCommands(click.Group):
         try:
             command = entry.load()
         except (ImportError, AttributeError) as error:
+            raise_if_stopped()
             return _unavailable(cmd_name, error)
         return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeftError from error
 
 
 @click.command(cls=_InstalledCommands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,22 +58,75 @@ def cmsn() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 well, 1 an error in one line on stderr, 2 wrong usage, 130 Ctrl-C."""
-    sys.exit(_status(None if arguments is None else list(arguments)))
+    """Run the command line and exit.
+
+    0: well. 1: an error, in one line on stderr. 2: wrong usage. 130, 143, 129: SIGINT, SIGTERM, SIGHUP. 141: nobody
+    reads the output any more.
+    """
+    chosen = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(stoppable(lambda: run_command_line(chosen)))
 
 
-def _status(arguments: list[str] | None) -> int:
+def run_command_line(arguments: list[str]) -> int:
+    """Run a command -> its exit status. What goes wrong is one line on stderr; CMSN_TRACEBACK=1 shows where."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8, a name that is not
+    try:
+        status = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (_ReaderLeftError, BrokenPipeError) as error:
+        if _abandon_stdout():
+            return READER_LEFT
+        report(f"{error.__cause__ or error}: a program at the other end has left")
+        return 1
+    except Exception as error:
+        raise_if_stopped()
+        if os.environ.get("CMSN_TRACEBACK") and not isinstance(error, CmsnError):
+            raise
+        report(_reason(error))
+        return 1
+    return status
+
+
+def _run(arguments: list[str]) -> int:
     try:
         status = cmsn.main(arguments, prog_name="cmsn", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo("\n".join(map(printable, shown.getvalue().splitlines())), err=True)
         return error.exit_code
     except click.Abort:  # click's name for Ctrl-C
         return _INTERRUPTED
-    except CmsnError as error:
-        report(error)
-        return 1
     return status if isinstance(status, int) else 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CmsnError):
+        return str(error)
+    if isinstance(error, OSError):
+        what = error.strerror or str(error)
+        if _abandon_stdout():
+            return f"standard output: cannot be written ({what})"
+        return f"{error.filename}: {what}" if error.filename else f"{what}, in standard output or a file being written"
+    if isinstance(error, MemoryError):
+        return "out of memory; close other programs, or take smaller videos, batches or models"
+    return f"unexpected {type(error).__name__}: {error} (a fault of cmsn: CMSN_TRACEBACK=1 shows where)"
+
+
+def _abandon_stdout() -> bool:
+    """Whether standard output cannot be written; then it is abandoned, lest Python tries again at its end."""
+    if sys.stdout is None:
+        return False
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -7,6 +7,7 @@
     ├── AnnotationError   nothing in a file of annotations, results or events can be used
     ├── BundleError       a bundle is damaged, unknown or not a bundle
     ├── OutputError       a file cannot be written
+    │   └── NoOutputLeftError  every output has failed, or lost its reader: there is nothing to go on for
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
 
@@ -48,6 +49,13 @@ class AnnotationError(CmsnError):
 
 class OutputError(CmsnError):
     """A file, a pipe or standard output cannot be written."""
+
+
+class NoOutputLeftError(OutputError):
+    """Every output has failed, or lost its reader: there is nothing to go on for."""
+
+    def __init__(self) -> None:
+        super().__init__("no output is left: each has failed or has no reader any more")
 
 
 class BundleError(CmsnError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-from typing import Literal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Literal, TextIO
 
 from cmsn_runtime.text import one_line
 
@@ -16,3 +18,25 @@ def report(message: object, *, kind: Literal["error", "warning"] = "error") -> N
     with suppress(OSError, ValueError):
         sys.stderr.write(f"cmsn: {kind}: {one_line(message)}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def reported(*kinds: type[Warning]) -> Iterator[None]:
+    """Report each warning of these kinds as a line of its own, as soon as it is given."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, kinds):
+            report(message, kind="warning")
+
+    with warnings.catch_warnings():
+        for kind in kinds:
+            warnings.simplefilter("always", kind)
+        warnings.showwarning = show
+        yield

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
-from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from cmsn_runtime.errors import SourceError
-from cmsn_runtime.events import StageStep, StreamEvent
+from cmsn_runtime.errors import NoOutputLeftError, SettingsError, SourceError, SourceWarning
+from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.pictures.frame import Frame
-from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.sinks.base import Ending, Sink
+from cmsn_runtime.sinks.outlets import Outlets
+from cmsn_runtime.sources.losses import Losses
+from cmsn_runtime.stopping import Steps, Stopped
 from cmsn_runtime.streams.feature_stream import FeatureRow
 
-Moment = TypeVar("Moment", Frame, FeatureRow)
+Moment = TypeVar("Moment", Frame, FeatureRow, covariant=True)
 Pushed = TypeVar("Pushed", Frame, FeatureRow, contravariant=True)
-Yielded = TypeVar("Yielded", Frame, FeatureRow, covariant=True)
 
 
 class EventStream(Protocol[Pushed]):
@@ -28,80 +28,95 @@ class EventStream(Protocol[Pushed]):
     def flush(self) -> list[StreamEvent]: ...
 
 
-class StreamOpener(Protocol[Pushed]):
-    """Opens a stream, as `Bundle.stream` and `Bundle.feature_stream` do."""
-
-    def __call__(self, *, on_step: Callable[[StageStep], None]) -> AbstractContextManager[EventStream[Pushed]]: ...
-
-
-class AnySource(Protocol[Yielded]):
+class AnySource(Protocol[Moment]):
     """What is needed of a Source or a FeatureSource."""
 
     @property
     def name(self) -> str: ...
     @property
     def duration(self) -> Fraction | None: ...
-    def __iter__(self) -> Iterator[Yielded]: ...
+    @property
+    def losses(self) -> Losses: ...
+    def __iter__(self) -> Iterator[Moment]: ...
 
 
-def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sinks: Sequence[Sink]) -> None:
-    """Read a source to its end, and give the sinks all that is said of it.
+StreamOpener = Callable[..., AbstractContextManager[EventStream[Moment]]]
 
-    open_stream: `bundle.stream`, or a partial of it with more options; `bundle.feature_stream` for feature rows.
 
-    However it ends, the sinks were told all there was to say: where the source breaks or Ctrl-C is pressed, the stream
-    is flushed first, so that the proposals up to there are kept. Raises SourceError (DecodeError where it broke on
-    the way) and KeyboardInterrupt after that, and whatever the backend or a sink raises.
+def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sinks: Sequence[Sink] | Outlets) -> None:
+    """Read a source to its end, and give the sinks everything that is found in it.
+
+    open_stream: `bundle.stream`, or a partial of it with more options; `bundle.feature_stream` for feature rows. It is
+    called with `on_step`.
+
+    However it ends, the sinks get all there is: where the source breaks, a frame is refused, or a signal asks for the
+    end (see stopping.py; an application's own handlers and Python's KeyboardInterrupt take effect between frames too),
+    the stream is flushed first, and the sinks are told how far it got and why. A backend that fails is not asked again.
+
+    Raises SourceError (DecodeError where it broke on the way), Stopped or KeyboardInterrupt after that, and whatever
+    the backend raises. A sink that raises is closed, the others go on, and its error is raised at the end of the
+    source; if none is left to go on for, NoOutputLeftError is raised at once. Who hands in Outlets, which serve several
+    sources, gets the errors of sinks there. What the source could not show is a SourceWarning.
     """
+    outlets = sinks if isinstance(sinks, Outlets) else Outlets(sinks)
     name = source.name
-
-    def tell_step(step: StageStep) -> None:
-        for sink in sinks:
-            sink.step(name, step)
-
-    def tell(events: list[StreamEvent]) -> None:
-        for event in events:
-            for sink in sinks:
-                sink.event(name, event)
-
-    with ExitStack() as ending, open_stream(on_step=tell_step) as stream:
-        for sink in sinks:
-            sink.begin(name, source.duration)
-        for sink in reversed(sinks):  # a stack unwinds backwards; sinks end in their own order
-            ending.callback(sink.end, name)
+    with Steps() as steps, open_stream(on_step=lambda step: outlets.step(name, step)) as stream:
+        run = _Run(name, stream.flush, outlets)
+        with steps.whole:
+            outlets.begin(name, source.duration)
         try:
             for moment in source:
-                with held_interrupts():
-                    tell(stream.push(moment))
-                    for sink in sinks:
-                        sink.advance(name, moment.seconds)
-        except (SourceError, KeyboardInterrupt):
-            with held_interrupts():
-                tell(stream.flush())
+                with steps.whole:
+                    run.take(stream.push, moment)
+                steps.check()
+                if outlets.deserted:
+                    raise NoOutputLeftError
+        except BaseException as error:
+            with steps.whole:
+                run.end(source.losses, error)
             raise
-        with held_interrupts():
-            tell(stream.flush())
+        with steps.whole:
+            run.end(source.losses)
+    if outlets is not sinks and outlets.failures:
+        raise outlets.failures[0]
 
 
-@contextmanager
-def held_interrupts() -> Iterator[None]:
-    """Ctrl-C takes effect at the end of the block: a stream stopped within a step could not be flushed.
+class _Run:
+    """How far a source is on its way through a stream."""
 
-    Outside the main thread, which alone gets signals, this does nothing.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    held: list[tuple[int, FrameType | None]] = []
+    def __init__(self, name: str, flush: Callable[[], list[StreamEvent]], outlets: Outlets) -> None:
+        self._name = name
+        self._flush = flush
+        self._outlets = outlets
+        self._seconds: Fraction | None = None  # of the newest frame
+        self._within_step = False
 
-    def hold(number: int, frame: FrameType | None) -> Any:
-        held.append((number, frame))
+    def take(self, push: Callable[[Moment], list[StreamEvent]], moment: Moment) -> None:
+        """Push one frame."""
+        self._within_step = True
+        try:
+            events = push(moment)
+        except (SettingsError, SourceError):
+            self._within_step = False  # a stream checks what it is given before it changes
+            raise
+        self._within_step = False
+        self._seconds = moment.seconds
+        self._outlets.events(self._name, events)
+        self._outlets.advance(self._name, moment.seconds)
 
-    signal.signal(signal.SIGINT, hold)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if held:
-        handler(*held[0])
+    def end(self, losses: Losses, error: BaseException | None = None) -> None:
+        """Flush the stream where it can be, and end the source."""
+        if not self._within_step:
+            # What ended the source is what matters: another error while it is settled would only hide it.
+            with nullcontext() if error is None else suppress(Exception):
+                self._outlets.events(self._name, self._flush())
+        self._outlets.end(self._name, Ending(self._seconds, "" if error is None else _reason(error)))
+        if isinstance(error, Stopped):
+            place = "before the first frame" if self._seconds is None else f"at {float(self._seconds):.2f} s"
+            error.note = f" {place} of {self._name}; what was found until then is kept"
+        if losses and not isinstance(error, SourceError):  # whose message says what is missing
+            warnings.warn(f"{self._name}: {losses}", SourceWarning, stacklevel=3)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -22,6 +22,14 @@ def one_line(message: object) -> str:
     return printable(" ".join(str(message).split()))
 
 
+def encoded(text: str) -> bytes:
+    """Text in UTF-8. Bytes of a name that were not UTF-8 go through unchanged; half of a surrogate pair becomes "?"."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
 def file_name(name: str, *, before: str = "", after: str = "", most_bytes: int = 240) -> str:
     """`before`, a name of any length, script or form, and `after` as one valid name of a file.
 

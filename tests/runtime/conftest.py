@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from command_line import ACTION, clip
 
 from cmsn_runtime.manifest.contents import GraphFile, Manifest, NetworkFacts, Parity, StateShape, Variant
 from cmsn_runtime.manifest.writing import write_manifest
@@ -56,6 +58,27 @@ def tiny_bundle(tmp_path: Path, tiny_graphs: dict[str, bytes], tiny_manifest: Ma
 def plain_manifest() -> Manifest:
     """A manifest of graphs that are none: for what is decided before any graph is looked at."""
     return manifest_of({name: name.encode() for name in ("extractor", "stages", "evaluator")})
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos for the tiny bundle: action.mp4 holds one action, long.mp4 thirty, so that something can happen in it."""
+    folder = tmp_path_factory.mktemp("clips")
+    clip(folder / "action.mp4", ACTION)
+    clip(folder / "long.mp4", ACTION * 30)
+    return folder
+
+
+@pytest.fixture
+def video(clips: Path, tmp_path: Path) -> Path:
+    """A video of one's own with one action, from 64 to 128 frames."""
+    return Path(shutil.copy(clips / "action.mp4", tmp_path))
+
+
+@pytest.fixture
+def long_video(clips: Path, tmp_path: Path) -> Path:
+    """The same thirty times over."""
+    return Path(shutil.copy(clips / "long.mp4", tmp_path))
 
 
 def manifest_of(graphs: dict[str, bytes]) -> Manifest:

@@ -5,53 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from fractions import Fraction
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
+from command_line import cmsn
 
 from cmsn_runtime import cli
-
-
-def cmsn(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cmsn_runtime", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-
-
-# Red, green, blue, red.
-ACTION = [(255, 0, 0)] * 64 + [(0, 255, 0)] * 32 + [(0, 0, 255)] * 32 + [(255, 0, 0)] * 96
-
-
-def clip(path: Path, colours: Sequence[tuple[int, int, int]]) -> Path:
-    """A video at 30000/1001 fps, the tiny bundle's rate, one colour a frame."""
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=Fraction(30000, 1001))
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for colour in colours:
-            picture = np.full((48, 64, 3), colour, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    """One action for the tiny bundle, from 64 to 128 frames."""
-    return clip(tmp_path / "action.mp4", ACTION)
-
-
-@pytest.fixture
-def long_video(tmp_path: Path) -> Path:
-    """The same thirty times over, so that something can happen while it runs."""
-    return clip(tmp_path / "long.mp4", ACTION * 30)
 
 
 def best(lines: str) -> dict[str, Any]:
@@ -143,39 +107,6 @@ def test_inspect_says_what_is_in_it_and_notices_damage(tiny_bundle: Path) -> Non
     damaged = cmsn("inspect", tiny_bundle)
     assert damaged.returncode == 1
     assert "stages.onnx" in damaged.stderr
-
-
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """A run that has said its first word."""
-    command = [sys.executable, "-m", "cmsn_runtime", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["kind"] == "provisional"
-    return process
-
-
-def test_ctrl_c_keeps_what_was_found(long_video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-    results = tmp_path / "results.json"
-    process = start("run", long_video, "--bundle", tiny_bundle, "--results", results)
-    process.send_signal(signal.SIGINT)
-    lines, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors.strip()) == (130, "")
-    events = [json.loads(line) for line in lines.splitlines()]
-    assert events[-1]["kind"] == "final"
-    assert 0 < events[-1]["at"] < 30 * len(ACTION) * 1001 / 30000 - 1
-    finals = sum(event["kind"] == "final" for event in events)
-    assert len(json.loads(results.read_text())["results"]["long"]) == finals
-
-
-def test_a_reader_that_leaves_is_no_complaint(long_video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-    results = tmp_path / "results.json"
-    process = start("run", long_video, "--bundle", tiny_bundle, "--results", results)
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(timeout=60) == 1
-    assert "long" in json.loads(results.read_text())["results"]
 
 
 def test_a_closed_standard_output_is_one_line(video: Path, tiny_bundle: Path) -> None:

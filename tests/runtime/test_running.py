@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from cmsn_runtime.errors import BackendError, DecodeError
+from cmsn_runtime.collecting import collect
+from cmsn_runtime.errors import BackendError, DecodeError, OutputError, SettingsError, SourceWarning
 from cmsn_runtime.events import Event, Proposal, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
-from cmsn_runtime.running import held_interrupts, run_source
-from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.running import run_source
+from cmsn_runtime.sinks.base import Ending, Sink
+from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.stages import Stage
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
@@ -25,6 +30,7 @@ class FakeSource:
     name = "camera"
     live = True
     duration = None
+    losses = Losses()
 
     def __init__(self, ending: Callable[[], None] = lambda: None) -> None:
         self._ending = ending
@@ -85,7 +91,8 @@ class Notes(Sink):
     def event(self, source: str, event: StreamEvent) -> None:
         self._said.append(f"{self._name}{event.kind}")
 
-    def end(self, source: str) -> None:
+    def end(self, source: str, ending: Ending) -> None:
+        self.ending = ending
         self._said.append(f"{self._name}end")
 
 
@@ -98,9 +105,15 @@ def event(kind: str, seconds: Fraction) -> Event:
 
 
 def play(
-    *, ending: Callable[[], None] = lambda: None, on_frame: Callable[[], None] = lambda: None, said: list[str]
-) -> None:
-    run_source(lambda on_step: FakeStream(on_step, on_frame), FakeSource(ending), [Notes(said)])
+    *,
+    ending: Callable[[], None] = lambda: None,
+    on_frame: Callable[[], None] = lambda: None,
+    said: list[str],
+    others: Sequence[Sink] = (),
+) -> Notes:
+    notes = Notes(said)
+    run_source(lambda on_step: FakeStream(on_step, on_frame), FakeSource(ending), [*others, notes])
+    return notes
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -110,31 +123,63 @@ def raising(error: BaseException) -> Callable[[], None]:
     return fail
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_as_usual() -> Iterator[None]:
+    """Under nohup and in a shell's background Python ignores SIGINT, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_everything_is_told_in_order() -> None:
     said: list[str] = []
-    play(said=said)
+    notes = play(said=said)
     assert said == ["begin", *FRAMES, "final", "end"]
+    assert notes.ending == Ending(Fraction(2))
 
 
 def test_sinks_end_in_their_own_order() -> None:
     said: list[str] = []
-    run_source(lambda on_step: FakeStream(on_step, lambda: None), FakeSource(), [Notes(said, "1 "), Notes(said, "2 ")])
-    assert said[-2:] == ["1 end", "2 end"]
+    play(said=said, others=[Notes(said, "1 ")])
+    assert said[-2:] == ["1 end", "end"]
 
 
-@pytest.mark.parametrize("error", [DecodeError("broke", seconds=Fraction(2)), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [DecodeError("broke", seconds=Fraction(2)), KeyboardInterrupt(), ZeroDivisionError("a library's fault")]
+)
 def test_a_source_that_stops_short_keeps_its_proposals(error: BaseException) -> None:
     said: list[str] = []
+    notes = Notes(said)
     with pytest.raises(type(error)):
-        play(ending=raising(error), said=said)
+        run_source(lambda on_step: FakeStream(on_step, lambda: None), FakeSource(raising(error)), [notes])
     assert said == ["begin", *FRAMES, "final", "end"]
+    assert notes.ending == Ending(Fraction(2), str(error) or "KeyboardInterrupt")
 
 
-def test_a_backend_that_fails_is_not_asked_again() -> None:
+def test_a_frame_that_is_refused_keeps_what_came_before() -> None:
     said: list[str] = []
-    with pytest.raises(BackendError):
-        play(on_frame=raising(BackendError("lost")), said=said)
+    with pytest.raises(SettingsError):
+        play(on_frame=raising(SettingsError("a row of another width")), said=said)
+    assert said == ["begin", "step 0", "final", "end"]
+
+
+@pytest.mark.parametrize("error", [BackendError("lost"), MemoryError(), RuntimeError("of a library")])
+def test_a_backend_that_fails_is_not_asked_again(error: Exception) -> None:
+    said: list[str] = []
+    with pytest.raises(type(error)):
+        play(on_frame=raising(error), said=said)
     assert said == ["begin", "step 0", "end"]
+
+
+def test_a_second_error_does_not_hide_the_first() -> None:
+    class Failing(FakeStream):
+        def flush(self) -> list[StreamEvent]:
+            raise BackendError("second")
+
+    notes = Notes([])
+    with pytest.raises(DecodeError, match="first"):
+        run_source(lambda on_step: Failing(on_step, lambda: None), FakeSource(raising(DecodeError("first"))), [notes])
+    assert notes.ending == Ending(Fraction(2), "first")
 
 
 def test_ctrl_c_within_a_step_waits_for_its_end() -> None:
@@ -144,13 +189,93 @@ def test_ctrl_c_within_a_step_waits_for_its_end() -> None:
     assert said == ["begin", *FRAMES[:3], "final", "end"]
 
 
-def test_an_interrupt_reaches_the_handler_that_was_there() -> None:
-    caught: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: caught.append(number))
-    try:
-        with held_interrupts():
+def test_ctrl_c_within_the_last_step_comes_when_all_is_settled() -> None:
+    class Interrupted(FakeStream):
+        def flush(self) -> list[StreamEvent]:
             signal.raise_signal(signal.SIGINT)
-            assert not caught
-        assert caught == [signal.SIGINT]
+            return super().flush()
+
+    said: list[str] = []
+    notes = Notes(said)
+    with pytest.raises(KeyboardInterrupt):
+        run_source(lambda on_step: Interrupted(on_step, lambda: None), FakeSource(), [notes])
+    assert said == ["begin", *FRAMES, "final", "end"]
+    assert notes.ending == Ending(Fraction(2))
+
+
+def test_ctrl_c_that_a_source_swallows_is_not_lost() -> None:
+    """As C code that calls back into Python may."""
+
+    class Swallowing(FakeSource):
+        def __iter__(self) -> Iterator[Frame]:
+            yield Frame(PICTURE, Fraction(0))
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            yield Frame(PICTURE, Fraction(1))
+            pytest.fail("the interrupt was lost")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_source(lambda on_step: FakeStream(on_step, lambda: None), Swallowing(), [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_the_handler_that_was_there(number: signal.Signals) -> None:
+    caught: list[int] = []
+    said: list[str] = []
+    handler = lambda number, frame: caught.append(number)  # noqa: E731
+    before = signal.signal(number, handler)
+    try:
+        play(on_frame=lambda: signal.raise_signal(number), said=said)
+        assert signal.getsignal(number) is handler
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+    assert caught == [number] * 3
+    assert said == ["begin", *FRAMES, "final", "end"]
+
+
+def test_another_thread_runs_a_source_too() -> None:
+    said: list[str] = []
+    thread = threading.Thread(target=play, kwargs={"said": said})
+    thread.start()
+    thread.join(timeout=30)
+    assert said == ["begin", *FRAMES, "final", "end"]
+
+
+def test_a_sink_that_fails_does_not_cost_the_others() -> None:
+    class Failing(Notes):
+        def event(self, source: str, event: StreamEvent) -> None:
+            super().event(source, event)
+            raise TypeError("a fault")
+
+        def close(self) -> None:
+            self._said.append(f"{self._name}close")
+
+    said: list[str] = []
+    with pytest.raises(OutputError, match=r"Failing.*TypeError: a fault"):
+        play(said=said, others=[Failing(said, "1 ")])
+    assert [word for word in said if not word.startswith("1 ")] == ["begin", *FRAMES, "final", "end"]
+    assert [word for word in said if word.startswith("1 ")] == ["1 begin", "1 step 0", "1 provisional", "1 close"]
+
+
+def test_what_a_source_could_not_show_is_a_warning() -> None:
+    class Lossy(FakeSource):
+        losses = Losses(damaged=2)
+
+    with pytest.warns(SourceWarning, match="camera: 2 damaged packets could not be shown"):
+        run_source(lambda on_step: FakeStream(on_step, lambda: None), Lossy(), [])
+
+
+def test_a_prediction_holds_everything_and_can_be_pickled() -> None:
+    found = collect(lambda on_step: FakeStream(on_step, lambda: None), FakeSource(), steps=True)
+    again = pickle.loads(pickle.dumps(found))
+    assert (again.name, again.events, again.ending) == ("camera", found.events, Ending(Fraction(2)))
+    assert [event.kind for event in found.finals] == ["final"]
+    assert found.proposals == [found.finals[0].proposal]
+    assert [step.seconds for step in again.steps] == [0, 1, 2]
+
+
+def test_a_prediction_of_a_broken_source_says_how_far_it_got() -> None:
+    source = FakeSource(raising(DecodeError("broke")))
+    found = collect(lambda on_step: FakeStream(on_step, lambda: None), source)
+    assert found.ending == Ending(Fraction(2), "broke")
+    assert (len(found.finals), found.steps) == (1, ())

@@ -15,6 +15,7 @@ from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.errors import OutputError
 from cmsn_runtime.events import Event, Proposal, Reset, StageStep
 from cmsn_runtime.names import video_id
+from cmsn_runtime.sinks.base import Ending
 from cmsn_runtime.sinks.console import TableSink
 from cmsn_runtime.sinks.csv_file import CsvSink
 from cmsn_runtime.sinks.jsonl import JsonLinesSink
@@ -24,7 +25,7 @@ from cmsn_runtime.sinks.timeline import TimelineSink
 from cmsn_runtime.sinks.timeline_picture import row_limits
 from cmsn_runtime.stages import Stage
 
-FIRST = Event("provisional", 1, 1, Proposal(Fraction(1), Fraction(2), 0.4), Fraction(3))
+FIRST = Event("provisional", 1, 1, Proposal(Fraction(1), Fraction(2), 0.4), Fraction(3), wall=1.5e9)
 FINAL = Event("final", 1, 1, Proposal(Fraction(1), Fraction(7, 3), 0.9), Fraction(5))
 OTHER = Event("final", 1, 2, Proposal(Fraction(1), Fraction(3), 0.2), Fraction(5))
 BETTER = Event("final", 2, 1, Proposal(Fraction(8), Fraction(9), 0.95), Fraction(12))
@@ -48,6 +49,7 @@ def test_json_lines_are_there_at_once(tmp_path: Path) -> None:
         "at": 3.0,
         "delay": 1.0,
         "note": "",
+        "wall": 1.5e9,
     }
     assert json.loads(path.read_text().splitlines()[1])["start"] is None
 
@@ -105,7 +107,7 @@ def test_the_table_says_how_near_the_truth_is(capsys: pytest.CaptureFixture[str]
         sink.begin("a.mp4", None)
         for event in (FINAL, OTHER, BETTER):
             sink.event("a.mp4", event)
-        sink.end("a.mp4")
+        sink.end("a.mp4", Ending(Fraction(19)))
     printed = capsys.readouterr().out
     assert printed.index("0.95") < printed.index("0.90")
     assert "0.50" in printed
@@ -123,7 +125,7 @@ def test_the_timeline_is_a_picture(tmp_path: Path) -> None:
         sink.advance("a.mp4", Fraction(19))
         for event in (FINAL, OTHER, BETTER):
             sink.event("a.mp4", event)
-        sink.end("a.mp4")
+        sink.end("a.mp4", Ending(Fraction(19)))
     with image.open(path) as picture:
         colours = len(picture.convert("RGB").getcolors(1 << 20))
         assert picture.width > 600 and colours > 50

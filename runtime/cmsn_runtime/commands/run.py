@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from cmsn_runtime.sinks.outputs import Outputs
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.sinks.base import Sink
+    from cmsn_runtime.sinks.outlets import Outlets
 
 
 @click.command(short_help="Find actions in videos and cameras.")
@@ -30,44 +31,69 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     Where the bundle takes feature rows, a SOURCE is a file of them: .npy, .txt, .csv, or FILE.h5::DATASET.
 
     On a terminal this shows news, progress and a table; otherwise it writes JSON lines to stdout, each event as it
-    happens. Several sources run one after the other; one that breaks does not stop the rest, what was found in it
-    until then is kept, and the exit status is 1. Ctrl-C ends with everything found so far, and status 130.
+    happens. Several sources run one after the other. A source that breaks and an output that fails stop neither the
+    rest nor lose what was found: each is one line, and the exit status is 1. Ctrl-C, SIGTERM and SIGHUP end with
+    everything found so far, and status 130, 143 and 129.
     """
-    from cmsn_runtime.sinks.opening import open_sinks
+    from cmsn_runtime.errors import BackendWarning, NoOutputLeftError, SourceWarning
+    from cmsn_runtime.reporting import report, reported
+    from cmsn_runtime.sinks.kinds import SinkContext
+    from cmsn_runtime.sinks.opening import plan_sinks
+    from cmsn_runtime.sinks.outlets import Outlets
+    from cmsn_runtime.stopping import READER_LEFT, Stopped
 
-    outputs.require_names(sources.addresses)
+    planned = plan_sinks(outputs, sources.addresses, [*model.places(), *truth.places()])
     annotations = truth.read(sources.addresses)
-    with ExitStack() as stack:
+    with reported(BackendWarning, SourceWarning), ExitStack() as stack:
         bundle = stack.enter_context(model.open())
-        sinks = open_sinks(
-            outputs,
-            stack,
-            step_seconds=bundle.grid.step_seconds,
-            one_each=len(sources.addresses) > 1,
-            truth=annotations,
-        )
-        whole = [_run_one(bundle, address, sources, model, sinks) for address in sources.addresses]
-    if not all(whole):
+        context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events)
+        outlets = stack.enter_context(Outlets([*planned.open(context), *_watches(bundle)], on_failure=report))
+        try:
+            whole = [_run_one(bundle, address, sources, model, outlets) for address in sources.addresses]
+        except NoOutputLeftError:
+            raise click.exceptions.Exit(1 if outlets.failures else READER_LEFT) from None
+        except Stopped as stopped:
+            stopped.note = stopped.note or "; what was found until then is kept"
+            raise
+        outlets.close()
+    if not all(whole) or outlets.failures:
         raise click.exceptions.Exit(1)
 
 
-def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, sinks: Sequence[Sink]) -> bool:
-    """Run one source; where it cannot be opened or breaks, say so in one line and return false."""
-    from cmsn_runtime.errors import DecodeError, SourceError
+def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, outlets: Outlets) -> bool:
+    """Run one source; where it cannot be opened or breaks, report it in one line and return false."""
+    from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
     from cmsn_runtime.reporting import report
     from cmsn_runtime.running import run_source
 
     try:
         if bundle.manifest.features is not None:
-            with sources.open_features(address, rate=bundle.grid.fps, width=bundle.manifest.features.width) as rows:
-                run_source(model.feature_stream(bundle), rows, sinks)
+            width = bundle.manifest.features.width
+            with sources.open_features(address, rate=bundle.grid.fps, width=width) as rows:
+                run_source(model.feature_stream(bundle), rows, outlets)
         else:
             with sources.open_video(address) as frames:
-                run_source(model.stream(bundle), frames, sinks)
+                run_source(model.stream(bundle), frames, outlets)
     except DecodeError as error:
         report(f"{error} (the proposals up to there are kept)")
         return False
     except SourceError as error:
         report(error)
         return False
+    except Exception as error:
+        if isinstance(error, CmsnError) or os.environ.get("CMSN_TRACEBACK"):
+            raise
+        report(f"{sources.name_of(address)}: failed ({type(error).__name__}: {error}); what was found in it is kept")
+        return False
     return True
+
+
+def _watches(bundle: Bundle) -> list[Sink]:
+    """What reports a source of no use for this model."""
+    from cmsn_runtime.reporting import report
+    from cmsn_runtime.sinks.gaps import GapSink
+
+    if bundle.takes_features:
+        return []
+    most = bundle.manifest.network.receptive_field_frames / bundle.grid.fps
+    return [GapSink(most, lambda line: report(line, kind="warning"))]

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.events import Reset, StageStep, StreamEvent
 
 EventChoice = Literal["all", "final"]
 
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a source ended.
+
+    seconds: time of the last frame that was looked at, none where there was none. reason: why that was not the end of
+    the source; empty where it was.
+    """
+
+    seconds: Fraction | None
+    reason: str = ""
+
 
 class Sink(Closing):
-    """Takes what is said of one or more sources, and writes it as it comes. All hooks do nothing by themselves.
+    """Takes what is found in one or more sources, and writes it as it comes. All hooks do nothing by themselves.
 
     `source` is the source's name throughout. Between `begin` and `end` of a source come its frames, steps and events.
-    Several sources may be open at once. Raises OutputError where its output cannot be written.
+    Several sources may be open at once; those of one name are taken for one. A sink that raises, in whatever hook, is
+    closed, and the other sinks go on (see Outlets). Raises OutputError where its output cannot be written.
+
+    name: for messages. passive: it only shows how far a run is, which is no reason to go on with it. one_each: each
+    source has an output of its own, so that one that fails does not concern the next.
     """
+
+    passive: ClassVar[bool] = False
+    one_each: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
 
     def begin(self, source: str, duration: Fraction | None) -> None:
         """A source was opened. duration: seconds, where it is known beforehand."""
@@ -30,11 +57,41 @@ class Sink(Closing):
     def event(self, source: str, event: StreamEvent) -> None:
         """An event occurred."""
 
-    def end(self, source: str) -> None:
+    def end(self, source: str, ending: Ending) -> None:
         """Nothing more will come of this source."""
 
     def close(self) -> None:
         """Nothing more will come at all."""
+
+
+class OpenSources(Generic[Kept]):
+    """What a sink keeps of each open source; sources of one name share it until the last of them ends."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Kept] = {}
+        self._open: dict[str, int] = {}
+
+    def begin(self, source: str, make: Callable[[], Kept]) -> Kept:
+        """Count a source that begins -> what is kept of it, made if there is none of its name."""
+        if source not in self._kept:
+            self._kept[source] = make()
+        self._open[source] = self._open.get(source, 0) + 1
+        return self._kept[source]
+
+    def end(self, source: str) -> Kept | None:
+        """Count a source that ends -> what was kept of it; none while another of its name is open."""
+        self._open[source] -= 1
+        if self._open[source]:
+            return None
+        del self._open[source]
+        return self._kept.pop(source)
+
+    def __getitem__(self, source: str) -> Kept:
+        return self._kept[source]
+
+    def values(self) -> list[Kept]:
+        """What is kept of every open source."""
+        return list(self._kept.values())
 
 
 def is_chosen(event: StreamEvent, choice: EventChoice) -> bool:

@@ -13,7 +13,7 @@ from rich.text import Text
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.events import Proposal, Reset, StreamEvent
 from cmsn_runtime.names import video_id
-from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen
+from cmsn_runtime.sinks.base import Ending, EventChoice, OpenSources, Sink, is_chosen
 from cmsn_runtime.sinks.ranking import BestActions
 from cmsn_runtime.text import printable
 
@@ -31,19 +31,25 @@ class TableSink(Sink):
     def __init__(self, console: Console | None = None, *, truth: Mapping[str, VideoAnnotations] | None = None) -> None:
         self._console = console or Console()
         self._truth = truth
-        self._best: dict[str, BestActions] = {}
+        self._best: OpenSources[BestActions] = OpenSources()
+
+    @property
+    def name(self) -> str:
+        return "the table"
 
     def begin(self, source: str, duration: Fraction | None) -> None:
         """Start a table."""
-        self._best[source] = BestActions(TABLE_ROWS)
+        self._best.begin(source, lambda: BestActions(TABLE_ROWS))
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Keep what is among the best."""
         self._best[source].add(event)
 
-    def end(self, source: str) -> None:
+    def end(self, source: str, ending: Ending) -> None:
         """Print the table."""
-        best = self._best.pop(source)
+        best = self._best.end(source)
+        if best is None:
+            return
         if not best.total:
             self._console.print(Text(f"{printable(source)}: no action found"))
             return
@@ -52,68 +58,79 @@ class TableSink(Sink):
 
 
 class ProgressSink(Sink):
-    """A bar and the news, for a terminal. Meant for stderr, so that stdout holds results alone."""
+    """Bars and the news, for a terminal. Meant for stderr, so that stdout holds results alone."""
+
+    passive = True
 
     def __init__(self, console: Console | None = None, *, events: EventChoice = "all") -> None:
-        self._console = console or Console(stderr=True)
+        # stdout is left alone: where it is a pipe, rich would write what is meant for it to the terminal instead.
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[clock]}"),
+            TimeRemainingColumn(),
+            console=console or Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self._events = events
-        self._bars: dict[str, _Bar] = {}
+        self._bars: OpenSources[_Bar] = OpenSources()
+
+    @property
+    def name(self) -> str:
+        return "the progress bar"
 
     def begin(self, source: str, duration: Fraction | None) -> None:
         """Show a bar; a live source has no end to fill it to, and shows its time alone."""
-        self._bars[source] = _Bar(self._console, source, duration)
+        self._bars.begin(source, lambda: _Bar(self._progress, source, duration))
+        self._progress.start()
 
     def advance(self, source: str, seconds: Fraction) -> None:
         """Move the bar."""
         self._bars[source].advance(seconds)
 
     def event(self, source: str, event: StreamEvent) -> None:
-        """One line above the bar; alternatives (ranks after 1) are left to the files."""
-        if (isinstance(event, Reset) or event.rank == 1) and is_chosen(event, self._events):
-            self._console.print(_news(event))
+        """One line above the bars; alternatives (ranks after 1) are left to the files."""
+        if (isinstance(event, Reset) or event.rank <= 1) and is_chosen(event, self._events):
+            several = len(self._bars.values()) > 1
+            self._progress.console.print(_news(event, printable(source) if several else ""))
 
-    def end(self, source: str) -> None:
+    def end(self, source: str, ending: Ending) -> None:
         """Take the bar away."""
-        self._bars.pop(source).stop()
+        bar = self._bars.end(source)
+        if bar is not None:
+            bar.remove()
+        if not self._bars.values():
+            self._progress.stop()
 
     def close(self) -> None:
         """Give the terminal back, whatever happened."""
-        for source in list(self._bars):
-            self.end(source)
+        self._progress.stop()
 
 
 class _Bar:
     """One source's progress, in seconds since its first frame."""
 
-    def __init__(self, console: Console, source: str, duration: Fraction | None) -> None:
-        # stdout is left alone: where it is a pipe, rich would write what is meant for it to the terminal instead.
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn() if duration else TextColumn(""),
-            TextColumn("{task.fields[clock]}"),
-            TimeRemainingColumn() if duration else TextColumn(""),
-            console=console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+    def __init__(self, progress: Progress, source: str, duration: Fraction | None) -> None:
+        self._progress = progress
         self._first: Fraction | None = None
         total = float(duration) if duration else None
-        self._task: TaskID = self._progress.add_task(printable(source), total=total, clock="")
-        self._progress.start()
+        self._task: TaskID = progress.add_task(printable(source), total=total, clock="")
 
     def advance(self, seconds: Fraction) -> None:
         if self._first is None:
             self._first = seconds
         self._progress.update(self._task, completed=float(seconds - self._first), clock=f"{float(seconds):.1f} s")
 
-    def stop(self) -> None:
-        self._progress.stop()
+    def remove(self) -> None:
+        self._progress.remove_task(self._task)
 
 
-def _news(event: StreamEvent) -> Text:
-    line = Text(f"{float(event.seconds):9.2f} s  ")
+def _news(event: StreamEvent, source: str) -> Text:
+    line = Text(f"{source}  " if source else "")
+    line.append(f"{float(event.seconds):9.2f} s  ")
     line.append(f"{event.kind:<11}", style=_COLOURS[event.kind])
     if isinstance(event, Reset):
         return line.append(f"  {event.reason}")

@@ -6,52 +6,54 @@ import json
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import TextIO
 
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.errors import OutputError
 from cmsn_runtime.events import Reset, StreamEvent
-from cmsn_runtime.files import written_to
+from cmsn_runtime.files import STDOUT
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen
+from cmsn_runtime.sinks.kinds import SinkKind, one_path
+from cmsn_runtime.sinks.text_output import TextOutput
 
 _DECIMALS = 6
 
 
 class JsonLinesSink(Sink):
-    """Writes each event as it comes, to a file or, for None, to stdout.
+    """Writes each event as it comes, to a file or, for "-", to standard output.
 
-    Fields: kind, source, action, rank, note as in `Event`; start, end, score of its proposal, `at` the source time at
-    which this was said, delay = at - end. Times are seconds. A reset has null where a field does not apply.
+    Fields: kind, source, action, rank as in `Event`; start, end, score of its proposal; `at`, the source time of the
+    report, and delay = at - end; note, the reason of a reset; wall, the POSIX time of the report. Times are seconds.
+    A reset has null, or 0 as its action and rank, where a field does not apply.
     """
 
-    def __init__(self, path: Path | None, *, events: EventChoice = "all") -> None:
-        self._name = str(path or "standard output")
+    def __init__(self, path: Path = STDOUT, *, events: EventChoice = "all") -> None:
+        if path == STDOUT and sys.stdout is None:  # the shell closed it
+            raise OutputError("JSON lines go to standard output, which is closed; give --json PATH, or --quiet")
+        self._output = TextOutput(path)
         self._events = events
-        self._owned = path is not None
-        with written_to(self._name):
-            file: TextIO | None = path.open("w", encoding="utf-8") if path else sys.stdout
-        if file is None:  # the shell closed it
-            raise SettingsError("JSON lines go to standard output, which is closed; give --json PATH, or --quiet")
-        self._file = file
+
+    @property
+    def name(self) -> str:
+        return self._output.name
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Write one line, all the way through to the reader."""
         if is_chosen(event, self._events):
-            with written_to(self._name):
-                self._file.write(json.dumps(_fields(source, event)) + "\n")
-                self._file.flush()
+            self._output.write(json.dumps(_fields(source, event)) + "\n")
 
     def close(self) -> None:
-        """Close the file; stdout stays open."""
-        if self._owned:
-            with written_to(self._name):
-                self._file.close()
+        """Close the file; standard output stays open."""
+        self._output.close()
+
+
+JSON = SinkKind(open=lambda value, context: JsonLinesSink(Path(value), events=context.events), paths=one_path)
 
 
 def _fields(source: str, event: StreamEvent) -> dict[str, object]:
+    seen, wall = _number(event.seconds), _number(event.wall)
     if isinstance(event, Reset):
         nothing = dict.fromkeys(("start", "end", "score"))
         fields = {"kind": event.kind, "source": source, "action": 0, "rank": 0, **nothing}
-        return {**fields, "at": _number(event.seconds), "delay": None, "note": event.reason}
+        return {**fields, "at": seen, "delay": None, "note": event.reason, "wall": wall}
     proposal = event.proposal
     return {
         "kind": event.kind,
@@ -61,9 +63,10 @@ def _fields(source: str, event: StreamEvent) -> dict[str, object]:
         "start": _number(proposal.start),
         "end": _number(proposal.end),
         "score": _number(proposal.score),
-        "at": _number(event.seconds),
+        "at": seen,
         "delay": _number(event.seconds - proposal.end),
         "note": "",
+        "wall": wall,
     }
 
 

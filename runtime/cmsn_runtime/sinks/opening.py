@@ -3,59 +3,75 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import TextIO
 
-from cmsn_runtime.annotations import VideoAnnotations
-from cmsn_runtime.files import STDOUT
+from cmsn_runtime.files import STDOUT, descriptor_of
 from cmsn_runtime.sinks.base import Sink
-from cmsn_runtime.sinks.csv_file import CsvSink
-from cmsn_runtime.sinks.jsonl import JsonLinesSink
+from cmsn_runtime.sinks.kinds import SinkContext, SinkKind, find_sink
 from cmsn_runtime.sinks.outputs import Outputs
-from cmsn_runtime.sinks.results import ResultsSink
+from cmsn_runtime.sinks.places import Place, require_separate, source_places
 
 
-def open_sinks(
-    outputs: Outputs,
-    stack: ExitStack,
-    *,
-    step_seconds: Fraction,
-    one_each: bool = False,
-    truth: Mapping[str, VideoAnnotations] | None = None,
-) -> list[Sink]:
-    """Open what was asked for; `stack` closes it.
+@dataclass(frozen=True, slots=True)
+class PlannedSinks:
+    """What will be opened: kinds with their values, and what people at a terminal get beside them.
+
+    bar: progress and news on stderr. lines: JSON lines on stdout that nobody asked for. table: a table on stdout.
+    """
+
+    asked: tuple[tuple[SinkKind, str], ...]
+    bar: bool
+    lines: bool
+    table: bool
+
+    def open(self, context: SinkContext) -> list[Sink]:
+        """Open them; those that were opened are closed if one cannot be. Raises OutputError and MissingExtraError."""
+        with ExitStack() as stack:
+            sinks = [stack.enter_context(sink) for sink in self._opened(context)]
+            stack.pop_all()
+        return sinks
+
+    def _opened(self, context: SinkContext) -> Iterator[Sink]:
+        # The bar comes first: it has to be gone from the terminal before the table is printed there.
+        if self.bar:
+            from cmsn_runtime.sinks.console import ProgressSink
+
+            yield ProgressSink(events=context.events)
+        if self.lines:
+            from cmsn_runtime.sinks.jsonl import JsonLinesSink
+
+            yield JsonLinesSink(events=context.events)
+        for kind, value in self.asked:
+            yield kind.open(value, context)
+        if self.table:
+            from cmsn_runtime.sinks.console import TableSink
+
+            yield TableSink(truth=context.truth)
+
+
+def plan_sinks(outputs: Outputs, sources: Sequence[str], inputs: Sequence[Place] = ()) -> PlannedSinks:
+    """Decide what to open, and check it before anything is read, see `require_separate`.
 
     People at a terminal get a table on stdout and a progress bar on stderr. Where stdout is no terminal, it gets JSON
-    lines, unless they go to a file. See TimelineSink for step_seconds, one_each and truth. Raises SettingsError and
-    MissingExtraError.
+    lines, unless they go to a file, or another output has stdout.
+
+    inputs: what is read beside the sources. Raises SettingsError and OutputError.
     """
+    outputs.require_names(sources)
+    asked = [(name, find_sink(name), value) for name, value in outputs.asked()]
+    places = [Place(f"--{name}", path) for name, kind, value in asked for path in kind.paths(value, sources)]
     screen = _is_terminal(sys.stdout)
-    piped_json = outputs.json is None and not screen and not outputs.quiet
-    sinks: list[Sink] = []
-    # The bar comes first: it has to be gone from the terminal before the table is printed there.
-    if not outputs.quiet and _is_terminal(sys.stderr) and not (screen and outputs.json == STDOUT):
-        from cmsn_runtime.sinks.console import ProgressSink
-
-        sinks.append(stack.enter_context(ProgressSink(events=outputs.events)))
-    if outputs.json is not None or piped_json:
-        path = None if outputs.json in (None, STDOUT) else outputs.json
-        sinks.append(stack.enter_context(JsonLinesSink(path, events=outputs.events)))
-    if outputs.csv is not None:
-        sinks.append(stack.enter_context(CsvSink(outputs.csv)))
-    if outputs.results is not None:
-        sinks.append(stack.enter_context(ResultsSink(outputs.results)))
-    if outputs.timeline is not None:
-        from cmsn_runtime.sinks.timeline import TimelineSink
-
-        timeline = TimelineSink(outputs.timeline, step_seconds=step_seconds, truth=truth, one_each=one_each)
-        sinks.append(stack.enter_context(timeline))
-    if not outputs.quiet and screen and outputs.json != STDOUT:
-        from cmsn_runtime.sinks.console import TableSink
-
-        sinks.append(stack.enter_context(TableSink(truth=truth)))
-    return sinks
+    taken = any(place.path == STDOUT or descriptor_of(place.path) == 1 for place in places)
+    lines = not (outputs.quiet or screen or taken) and all(name != "json" for name, _, _ in asked)
+    table = screen and not outputs.quiet and not taken
+    if (lines or table) and sys.stdout is not None:
+        places.append(Place("standard output", STDOUT))
+    require_separate(places, [*source_places(sources), *inputs])
+    bar = not outputs.quiet and _is_terminal(sys.stderr) and not (screen and taken)
+    return PlannedSinks(tuple((kind, value) for _, kind, value in asked), bar=bar, lines=lines, table=table)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

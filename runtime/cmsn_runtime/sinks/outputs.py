@@ -13,17 +13,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Paths of what is to be written, none for what is not. json: STDOUT for standard output.
+    """Paths of what is to be written, none for what is not. "-" is standard output.
 
-    events: which ones JSON lines and the terminal get. quiet: nothing that was not asked for by its path.
+    sinks: "NAME=VALUE" each, of any kind that is installed. events: which ones JSON lines and the terminal get.
+    quiet: nothing that was not asked for.
     """
 
     json: Path | None = None
     csv: Path | None = None
     results: Path | None = None
     timeline: Path | None = None
+    sinks: tuple[str, ...] = ()
     events: EventChoice = "all"
     quiet: bool = False
+
+    def asked(self) -> list[tuple[str, str]]:
+        """Kind and value of each output, in the order in which they are given what is found.
+
+        Raises SettingsError where one of `sinks` is not NAME=VALUE.
+        """
+        from cmsn_runtime.errors import SettingsError
+
+        own = {"json": self.json, "csv": self.csv, "results": self.results, "timeline": self.timeline}
+        found = [(name, str(path)) for name, path in own.items() if path is not None]
+        for text in self.sinks:
+            name, mark, value = text.partition("=")
+            if not mark:
+                raise SettingsError(f"--sink {text}: give NAME=VALUE, such as csv=found.csv")
+            found.append((name, value))
+        return found
 
     def require_names(self, sources: Sequence[str]) -> None:
         """Results and pictures are named after sources: raises SettingsError where two would overwrite each other."""
@@ -32,7 +50,7 @@ class Outputs:
 
         names = [video_id(url) for url in sources]
         doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled and (self.results is not None or self.timeline is not None):
+        if doubled and {"results", "timeline"} & {kind for kind, _ in self.asked()}:
             raise SettingsError(
                 f"several sources are called {', '.join(doubled)}, and --results and --timeline go by that name; "
                 "run them one by one"

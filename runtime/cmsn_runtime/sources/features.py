@@ -14,6 +14,7 @@ from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import DecodeError, SourceError
 from cmsn_runtime.names import FEATURE_SUFFIXES, HDF5_SUFFIXES, split_dataset
 from cmsn_runtime.sources.feature_tables import read_table
+from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.streams.feature_stream import FeatureRow
 
 Rows = npt.NDArray[np.float32]
@@ -30,6 +31,7 @@ class FeatureSource(Closing):
     """
 
     live = False
+    losses = Losses()  # a row that is not finite ends the source
 
     def __init__(self, address: str | os.PathLike[str], *, rate: Fraction, width: int | None = None) -> None:
         self.name = os.fspath(address)

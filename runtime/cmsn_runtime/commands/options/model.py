@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from cmsn_runtime.commands.options.grouping import grouped
 if TYPE_CHECKING:
     from cmsn_runtime.backends.opening import BackendKind
     from cmsn_runtime.bundle import Bundle
+    from cmsn_runtime.sinks.places import Place
     from cmsn_runtime.streams.feature_stream import FeatureStream
     from cmsn_runtime.streams.stream import Stream
 
@@ -33,20 +33,19 @@ class ModelChoice:
     hop_steps: int
     min_score: float | None
 
-    def open(self) -> Bundle:
-        """Open the bundle; that another backend took over is reported in one line."""
-        from cmsn_runtime.bundle import open_bundle
-        from cmsn_runtime.errors import BackendWarning
-        from cmsn_runtime.reporting import report
+    def places(self) -> list[Place]:
+        """What is read. Raises BundleError where there is no such bundle."""
+        from cmsn_runtime.bundle import locate_bundle
+        from cmsn_runtime.sinks.places import Place
 
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", BackendWarning)
-            opened = open_bundle(
-                self.bundle, backend=self.backend, engines=self.engines, engine_code=self.allow_engine_code
-            )
-        for warning in caught:
-            report(warning.message, kind="warning")
-        return opened
+        engines = [] if self.engines is None else [Place("--engines", self.engines)]
+        return [Place("the bundle", locate_bundle(self.bundle)), *engines]
+
+    def open(self) -> Bundle:
+        """Open the bundle. Raises BundleError; a BackendWarning says that another backend took over."""
+        from cmsn_runtime.bundle import open_bundle
+
+        return open_bundle(self.bundle, backend=self.backend, engines=self.engines, engine_code=self.allow_engine_code)
 
     def stream(self, bundle: Bundle) -> partial[Stream]:
         """Opens a stream of pictures as chosen."""

@@ -14,11 +14,14 @@ _PATH = click.Path(path_type=Path)
 output_options = grouped(
     "outputs",
     Outputs,
-    click.option("--json", metavar="PATH|-", type=_PATH, help="JSON lines, to a file or stdout."),
+    click.option("--json", metavar="PATH", type=_PATH, help="JSON lines; here and below, - is standard output."),
     click.option("--csv", metavar="PATH", type=_PATH, help="Final proposals as CSV."),
     click.option("--results", metavar="PATH", type=_PATH, help="Final proposals in ActivityNet's results format."),
     click.option(
         "--timeline", metavar="PNG", type=_PATH, help="A picture; PNG-stem-SOURCE.png each of several sources."
+    ),
+    click.option(
+        "--sink", "sinks", metavar="NAME=VALUE", multiple=True, help="An output of any installed kind; may be repeated."
     ),
     click.option(
         "--events",
@@ -27,5 +30,5 @@ output_options = grouped(
         show_default=True,
         help="`final` leaves out what may still change.",
     ),
-    click.option("--quiet", is_flag=True, help="No table, bar or default JSON; files that are asked for, and errors."),
+    click.option("--quiet", is_flag=True, help="No table, bar or default JSON; only what is asked for, and errors."),
 )

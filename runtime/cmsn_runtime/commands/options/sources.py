@@ -22,6 +22,13 @@ class SourceChoice:
 
     addresses: tuple[str, ...]
 
+    @staticmethod
+    def name_of(address: str) -> str:
+        """An address fit to be shown: without user name, password and query."""
+        from cmsn_runtime.sources.addresses import public_name
+
+        return public_name(address)
+
     def open_video(self, address: str) -> AbstractContextManager[Source]:
         """Open one of them as pictures. Raises SourceError."""
         from cmsn_runtime.sources.opening import open_source

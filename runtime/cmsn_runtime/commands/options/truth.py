@@ -13,6 +13,7 @@ from cmsn_runtime.commands.options.grouping import grouped
 
 if TYPE_CHECKING:
     from cmsn_runtime.annotations import VideoAnnotations
+    from cmsn_runtime.sinks.places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class TruthChoice:
     """truth: an annotation file, or none."""
 
     truth: Path | None
+
+    def places(self) -> list[Place]:
+        """What is read."""
+        from cmsn_runtime.sinks.places import Place
+
+        return [] if self.truth is None else [Place("--truth", self.truth)]
 
     def read(self, sources: Sequence[str]) -> Mapping[str, VideoAnnotations] | None:
         """The annotations. Raises SettingsError for a source that is not among them, which is probably a mistake."""

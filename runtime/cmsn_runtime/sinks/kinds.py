@@ -1,0 +1,71 @@
+"""Kinds of outputs by name: the entry points "cmsn.sinks", one a kind, so that a new one is a file and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from cmsn_runtime.annotations import VideoAnnotations
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.sinks.base import EventChoice, Sink
+
+GROUP = "cmsn.sinks"
+
+
+@dataclass(frozen=True, slots=True)
+class SinkContext:
+    """What a sink may want to know of the run it belongs to.
+
+    step_seconds: length of a feature step. sources: as the user gave them. truth: annotations of videos, if known.
+    events: which ones sinks that report while an action is going on should take.
+    """
+
+    step_seconds: Fraction
+    sources: Sequence[str] = ()
+    truth: Mapping[str, VideoAnnotations] | None = field(default=None, repr=False)
+    events: EventChoice = "all"
+
+
+def _no_paths(value: str, sources: Sequence[str]) -> list[Path]:
+    return []
+
+
+def one_path(value: str, sources: Sequence[str]) -> list[Path]:
+    """For a kind whose value is the path of its only file, or "-" for standard output."""
+    return [Path(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class SinkKind:
+    """What an entry point of "cmsn.sinks" names.
+
+    open: from the value that `--sink NAME=VALUE` gives to the sink. Raises SettingsError where the value will not do.
+    paths: the files it will write for these sources, which are compared with each other and with every input, and
+    tried, before anything is read.
+    """
+
+    open: Callable[[str, SinkContext], Sink]
+    paths: Callable[[str, Sequence[str]], list[Path]] = _no_paths
+
+
+def sink_names() -> list[str]:
+    """Every kind that is installed."""
+    return sorted(entry.name for entry in entry_points(group=GROUP))
+
+
+def find_sink(name: str) -> SinkKind:
+    """The kind of that name. Raises SettingsError where there is none, or it cannot be imported."""
+    entry = next(iter(entry_points(group=GROUP, name=name)), None)
+    if entry is None:
+        known = ", ".join(sink_names()) or "none: install cmsn again, its entry points are out of date"
+        raise SettingsError(f"there is no output called {name}; there are {known}")
+    try:
+        kind = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"the output {name} ({entry.value}) is unavailable: {error}") from error
+    if not isinstance(kind, SinkKind):
+        raise SettingsError(f"the output {name} ({entry.value}) is no SinkKind but {type(kind).__name__}")
+    return kind

@@ -1,0 +1,98 @@
+"""Several sinks as one, none of which can harm the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from fractions import Fraction
+
+from cmsn_runtime.closing import Closing
+from cmsn_runtime.errors import CmsnError, OutputError
+from cmsn_runtime.events import StageStep, StreamEvent
+from cmsn_runtime.sinks.base import Ending, Sink
+from cmsn_runtime.stopping import Steps
+from cmsn_runtime.text import printable
+
+
+class Outlets(Closing):
+    """Gives everything to every sink, in their order. One that fails is closed and reported, and the others go on.
+
+    on_failure: gets the error of a sink; a reader that leaves is none. Without, errors wait in `failures`.
+
+    failures: the errors so far. deserted: there were sinks, and none is left that is worth going on for.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], *, on_failure: Callable[[CmsnError], None] | None = None) -> None:
+        self.failures: list[CmsnError] = []
+        self.deserted = False
+        self._sinks = list(sinks)
+        self._muted: set[tuple[Sink, str]] = set()
+        self._on_failure = on_failure
+
+    def begin(self, source: str, duration: Fraction | None) -> None:
+        """A source was opened; see Sink for this and what follows."""
+        self._muted = {muted for muted in self._muted if muted[1] != source}
+        self._tell(source, lambda sink: sink.begin(source, duration))
+
+    def advance(self, source: str, seconds: Fraction) -> None:
+        """A frame of that time was taken."""
+        self._tell(source, lambda sink: sink.advance(source, seconds))
+
+    def step(self, source: str, step: StageStep) -> None:
+        """The stage of one more feature step is settled."""
+        self._tell(source, lambda sink: sink.step(source, step))
+
+    def events(self, source: str, events: Sequence[StreamEvent]) -> None:
+        """Events occurred."""
+        for event in events:
+            self._tell(source, lambda sink, event=event: sink.event(source, event))  # type: ignore[misc]
+
+    def end(self, source: str, ending: Ending) -> None:
+        """Nothing more will come of this source."""
+        self._tell(source, lambda sink: sink.end(source, ending))
+
+    def close(self) -> None:
+        """Close every sink. A signal waits until all of them are."""
+        with Steps() as steps, steps.whole:
+            while self._sinks:
+                self._close(self._sinks.pop(0))
+
+    def _close(self, sink: Sink) -> None:
+        try:
+            sink.close()
+        except BrokenPipeError:
+            pass
+        except Exception as error:
+            self._report(sink, error)
+
+    def _tell(self, source: str, hook: Callable[[Sink], None]) -> None:
+        for sink in tuple(self._sinks):
+            if (sink, source) in self._muted:
+                continue
+            try:
+                hook(sink)
+            except Exception as error:
+                self._muted.add((sink, source))
+                if not sink.one_each:
+                    self._drop(sink)
+                if not isinstance(error, BrokenPipeError):
+                    self._report(sink, error)
+
+    def _drop(self, sink: Sink) -> None:
+        self._sinks.remove(sink)
+        with suppress(Exception):  # it has failed already, and what it failed with is reported
+            sink.close()
+        self.deserted |= not sink.passive and all(other.passive for other in self._sinks)
+
+    def _report(self, sink: Sink, error: Exception) -> None:
+        failure = error if isinstance(error, CmsnError) else _failure(sink, error)
+        self.failures.append(failure)
+        if self._on_failure is not None:
+            self._on_failure(failure)
+
+
+def _failure(sink: Sink, error: Exception) -> OutputError:
+    reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    failure = OutputError(f"{printable(sink.name)}: this output failed and is closed ({reason}); the others go on")
+    failure.__cause__ = error
+    return failure

@@ -1,0 +1,196 @@
+"""Signals that end the program: they take effect between the steps of a stream, and nothing found is lost.
+
+Imports nothing heavy: it is there before anything else, so that Ctrl-C during a slow import ends well too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+READER_LEFT = 128 + signal.SIGPIPE  # what shells report of a program whose reader left
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ONE_REQUEST_SECONDS = 0.25  # `timeout` and a terminal that closes send their signal twice
+
+Handler = Callable[[int, "FrameType | None"], object]
+
+
+class Stopped(BaseException):
+    """SIGINT, SIGTERM or SIGHUP asked the program to end. Like KeyboardInterrupt, it passes `except Exception`.
+
+    note: what became of the work, for the line on stderr.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
+        self.note = ""
+
+    @property
+    def status(self) -> int:
+        """The exit status of a program ended by that signal, as shells and schedulers know it."""
+        return 128 + self.number
+
+
+class _Request:
+    """The signal that asked this program to end, once one has."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._seconds = 0.0
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The first signal raises Stopped; another one, later, ends the process at once."""
+        now = time.monotonic()
+        if self.number is None:
+            self.number, self._seconds = number, now
+            raise Stopped(number)
+        if now - self._seconds > _ONE_REQUEST_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
+_request: _Request | None = None  # while `stoppable` works: signals are the process's own
+
+
+def stoppable(work: Callable[[], int]) -> int:
+    """Run a program's work -> its exit status: 130, 143 or 129 where SIGINT, SIGTERM or SIGHUP ended it, in one line.
+
+    Whatever error a signal turned into on its way (an import that it interrupts may end as an ImportError) counts as
+    the signal. SIGINT and SIGTERM are noticed even where they were ignored at the start, as in a shell's background;
+    SIGHUP stays ignored, as nohup wants it. Outside the main thread, which alone gets signals, it only runs the work.
+    """
+    with _raised_signals() as request:
+        try:
+            return work()
+        except Stopped as stopped:
+            return _ended(stopped)
+        except Exception:
+            if request.number is None:
+                raise
+            return _ended(Stopped(request.number))
+
+
+def raise_if_stopped() -> None:
+    """Raise Stopped where a signal has come whose own exception was swallowed, or turned into another error."""
+    if _request is not None and _request.number is not None:
+        raise Stopped(_request.number)
+
+
+def _ended(stopped: Stopped) -> int:
+    from cmsn_runtime.reporting import report
+
+    report(f"{stopped}{stopped.note}", kind="warning")
+    return stopped.status
+
+
+@contextmanager
+def _raised_signals() -> Iterator[_Request]:
+    global _request
+    if _request is not None or not _in_main_thread():
+        yield _request or _Request()
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    hook = sys.unraisablehook
+
+    def pass_over(unraisable: sys.UnraisableHookArgs, /) -> None:
+        if not isinstance(unraisable.exc_value, Stopped):  # one that a destructor swallowed: Steps raises it again
+            hook(unraisable)
+
+    _request = _Request()
+    sys.unraisablehook = pass_over
+    try:
+        for number, handler in before.items():
+            if number != signal.SIGHUP or handler != signal.SIG_IGN:
+                signal.signal(number, _request.handle)
+        yield _request
+    finally:
+        _request = None
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+class Steps:
+    """Holds signals back while a step is running: a stream stopped within a step could not be flushed.
+
+        with Steps() as steps:
+            for frame in source:    # a signal takes effect here at once ...
+                with steps.whole:   # ... and here when the block has ended
+                    stream.push(frame)
+                steps.check()
+
+    The handlers that are there (`stoppable`'s, Python's own for Ctrl-C, an application's) are put aside once and called
+    from here, so that a step costs no system call. Outside the main thread this does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.whole = _Whole()
+        self._handlers: dict[int, Handler] = {}
+        self._raised: BaseException | None = None
+
+    def __enter__(self) -> Steps:
+        if _in_main_thread():
+            for number in _SIGNALS:
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        if error is None:
+            self.check()
+
+    def check(self) -> None:
+        """Let a signal that was held back, or whose exception was swallowed on its way, take effect."""
+        if self.whole.waiting is not None:
+            waiting, self.whole.waiting = self.whole.waiting, None
+            self._call(*waiting)
+        if self._raised is not None:
+            raise self._raised
+        raise_if_stopped()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.whole.running and self._raised is None:
+            self.whole.waiting = self.whole.waiting or (number, frame)
+        else:
+            self._call(number, frame)
+
+    def _call(self, number: int, frame: FrameType | None) -> None:
+        try:
+            self._handlers[number](number, frame)
+        except BaseException as error:
+            self._raised = error
+            raise
+
+
+class _Whole:
+    """The block that signals wait for."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.waiting: tuple[int, FrameType | None] | None = None
+
+    def __enter__(self) -> None:
+        self.running = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.running = False
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
