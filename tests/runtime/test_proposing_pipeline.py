@@ -54,10 +54,12 @@ def test_candidates_equal_both_references(text: str, frontier: int, decay: float
         np.testing.assert_array_equal(ours.ravel(), np.ravel(getattr(plain, name)), err_msg=name)
 
 
-@given(texts, st.sampled_from(get_args(NmsKind)), st.integers(0, 2**32 - 1), st.booleans())
+@given(
+    texts, st.sampled_from(get_args(NmsKind)), st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 3, 100])
+)
 @hypothesis_settings(deadline=None, max_examples=200)
-def test_ranking_equals_both_references(text: str, nms: NmsKind, seed: int, keep_all: bool) -> None:
-    settings = ProposalSettings(nms=nms, min_score=0.0 if keep_all else 0.01)
+def test_ranking_equals_both_references(text: str, nms: NmsKind, seed: int, keep_all: bool, most: int) -> None:
+    settings = ProposalSettings(nms=nms, min_score=0.0 if keep_all else 0.01, max_proposals=most)
     probabilities = window(text)
     found = propose(probabilities, frontier=0, settings=settings)
     scores = np.random.default_rng(seed).random(len(found.starts)).astype(np.float32)
@@ -82,6 +84,20 @@ def test_prescores_alone_rank_as_in_both_references(text: str) -> None:
     for expected in (reference_numpy.rank(found, None, settings), plain):
         for name in ("starts", "ends", "scores", "owners"):
             np.testing.assert_array_equal(getattr(ranked, name), getattr(expected, name), err_msg=name)
+
+
+@pytest.mark.parametrize("nms", get_args(NmsKind))
+def test_an_action_with_many_proposals_takes_no_place_from_another(nms: NmsKind) -> None:
+    """What is kept of an action is what is kept of it alone."""
+    settings = ProposalSettings(nms=nms, min_score=0.0, max_proposals=4)
+    long, short = "0" + "1" * 8 + "2" * 8 + "3" * 12 + "4" * 8 + "5" * 8 + "0", "0123450"
+    both = propose(window(long + short), frontier=0, settings=settings)
+    alone = propose(window("0" * len(long) + short), frontier=0, settings=settings)
+    ranked, expected = rank(both, None, settings), rank(alone, None, settings)
+    mine = ranked.owners == 1
+    assert np.bincount(ranked.owners).max() <= 4
+    np.testing.assert_array_equal(ranked.starts[mine], expected.starts)
+    np.testing.assert_array_equal(ranked.scores[mine], expected.scores)
 
 
 def test_final_score_is_prescore_times_evaluation() -> None:

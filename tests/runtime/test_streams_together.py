@@ -36,9 +36,8 @@ class CountingBackend(OnnxRuntimeBackend):
 def bundle() -> Iterator[Bundle]:
     """The demo's networks, that take eight cameras at once."""
     manifest = read_manifest(DEMO_BUNDLE)
-    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.graphs.items()}
-    states = [(state.name, state.shape) for state in manifest.states]
-    backend = CountingBackend(graphs, states, threads=1, largest_batch=8)
+    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.variants["fp32"].graphs.items()}
+    backend = CountingBackend(graphs, manifest.state_tensors("fp32"), threads=1, largest_batch=8)
     backend.sizes = []
     with Bundle(DEMO_BUNDLE, manifest, backend) as opened:
         yield opened

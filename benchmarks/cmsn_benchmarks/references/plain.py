@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from cmsn_runtime.proposing.settings import ProposalSettings
@@ -59,12 +61,19 @@ def rank(candidates: PlainCandidates, pes_scores: Sequence[float] | None, settin
     scores = list(candidates.prescores)
     if pes_scores is not None:
         scores = [prescore * pes for prescore, pes in zip(scores, pes_scores, strict=True)]
-    order, kept = suppress(candidates.starts, [end + 1 for end in candidates.ends], scores, settings)
+    every = replace(settings, max_proposals=max(1, len(scores)))
+    ranked = zip(*suppress(candidates.starts, [end + 1 for end in candidates.ends], scores, every), strict=True)
+    counts: Counter[int] = Counter()
+    order: list[tuple[int, float]] = []
+    for i, score in ranked:
+        counts[candidates.owners[i]] += 1
+        if counts[candidates.owners[i]] <= settings.max_proposals:
+            order.append((i, score))
     return PlainRanked(
-        [candidates.starts[i] for i in order],
-        [candidates.ends[i] for i in order],
-        kept,
-        [candidates.owners[i] for i in order],
+        [candidates.starts[i] for i, _ in order],
+        [candidates.ends[i] for i, _ in order],
+        [score for _, score in order],
+        [candidates.owners[i] for i, _ in order],
     )
 
 

@@ -31,7 +31,7 @@ def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, set
     if pes_scores is not None:
         scores *= pes_scores
     starts, ends = candidates.starts.astype(np.float64), candidates.ends.astype(np.float64)
-    order, kept = suppress(starts, ends + 1, scores, settings)
+    order, kept = suppress(starts, ends + 1, scores, settings, owners=candidates.owners)
     return Ranked(candidates.starts[order], candidates.ends[order], kept, candidates.owners[order])
 
 
@@ -130,14 +130,15 @@ def roi_indices(
 
 
 def suppress(
-    starts: _Float64s, ends: _Float64s, scores: _Float64s, settings: ProposalSettings
+    starts: _Float64s, ends: _Float64s, scores: _Float64s, settings: ProposalSettings, *, owners: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int64], _Float64s]:
     """As the runtime's `suppress`: one pass over all spans for each span kept."""
     current = np.where(scores > 0, scores, 0.0)
     order: list[int] = []
     kept: list[float] = []
     lengths = ends - starts
-    while len(order) < min(settings.max_proposals, len(scores)):
+    counts = np.zeros(owners.max(initial=0) + 1, np.int64)
+    while len(order) < len(scores):
         best = int(current.argmax())
         score = float(current[best])
         if score <= 0 or score < settings.min_score:
@@ -145,6 +146,9 @@ def suppress(
         order.append(best)
         kept.append(score)
         current[best] = 0.0
+        counts[owners[best]] += 1
+        if counts[owners[best]] == settings.max_proposals:
+            current[owners == owners[best]] = 0.0
         if settings.nms == "none":
             continue
         shared = np.minimum(ends, ends[best])

@@ -75,7 +75,7 @@ def propose(probabilities: npt.NDArray[np.float32], *, frontier: int, settings: 
     """
     if probabilities.ndim != 2 or probabilities.shape[1] != STAGE_COUNT:
         raise SettingsError(
-            f"stage probabilities have the shape {probabilities.shape}; pass [n, {STAGE_COUNT}], a column a stage"
+            f"stage probabilities have the shape {probabilities.shape}; pass [n, {STAGE_COUNT}], one column per stage"
         )
     stages, sequences, *spans = _decode(probabilities, 1.0, frontier=frontier, settings=settings)
     for factor in sorted(settings.background, reverse=True):
@@ -129,10 +129,10 @@ def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, set
     if pes_scores is not None:
         if pes_scores.shape != scores.shape:
             raise SettingsError(
-                f"evaluation scores have the shape {pes_scores.shape}; pass ({len(candidates)},), one a candidate"
+                f"evaluation scores have the shape {pes_scores.shape}; pass ({len(candidates)},), one per candidate"
             )
         scores *= pes_scores if settings.pes_power == 1 else pes_scores.astype(np.float64) ** settings.pes_power
-    order, kept = suppress(candidates.starts, candidates.ends + 1, scores, settings)
+    order, kept = suppress(candidates.starts, candidates.ends + 1, scores, settings, owners=candidates.owners)
     return Ranked(candidates.starts[order], candidates.ends[order], kept, candidates.owners[order])
 
 

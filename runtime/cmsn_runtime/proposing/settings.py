@@ -21,7 +21,7 @@ class ProposalSettings:
     sigma: width of the Gaussian, exp(-tIoU^2 / sigma), above 0.
     iou_threshold: `linear` lowers and `greedy` drops spans that overlap by more than this tIoU, 0..1.
     min_score: spans that score below are dropped, 0..1.
-    max_proposals: spans kept a hop, at least 1.
+    max_proposals: spans kept of each action (of each sequence of stages) per hop, at least 1.
     roi_bins: bins of the temporal RoI pooling, at least 1; the evaluation subnet is trained with one value.
     roi_context: share of a span's length, at least 0, that the pooling sees before it and after it too; the evaluation
         subnet is trained with one value. 0, the default, is the paper's: C3D looks beyond the span by itself. Feature

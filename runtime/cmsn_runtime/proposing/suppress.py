@@ -19,33 +19,41 @@ _KINDS = {"none": _NONE, "gaussian": _GAUSSIAN, "linear": _LINEAR, "greedy": _GR
 
 
 def suppress(
-    starts: npt.ArrayLike, ends: npt.ArrayLike, scores: npt.ArrayLike, settings: ProposalSettings
+    starts: npt.ArrayLike,
+    ends: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    settings: ProposalSettings,
+    *,
+    owners: npt.ArrayLike | None = None,
 ) -> tuple[_Int64s, _Float64s]:
     """Keep the best span, lower those it overlaps, and again, until none is left that scores enough.
 
     starts, ends: [K], spans [start, end) in any unit of time. scores: [K]; those not above 0 are dropped.
-    Returns order int64 [M], indices of the kept spans, best first, and their lowered scores float64 [M],
-    M <= settings.max_proposals. Equal scores keep the order they came in.
+    owners: [K], numbers from 0 of the actions that the spans belong to; all to one by default.
+    Returns order int64 [M], indices of the kept spans, best first, and their lowered scores float64 [M], at most
+    settings.max_proposals of each owner. Equal scores keep the order they came in.
 
     With u the tIoU with a kept span, a score is multiplied by exp(-u^2 / sigma) (`gaussian`); by 1 - u where
     u > iou_threshold (`linear`); by 0 where u > iou_threshold (`greedy`); by 1 (`none`).
-    Raises SettingsError where the three are not as long as each other.
+    Raises SettingsError where the arrays differ in length.
     """
     starts, ends, scores = (_as_float64s(values) for values in (starts, ends, scores))
-    if starts.ndim != 1 or not starts.shape == ends.shape == scores.shape:
+    numbers = np.zeros(scores.size, np.int64) if owners is None else np.array(owners, np.int64, order="C")
+    if starts.ndim != 1 or not starts.shape == ends.shape == scores.shape == numbers.shape:
         raise SettingsError(
-            f"starts, ends and scores have the shapes {starts.shape}, {ends.shape} and {scores.shape}; "
-            "each must be [K], with the same K"
+            f"starts, ends, scores and owners have the shapes {starts.shape}, {ends.shape}, {scores.shape} and "
+            f"{numbers.shape}; each must be [K], with the same K"
         )
     return _suppress(
         starts,
         ends,
         scores,
+        numbers,
         _KINDS[settings.nms],
         float(settings.sigma),
         float(settings.iou_threshold),
         float(settings.min_score),
-        min(settings.max_proposals, scores.size),
+        settings.max_proposals,
     )
 
 
@@ -59,6 +67,7 @@ def _suppress(
     starts: _Float64s,
     ends: _Float64s,
     scores: _Float64s,
+    owners: _Int64s,
     kind: int,
     sigma: float,
     iou_threshold: float,
@@ -74,10 +83,11 @@ def _suppress(
         if scores[i] > 0.0:
             logs[i] = math.log(scores[i])
     penalties = np.zeros(scores.size)
-    order = np.empty(limit, np.int64)
-    kept = np.empty(limit)
+    order = np.empty(scores.size, np.int64)
+    kept = np.empty(scores.size)
+    counts = np.zeros(owners.max() + 1 if owners.size else 0, np.int64)
     last_score = math.inf
-    for rank in range(limit):
+    for rank in range(scores.size):
         best = _best(logs, penalties)
         if best < 0:
             return order[:rank], kept[:rank]
@@ -88,11 +98,22 @@ def _suppress(
         order[rank] = best
         kept[rank] = last_score
         logs[best] = -math.inf
+        counts[owners[best]] += 1
+        if counts[owners[best]] == limit:
+            _drop(logs, owners, owners[best])
         if kind == _GAUSSIAN:
             _penalise_gaussian(penalties, starts, ends, best, 1.0 / sigma)
         elif kind != _NONE:
             _penalise_above(penalties, starts, ends, best, iou_threshold, kind == _GREEDY)
     return order, kept
+
+
+@compiled
+def _drop(logs: _Float64s, owners: _Int64s, owner: int) -> None:
+    """Nothing more is kept of one owner."""
+    for i in range(logs.size):
+        if owners[i] == owner:
+            logs[i] = -math.inf
 
 
 @compiled
