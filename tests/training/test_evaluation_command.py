@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cmsn_runtime.cli import cmsn
-from cmsn_runtime.errors import AnnotationError, SettingsError
+from cmsn_runtime.errors import SettingsError
 from cmsn_training.evaluation.results_file import read_results
 
 TRUTH = {
@@ -88,12 +88,16 @@ def test_nothing_to_evaluate_is_a_mistake(folder: Path) -> None:
     assert "RESULTS.json" in done.output
 
 
-def test_two_files_of_one_name_are_refused(folder: Path) -> None:
+def test_two_files_of_one_name_go_by_their_paths(folder: Path) -> None:
     (folder / "x").mkdir()
     written(folder / "x", mine={"results": RESULTS})
-    done = evaluate(folder / "mine.json", folder / "x/mine.json", "--truth", folder / "truth.json")
-    assert isinstance(done.exception, SettingsError | SystemExit)
-    assert done.exit_code != 0
+    both = (folder / "mine.json", folder / "x/mine.json")
+    done = evaluate(*both, folder / "named.json", "--truth", folder / "truth.json", "--json", folder / "out.json")
+    assert done.exit_code == 0, done.output
+    assert list(json.loads((folder / "out.json").read_text())["results"]) == [*map(str, both), "named"]
+    twice = evaluate(both[0], both[0], "--truth", folder / "truth.json")
+    assert isinstance(twice.exception, SettingsError)
+    assert "given twice" in str(twice.exception)
 
 
 def test_thumos_annotations_as_truth(shared: Path, tmp_path: Path) -> None:
@@ -115,24 +119,6 @@ def test_thumos_annotations_as_truth(shared: Path, tmp_path: Path) -> None:
     assert found["thumos"]["AR@10"] is not None
     assert found["activitynet"]["AR@100"] == 100
     assert set(found["mAP"].values()) == {100}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        [],
-        {"results": []},
-        {"results": {"a": [{"score": 1}]}},
-        {"results": {"a": [{"score": 1, "segment": [2, 1]}]}},
-        {"results": {"a": [{"score": float("nan"), "segment": [1, 2]}]}},
-        {"results": {"a": [{"score": 1, "segment": [1, 2], "label": 3}]}},
-        {"results": {"a": [{"score": 1, "segment": [1, 2], "label": "x"}, {"score": 1, "segment": [1, 2]}]}},
-        {"results": {"a": [{"score": 1, "segment": [1, 2], "label": "x"}], "b": [{"score": 1, "segment": [1, 2]}]}},
-    ],
-)
-def test_other_results_are_refused(tmp_path: Path, content: Any) -> None:
-    with pytest.raises(AnnotationError, match=r"r\.json"):
-        read_results(written(tmp_path, r=content) / "r.json")
 
 
 def test_results_by_score_and_class(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ _PATH = click.Path(path_type=Path)
 @click.command(short_help="Measure proposals against ground truth.")
 @click.argument("results", metavar="RESULTS.json...", nargs=-1, type=_PATH)
 @click.option("--truth", required=True, type=_PATH, help="An ActivityNet JSON, or THUMOS14's folder of annotations.")
+@click.option("--subset", metavar="NAME", help="Of the truth's; without, those that there are results of.")
 @click.option(
     "--an", "numbers", multiple=True, type=click.FloatRange(min=0, min_open=True), help="AN; may be repeated."
 )
@@ -34,6 +35,7 @@ _PATH = click.Path(path_type=Path)
 def evaluate(
     results: tuple[Path, ...],
     truth: Path,
+    subset: str | None,
     numbers: tuple[float, ...],
     rates: Path | None,
     fps: float,
@@ -46,34 +48,37 @@ def evaluate(
     """Average recall of each RESULTS.json (ActivityNet's format, as `cmsn run --results` writes it).
 
     Two protocols side by side: `thumos` (DAPs, TURN: 11 thresholds to 1.0, both end frames counted) and `activitynet`
-    (10 thresholds to 0.95, 100 proposals a video on average at most). A figure outside the curve of a list is left out.
-    Where the results have labels, mAP as THUMOS14's own evaluation computes it.
+    (10 thresholds to 0.95, 100 proposals per video on average at most). A figure outside the curve of a list is left
+    out. Where the results have labels, mAP as THUMOS14's own evaluation computes it.
+
+    NAME, v_NAME and NAME.mp4 are one video. Videos that are not in the truth, and those of the truth without results,
+    are counted on stderr, and so is whatever in the files cannot be used.
     """
     import json
 
-    from rich.console import Console
-
     from cmsn_runtime.files import written_to
-    from cmsn_training.evaluation.report import DEFAULT_NUMBERS, as_json, delays_of, measure
-    from cmsn_training.evaluation.tables import tables
+    from cmsn_runtime.reporting import report as report_line
+    from cmsn_training.evaluation.events import read_events
+    from cmsn_training.evaluation.meeting import read_truth_for
+    from cmsn_training.evaluation.report import DEFAULT_NUMBERS, EventsFile, as_json, delays_of, measure
+    from cmsn_training.evaluation.results_file import read_all
+    from cmsn_training.evaluation.tables import print_tables, tables
+
+    def tell(line: str) -> None:
+        report_line(line, kind="warning")
 
     if not results and events is None:
         raise click.UsageError("nothing to evaluate: give RESULTS.json files, --events, or both")
     wanted = numbers or DEFAULT_NUMBERS
-    report = measure(
-        results,
-        truth,
-        rates=rates,
-        fps=fps,
-        max_per_video=max_per_video,
-        ambiguous=ambiguous,
-        tell=lambda line: click.echo(f"{truth.name}: {line}", err=True),
-    )
-    found = delays_of(events, truth, wanted) if events is not None else None
-    for table in tables(report, found, wanted):
-        Console().print(table)
+    files = read_all(results, most=max_per_video, tell=tell)
+    stream = None if events is None else EventsFile(events, read_events(events))
+    named = [*(file.results.proposals for file in files.values()), *([] if stream is None else [stream.records])]
+    against = read_truth_for(truth, named, ambiguous=ambiguous, subset=subset, tell=tell)
+    report = measure(files, against, rates=rates, fps=fps, tell=tell)
+    delays = None if stream is None else delays_of(stream, against, wanted, tell=tell)
+    print_tables(tables(report, delays, wanted))
     if pictures is not None and results:
         report.draw(pictures)
     if output is not None:
         with written_to(output):
-            output.write_text(json.dumps(as_json(report, wanted, found), indent=1) + "\n", encoding="utf-8")
+            output.write_text(json.dumps(as_json(report, wanted, delays), indent=1) + "\n", encoding="utf-8")

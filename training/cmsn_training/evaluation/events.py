@@ -13,6 +13,7 @@ from typing import get_args
 from cmsn_runtime.errors import AnnotationError
 from cmsn_runtime.events import Event, EventKind, StreamEvent
 from cmsn_runtime.names import video_id
+from cmsn_runtime.text_files import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def read_events(path: Path) -> dict[str, list[Word]]:
     words: defaultdict[str, list[Word]] = defaultdict(list)
     sources: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_text(path).split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise AnnotationError(f"{path}: cannot be read ({error}); give what `cmsn run --json PATH` wrote") from error
     for number, line in enumerate(lines, start=1):

@@ -59,7 +59,7 @@ ACTIVITYNET = Protocol("activitynet", thresholds(0.5, 0.95), max_average=100)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecallCurve:
-    """numbers: average number of proposals a video at each point, [P]. recall: 0..1, [thresholds, P]."""
+    """numbers: average number of proposals per video at each point, [P]. recall: 0..1, [thresholds, P]."""
 
     protocol: Protocol
     numbers: Curve
@@ -73,7 +73,9 @@ class RecallCurve:
 
     @property
     def area(self) -> float:
-        """Area under the AR-AN curve in percent, as ActivityNet's challenge ranks by it."""
+        """Area under the AR-AN curve in percent, as ActivityNet's challenge ranks by it; 0 without proposals."""
+        if not self.numbers[-1]:
+            return 0.0
         widths = np.diff(self.numbers)
         heights = (self.average[1:] + self.average[:-1]) / 2
         return float(100 * (widths * heights).sum() / self.numbers[-1])
@@ -121,6 +123,11 @@ def recall_curve(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], pro
     kept = [spans[:count] for spans, count in zip(lists, counts.tolist(), strict=True)]
     matches = _matches(kept, [truth[name] for name in videos], taken, protocol)
     return RecallCurve(protocol, shares * total / len(videos), matches / positives)
+
+
+def empty_curve(protocol: Protocol) -> RecallCurve:
+    """The curve of lists that hold no proposal at all: recall 0 at an average number of 0."""
+    return RecallCurve(protocol, np.zeros(protocol.points), np.zeros((len(protocol.thresholds), protocol.points)))
 
 
 def in_frames(spans: Mapping[str, Spans], rates: Mapping[str, float]) -> dict[str, Spans]:

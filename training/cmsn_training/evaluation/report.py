@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from cmsn_runtime.annotations import VideoAnnotations
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.names import ByName
 from cmsn_training.data.thumos14 import read_rates
-from cmsn_training.data.truth import read_truth, segments_of
 from cmsn_training.evaluation.delay import first_hits, recall_by_delay
 from cmsn_training.evaluation.detection import mean_average_precision
-from cmsn_training.evaluation.events import read_events
-from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, Protocol, RecallCurve, in_frames, recall_curve
-from cmsn_training.evaluation.results_file import Results, read_results
+from cmsn_training.evaluation.events import Word
+from cmsn_training.evaluation.meeting import Names, Truth, match_names
+from cmsn_training.evaluation.protocols import (
+    ACTIVITYNET,
+    THUMOS,
+    Protocol,
+    RecallCurve,
+    empty_curve,
+    in_frames,
+    recall_curve,
+)
+from cmsn_training.evaluation.results_file import Results, ResultsFile
 from cmsn_training.evaluation.tiou import Spans
 
 DEFAULT_NUMBERS = (10.0, 50.0, 100.0, 200.0)
@@ -38,6 +45,14 @@ class Delays:
     share: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EventsFile:
+    """One file of events. records: video -> what was reported of it."""
+
+    path: Path
+    records: Mapping[str, Sequence[Word]]
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """curves: results file -> protocol -> its curve. precision: results file -> tIoU -> mAP in percent, of those files
@@ -48,7 +63,7 @@ class Report:
     precision: dict[str, dict[float, float]]
 
     def draw(self, folder: Path) -> None:
-        """Two pictures a protocol. Raises MissingExtraError and SettingsError."""
+        """Two pictures per protocol. Raises MissingExtraError and SettingsError."""
         from cmsn_training.evaluation.pictures import draw_average_recall, draw_recall
 
         for protocol in _PROTOCOLS:
@@ -59,48 +74,44 @@ class Report:
 
 
 def measure(
-    results: Sequence[Path],
-    truth: Path,
+    files: Mapping[str, ResultsFile],
+    truth: Truth,
     *,
     rates: Path | None,
     fps: float,
-    max_per_video: int | None = None,
-    ambiguous: Literal["drop", "keep"] = "drop",
     tell: Callable[[str], object] = lambda line: None,
 ) -> Report:
     """Curves of each results file under both protocols, and mAP. Raises AnnotationError and SettingsError.
 
-    rates: frames a second of each video, for the protocol that counts frames; without, `fps` for all. max_per_video:
-    only so many of each list, by score. ambiguous: see read_truth; mAP needs these and has its own way with them.
-    tell: is called with each line about what was mended in the truth or left out.
+    files: by the name that tables and curves have for each. rates: frames per second of each video, for the protocol
+    that counts frames; without, `fps` for all. tell: is called with each line about videos that do not meet.
     """
-    segments = {name: segments_of(video) for name, video in read_truth(truth, ambiguous=ambiguous, tell=tell).items()}
-    labelled = read_truth(truth, ambiguous="keep")
-    known = dict.fromkeys(segments, fps) if rates is None else {n: float(r) for n, r in read_rates(rates).items()}
+    segments = truth.segments()
+    known = _rates(rates, segments, fps)
     report = Report({}, {})
-    for path in results:
-        if path.stem in report.curves:
-            raise SettingsError(f"two results files are called {path.stem}; they go by that name, rename one")
-        found = read_results(path, most=max_per_video)
-        mine = {name: spans for name, spans in found.proposals.items() if name in segments}
-        report.curves[path.stem] = {p.name: _curve(mine, segments, p, known) for p in _PROTOCOLS}
-        precision = _precision(found, labelled)
+    for name, file in files.items():
+        names = match_names(file.results.proposals, truth, file.path, tell=tell)
+        mine = names.of_truth(file.results.proposals)
+        report.curves[name] = {p.name: _curve(mine, segments, p, known) for p in _PROTOCOLS}
+        precision = _precision(file.results, names, truth)
         if precision:
-            report.precision[path.stem] = precision
+            report.precision[name] = precision
     return report
 
 
-def delays_of(events: Path, truth: Path, numbers: Sequence[float]) -> Delays:
-    """Recall against delay of an event stream; numbers are rounded up to whole proposals a video.
+def delays_of(
+    events: EventsFile, truth: Truth, numbers: Sequence[float], *, tell: Callable[[str], object] = lambda line: None
+) -> Delays:
+    """Recall against delay of an event stream; numbers are rounded up to whole proposals per video.
 
-    Raises AnnotationError and SettingsError.
+    Raises SettingsError.
     """
-    segments = {name: segments_of(video) for name, video in read_truth(truth).items()}
-    words = read_events(events)
-    hits = np.array(first_hits(words, segments))
+    segments = truth.segments()
+    records = match_names(events.records, truth, events.path, tell=tell).of_truth(events.records)
+    hits = np.array(first_hits(records, segments))
     reached = hits[np.isfinite(hits)]
     return Delays(
-        recall_by_delay(words, segments, numbers=sorted({math.ceil(number) for number in numbers})),
+        recall_by_delay(records, segments, numbers=sorted({math.ceil(number) for number in numbers})),
         float(np.median(reached)) if len(reached) else math.inf,
         float(100 * len(reached) / len(hits)),
     )
@@ -127,20 +138,38 @@ def delay_name(delay: float) -> str:
     return "final" if math.isinf(delay) else f"{delay:g} s"
 
 
+def _rates(path: Path | None, videos: Iterable[str], fps: float) -> dict[str, float]:
+    """Video -> frames per second; those without one are left for `in_frames` to name."""
+    if path is None:
+        return dict.fromkeys(videos, fps)
+    rates = ByName(read_rates(path))
+    found = {name: rates.get(name) for name in videos}
+    return {name: float(rate) for name, rate in found.items() if rate is not None}
+
+
 def _curve(
     found: Mapping[str, Spans], truth: Mapping[str, Spans], protocol: Protocol, rates: Mapping[str, float]
 ) -> RecallCurve:
+    if not any(len(spans) for spans in found.values()) and any(len(segments) for segments in truth.values()):
+        return empty_curve(protocol)
     if protocol.inclusive:
         found, truth = in_frames(found, rates), in_frames(truth, rates)
     return recall_curve(found, truth, protocol)
 
 
-def _precision(found: Results, truth: Mapping[str, VideoAnnotations]) -> dict[float, float]:
-    """tIoU -> mAP in percent; nothing where no label is one of the truth's."""
-    labels = {one.label for video in truth.values() for one in video.annotations}
+def _precision(found: Results, names: Names, truth: Truth) -> dict[float, float]:
+    """tIoU -> mAP in percent; nothing where no label is one of the truth's.
+
+    Detections in videos that are nowhere in the truth count as wrong, as in THUMOS14's own evaluation.
+    """
+    labels = {one.label for video in truth.whole.values() for one in video.annotations}
     if not labels & set(found.detections):
         return {}
-    means = mean_average_precision(found.detections, truth, thresholds=PRECISION_LIMITS)
+    detections = {
+        label: {**names.of_truth(mine), **{name: mine[name] for name in names.strange if name in mine}}
+        for label, mine in found.detections.items()
+    }
+    means = mean_average_precision(detections, truth.whole, thresholds=PRECISION_LIMITS)
     return {threshold: 100 * value for threshold, value in means.items()}
 
 

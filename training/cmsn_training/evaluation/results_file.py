@@ -1,19 +1,21 @@
-"""Ranked proposals and detections from ActivityNet's results format, as `cmsn run --results` writes it."""
+"""Ranked proposals and detections from ActivityNet's results format, as `cmsn run --results` and others write it."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cmsn_runtime.errors import AnnotationError
+from cmsn_runtime.errors import AnnotationError, SettingsError
+from cmsn_runtime.json_files import read_json
+from cmsn_runtime.segments import Account, number_of, segment_of, shown
 from cmsn_training.evaluation.detection import Detections
 from cmsn_training.evaluation.tiou import Spans
+
+_UNLABELLED = "without a label, they count in recall alone"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,44 +29,108 @@ class Results:
     detections: dict[str, dict[str, Detections]]
 
 
-def read_results(path: Path, *, most: int | None = None) -> Results:
-    """From {"results": {NAME: [{"score", "segment": [start, end], "label"}]}}; labels may be left out, all of them.
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultsFile:
+    """One file of results."""
 
-    most: keep only so many of each video, by score. Raises AnnotationError that names the place.
+    path: Path
+    results: Results
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    start: float
+    end: float
+    score: float
+    label: str | None
+
+
+def read_all(
+    paths: Sequence[Path], *, most: int | None = None, tell: Callable[[str], object] = lambda line: None
+) -> dict[str, ResultsFile]:
+    """Several files, by names that tell them apart: their stems, otherwise their paths. Raises as `read_results`, and
+    SettingsError where one is given twice.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise AnnotationError(f"{path}: cannot be read as JSON ({error})") from error
-    results = content.get("results") if isinstance(content, Mapping) else None
-    if not isinstance(results, Mapping):
-        raise AnnotationError(f'{path}: no "results"; ActivityNet\'s format is {{"results": {{NAME: [...]}}}}')
-    proposals: dict[str, Spans] = {}
-    detections: defaultdict[str, dict[str, Detections]] = defaultdict(dict)
-    for name, items in results.items():
-        rows, labels = _ranked(items, f"{path}: {name}", most)
-        proposals[name] = rows[:, :2]
-        for label in sorted(set(labels)):
-            mine = rows[[one == label for one in labels]]
-            detections[label][name] = Detections(mine[:, :2], mine[:, 2])
-    labelled = {name for of_class in detections.values() for name in of_class}
-    if labelled and any(len(spans) and name not in labelled for name, spans in proposals.items()):
-        raise AnnotationError(f"{path}: some videos have labels and some have none; give all of them, or leave all out")
-    return Results(proposals, dict(detections))
+    files: dict[str, ResultsFile] = {}
+    for path in paths:
+        alone = sum(path.stem == other.stem for other in paths) == 1
+        name = path.stem if alone else str(path)
+        if name in files:
+            raise SettingsError(f"{path} is given twice; give each file of results once")
+        files[name] = ResultsFile(path, read_results(path, most=most, tell=tell))
+    return files
 
 
-def _ranked(items: Any, where: str, most: int | None) -> tuple[Spans, list[str]]:
-    """Rows of start, end, score [K, 3], best first, and their labels: as many, or none."""
-    try:
-        rows = np.array([(*item["segment"], item["score"]) for item in items], dtype=np.float64).reshape(-1, 3)
-        labels = [item["label"] for item in items if "label" in item]
-    except (TypeError, KeyError, ValueError) as error:
-        raise AnnotationError(f'{where}: needs a list of {{"score": s, "segment": [start, end]}} ({error})') from error
-    if not np.isfinite(rows).all() or (rows[:, 1] < rows[:, 0]).any():
-        raise AnnotationError(f"{where}: a segment ends before it starts, or a number is not finite")
-    if len(labels) not in (0, len(rows)) or not all(isinstance(label, str) for label in labels):
+def read_results(path: Path, *, most: int | None = None, tell: Callable[[str], object] = lambda line: None) -> Results:
+    """From {"results": {NAME: [{"score", "segment": [start, end], "label"}]}}; the object around NAME may be missing.
+
+    Numbers may be text; labels may be missing, all or some. Proposals that cannot be used are left out.
+    most: keep only so many of each video, by score. tell: is called with one line that counts what was left out.
+    Raises AnnotationError where nothing in the file can be used.
+    """
+    file = read_json(path)
+    account = Account(str(path))
+    lists = {str(name): _proposals(items, str(name), account) for name, items in _lists(file.content, path).items()}
+    if account and not any(lists.values()):
         raise AnnotationError(
-            f"{where}: {len(labels)} labels for {len(rows)} segments; each needs one in words, or none"
+            f'{account}; nothing is left to use: each proposal is {{"score": s, "segment": [start, end]}}, in seconds'
         )
-    order = np.argsort(-rows[:, 2], kind="stable")[:most]
-    return rows[order], [labels[place] for place in order] if labels else []
+    for name in sorted(file.repeated & set(lists)):
+        account.add("named twice, the last is taken", name)
+    ranked = {name: sorted(found, key=lambda one: -one.score)[:most] for name, found in lists.items()}
+    if any(one.label for found in ranked.values() for one in found):
+        _count_unlabelled(ranked, account)
+    if account:
+        tell(str(account))
+    return Results({name: _spans(found) for name, found in ranked.items()}, _by_class(ranked))
+
+
+def _lists(content: object, path: Path) -> Mapping[str, object]:
+    if isinstance(content, Mapping):
+        results = content.get("results")
+        if isinstance(results, Mapping):
+            return results
+        if results is None and content and all(isinstance(items, list) for items in content.values()):
+            return content
+    raise AnnotationError(f'{path}: no "results"; ActivityNet\'s format is {{"results": {{NAME: [...]}}}}')
+
+
+def _proposals(items: object, name: str, account: Account) -> list[_Proposal]:
+    if not isinstance(items, list):
+        account.add("left out, no list of proposals", name)
+        return []
+    found = [_proposal(item, name, account) for item in items]
+    return [one for one in found if one is not None]
+
+
+def _proposal(item: object, name: str, account: Account) -> _Proposal | None:
+    fields = item if isinstance(item, Mapping) else {}
+    segment, score = segment_of(fields.get("segment")), number_of(fields.get("score"))
+    if segment is None or score is None:
+        account.add("left out, no segment [start, end] with a score", f"{name} {item!r:.60}")
+        return None
+    if segment[1] < segment[0]:
+        account.add("left out, reversed", shown(name, *segment))
+        return None
+    label = fields.get("label")
+    return _Proposal(*segment, score, None if label in (None, "") else str(label))
+
+
+def _count_unlabelled(ranked: Mapping[str, list[_Proposal]], account: Account) -> None:
+    for name, found in ranked.items():
+        for one in found:
+            if one.label is None:
+                account.add(_UNLABELLED, shown(name, one.start, one.end))
+
+
+def _by_class(ranked: Mapping[str, list[_Proposal]]) -> dict[str, dict[str, Detections]]:
+    detections: defaultdict[str, dict[str, Detections]] = defaultdict(dict)
+    for name, found in ranked.items():
+        for label in sorted({one.label for one in found if one.label is not None}):
+            mine = [one for one in found if one.label == label]
+            detections[label][name] = Detections(_spans(mine), np.array([one.score for one in mine]))
+    return dict(detections)
+
+
+def _spans(found: list[_Proposal]) -> Spans:
+    return np.array([(one.start, one.end) for one in found], dtype=np.float64).reshape(-1, 2)

@@ -1,16 +1,23 @@
-"""The figures of `cmsn evaluate` for people."""
+"""The figures of `cmsn evaluate` for people: a row per results file and protocol, so that any number of files fits."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import zip_longest
+import sys
+from collections.abc import Iterator, Sequence
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
-from cmsn_training.evaluation.protocols import THUMOS
+from cmsn_runtime.text import printable
+from cmsn_training.evaluation.protocols import THUMOS, RecallCurve
 from cmsn_training.evaluation.report import RECALL_NUMBER, Delays, Report, delay_name
+
+_WIDEST = 100_000  # columns; a table is measured in a console of this width
+_SHORTEST_NAME = 20  # columns that names get on a terminal, however narrow it is
 
 
 def tables(report: Report, delays: Delays | None, numbers: Sequence[float]) -> list[Table]:
@@ -23,59 +30,68 @@ def tables(report: Report, delays: Delays | None, numbers: Sequence[float]) -> l
     return found
 
 
+def print_tables(found: Sequence[Table]) -> None:
+    """Write them to stdout. No figure is ever cut: where there is no terminal, a table is as wide as it needs."""
+    terminal = Console()
+    for table in found:
+        if terminal.is_terminal:
+            table.columns[0].max_width = max(_SHORTEST_NAME, terminal.width // 3)
+        wide = Console(file=sys.stdout, width=_WIDEST)
+        needed = Measurement.get(wide, wide.options, table).maximum
+        Console(width=max(needed, terminal.width) if terminal.is_terminal else needed).print(table)
+
+
 def _average_table(report: Report, numbers: Sequence[float]) -> Table:
-    curves = [curve for mine in report.curves.values() for curve in mine.values()]
-    table = _side_by_side("Average recall, percent (-: outside the curve)", report)
-    for number in numbers:
-        table.add_row(f"AR@{number:g}", *(_shown(curve.average_recall_at(number)) for curve in curves))
-    table.add_row("area", *(_shown(curve.area) for curve in curves))
-    table.add_row("most AN", *(_shown(float(curve.numbers[-1])) for curve in curves))
+    headings = [*(f"AR@{number:g}" for number in numbers), "area", "most AN"]
+    table = _table("Average recall, percent (-: outside the curve)", "results", "protocol", figures=headings)
+    for name, curve in _curves(report):
+        averages = [curve.average_recall_at(number) for number in numbers]
+        table.add_row(name, curve.protocol.name, *map(_shown, [*averages, curve.area, float(curve.numbers[-1])]))
     return table
 
 
 def _recall_table(report: Report) -> Table:
     title = f"Recall at each tIoU, percent, at AN={RECALL_NUMBER:g} or all there are"
-    curves = [curve for mine in report.curves.values() for curve in mine.values()]
-    recall = [curve.recall_at(min(RECALL_NUMBER, float(curve.numbers[-1]))).tolist() for curve in curves]
-    table = _side_by_side(title, report)
     # One protocol stops before tIoU 1.0; both have the same thresholds until then.
-    for limit, values in zip(THUMOS.thresholds, zip_longest(*recall), strict=True):
-        table.add_row(f"{limit:.2f}", *("" if value is None else _shown(value) for value in values))
+    headings = [f"{limit:.2f}" for limit in THUMOS.thresholds]
+    table = _table(title, "results", "protocol", figures=headings)
+    for name, curve in _curves(report):
+        recall = curve.recall_at(min(RECALL_NUMBER, float(curve.numbers[-1])))
+        table.add_row(name, curve.protocol.name, *map(_shown, recall.tolist()))
     return table
 
 
 def _precision_table(report: Report) -> Table:
-    table = _table("mAP at each tIoU, percent", "results")
-    for limit in next(iter(report.precision.values())):
-        table.add_column(f"{limit:g}", justify="right")
+    headings = [f"{limit:g}" for limit in next(iter(report.precision.values()))]
+    table = _table("mAP at each tIoU, percent", "results", figures=headings)
     for name, row in report.precision.items():
-        table.add_row(name, *(_shown(value) for value in row.values()))
+        table.add_row(Text(printable(name)), *map(_shown, row.values()))
     return table
 
 
 def _delay_table(delays: Delays) -> Table:
     first = "" if math.isinf(delays.median) else f", at the median {delays.median:+.2f} s from its end"
     hits = f"{delays.share:.1f} % of the actions were hit at tIoU 0.5{first}"
-    table = _table(f"Average recall against allowed delay, percent; {hits}", "")
-    for delay in next(iter(delays.by_number.values())):
-        table.add_column(delay_name(delay), justify="right")
+    headings = [delay_name(delay) for delay in next(iter(delays.by_number.values()))]
+    table = _table(f"Average recall against allowed delay, percent; {hits}", "", figures=headings)
     for number, row in delays.by_number.items():
-        table.add_row(f"AR@{number}", *(_shown(value) for value in row.values()))
+        table.add_row(f"AR@{number}", *map(_shown, row.values()))
     return table
 
 
-def _side_by_side(title: str, report: Report) -> Table:
-    table = _table(title, "")
+def _curves(report: Report) -> Iterator[tuple[Text, RecallCurve]]:
+    """Each curve, with the name of its file as it may be shown."""
     for name, mine in report.curves.items():
-        for kind in mine:
-            table.add_column(f"{name}\n{kind}", justify="right")
-    return table
+        for curve in mine.values():
+            yield Text(printable(name)), curve
 
 
-def _table(title: str, *names: str) -> Table:
-    table = Table(title=title, box=box.SIMPLE)
+def _table(title: str, *names: str, figures: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name in names:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
+    for heading in figures:
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 

@@ -1,0 +1,134 @@
+"""Which truth results are measured against: videos by the one rule for names, subsets by what there are results of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from cmsn_runtime.annotations import VideoAnnotations
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.names import ByName, first_few
+from cmsn_runtime.truth import counted_subsets, unmatched
+from cmsn_training.data.truth import read_whole_truth, segments_of, truth_subset
+from cmsn_training.evaluation.tiou import Spans
+
+Tell = Callable[[str], object]
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The videos that count. whole: with THUMOS14's Ambiguous segments, which mAP has its own way with.
+
+    others: of the same file, and of subsets that do not count.
+    """
+
+    path: Path
+    videos: ByName[VideoAnnotations]
+    whole: Mapping[str, VideoAnnotations]
+    others: ByName[VideoAnnotations]
+
+    def segments(self) -> dict[str, Spans]:
+        """Video -> its true segments in seconds, float64 [G, 2]."""
+        return {name: segments_of(video) for name, video in self.videos.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """own: a file's name of a video -> the truth's. strange: names that are nowhere in the truth."""
+
+    own: Mapping[str, str]
+    strange: tuple[str, ...]
+
+    def of_truth(self, found: Mapping[str, Value]) -> dict[str, Value]:
+        """What was found, by the truth's names."""
+        return {self.own[name]: value for name, value in found.items() if name in self.own}
+
+
+def read_truth_for(
+    path: Path,
+    files: Iterable[Collection[str]],
+    *,
+    ambiguous: Literal["drop", "keep"],
+    subset: str | None,
+    tell: Tell,
+) -> Truth:
+    """The truth that files are measured against.
+
+    files: names of the videos in each. subset: the one that counts; without, all that any file has results of.
+    tell: is called with one line about what was left out of the file, and one about the choice of subsets. Raises
+    AnnotationError, and SettingsError where there is no such subset.
+    """
+    videos = read_whole_truth(path, ambiguous=ambiguous, tell=tell)
+    whole = read_whole_truth(path, ambiguous="keep", tell=lambda line: None) if path.is_dir() else videos
+    counted: Mapping[str, VideoAnnotations]
+    if subset is not None:
+        counted = truth_subset(videos, subset, path)
+    else:
+        counted = _with_results(videos, {name for names in files for name in names}, path, tell)
+    others = {name: video for name, video in videos.items() if name not in counted}
+    return Truth(path, ByName(counted), {name: whole[name] for name in counted}, ByName(others))
+
+
+def match_names(found: Collection[str], truth: Truth, file: Path, *, tell: Tell) -> Names:
+    """Which of a file's names are which of the truth's. What does not meet is counted, in a line for each reason.
+
+    Raises SettingsError where nothing meets.
+    """
+    own: dict[str, str] = {}
+    strange: list[str] = []
+    elsewhere: list[str] = []
+    doubled: list[str] = []
+    taken: set[str] = set()
+    # Exact names first: of NAME and v_NAME in one file, the truth's own is taken.
+    for name in sorted(found, key=lambda name: name not in truth.whole):
+        known = truth.videos.own_name(name)
+        if known is None:
+            (strange if truth.others.own_name(name) is None else elsewhere).append(name)
+        elif known in taken:
+            doubled.append(f"{name} ({known})")
+        else:
+            taken.add(known)
+            own[name] = known
+    if not own:
+        raise SettingsError(
+            f"{file}: none of its {len(found)} videos ({first_few(list(found))}) is among the {len(truth.videos)} of "
+            f"{truth.path} ({first_few(list(truth.videos))}): no video in common; "
+            "check that both are of the same videos, and name them alike"
+        )
+    missed = [name for name in truth.videos if name not in taken]
+    _report(f"videos of {file}", len(found), strange=strange, elsewhere=elsewhere, doubled=doubled, tell=tell)
+    if missed:
+        tell(unmatched(missed, len(truth.videos), "videos of the truth", str(file)) + "; they count as missed")
+    return Names(own, tuple(strange))
+
+
+def _report(what: str, total: int, *, strange: list[str], elsewhere: list[str], doubled: list[str], tell: Tell) -> None:
+    if strange:
+        tell(unmatched(strange, total, what, "the truth"))
+    if elsewhere:
+        tell(f"{len(elsewhere)} of {total} {what} are of subsets that do not count: {first_few(elsewhere)}; left out")
+    if doubled:
+        tell(f"{len(doubled)} of {total} {what} are named as another is: {first_few(doubled)}; left out")
+
+
+def _with_results(
+    videos: Mapping[str, VideoAnnotations], names: set[str], path: Path, tell: Tell
+) -> Mapping[str, VideoAnnotations]:
+    """The videos of all subsets that there are results of."""
+    totals = Counter(video.subset for video in videos.values())
+    by_name = ByName(videos)
+    met = {own for name in names if (own := by_name.own_name(name)) is not None}
+    counts = Counter(videos[name].subset for name in met)
+    if len(totals) < 2 or not counts:
+        return videos
+    taken = ", ".join(
+        f"{subset or 'none'} ({count} of {totals[subset]} videos have results)" for subset, count in counts.items()
+    )
+    rest = counted_subsets(video for video in videos.values() if video.subset not in counts)
+    left = f"; not on {rest}" if len(counts) < len(totals) else ""
+    tell(f"{path}: evaluated on {taken}{left}; choose one by --subset")
+    return {name: video for name, video in videos.items() if video.subset in counts}
