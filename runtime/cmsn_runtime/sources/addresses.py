@@ -13,6 +13,9 @@ _LOGIN_KEY = re.compile(r"user|usr|login|pass|pwd", re.IGNORECASE)
 _NESTED_LOGIN = re.compile(r"(?<=/)[^/]*:[^@]*@")  # http://relay/rtsp://user:password@camera/
 _URL = re.compile(r"[\w.+-]+://[^\s'\"]+")
 
+_LIVE_SCHEMES = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
+_CAMERA = re.compile(r"/dev/video\d+")
+
 # A tag tells two cameras apart and must not confirm a guess at a password: few digits, and slow to compute.
 _TAG_DIGITS = 4
 _TAG_ROUNDS = 100_000
@@ -37,6 +40,22 @@ def public_name(address: str) -> str:
     told_apart += [match[2] for match in _PARAMETER.finditer(shown) if _is_secret(match) and "/" in match[2]]
     tag = f"#{_tag('&'.join(told_apart))}" if told_apart else ""
     return f"{scheme}://{'***@' if begin else ''}{path}{tag}"
+
+
+def scheme_of(address: str) -> str:
+    """The part before "://", in lower case; empty for a path."""
+    scheme, mark, _ = address.partition("://")
+    return scheme.lower() if mark else ""
+
+
+def is_camera(address: str) -> bool:
+    """Whether it is a camera of this machine."""
+    return _CAMERA.fullmatch(address) is not None
+
+
+def is_live(address: str) -> bool:
+    """Whether what is there has no end of its own, as far as the address shows; http may be either."""
+    return is_camera(address) or scheme_of(address) in _LIVE_SCHEMES
 
 
 def redacted(text: str, address: str) -> str:

@@ -17,7 +17,6 @@ class Source(Protocol):
     name: what people call it; safe to print: without user name, password and query of a URL.
     live: frames come when they come, and the end is no fault: it has none of its own.
     duration: seconds, where the source knows it before it is read.
-    rate: frames per second that it announces; None where it does not.
     losses: what could not be shown until now; complete once the iteration has ended. Whoever runs a source reports it.
 
     What a user should know of how a source is read (an assumed rate, files left out) is a SourceWarning.
@@ -32,8 +31,6 @@ class Source(Protocol):
     def live(self) -> bool: ...
     @property
     def duration(self) -> Fraction | None: ...
-    @property
-    def rate(self) -> Fraction | None: ...
     @property
     def losses(self) -> Losses: ...
 

@@ -4,59 +4,42 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from cmsn_runtime.sources.stamps import Stamps
+
 # Further back than any decoder reorders: the clock itself was set back (a loop, a restarted recorder).
 _RESTART_SECONDS = Fraction(1)
 
-# PTS that run backwards once or twice come from damage; more than that, in one frame of ten, from a wrong container.
-_WRONG_PTS_AT_LEAST = 3
-_WRONG_PTS_SHARE = 10
-
-_USUAL_RATE = Fraction(25)
-
 
 class FrameClock:
-    """Gives each decoded frame its time, exactly: PTS times `time_base`.
+    """Gives each decoded frame its time, exactly, from what `stamps` make of its packet (see stamps.py).
 
-    - A frame that is not after the one before it has no place in time. Going back by a second or more is a jump, and
-      its frame is kept.
-    - Frames leave a decoder in the order they are shown. Where PTS say otherwise all along (an AVI has none, and
-      demuxers guess them), the DTS that came out with each frame are used instead, as in libavcodec's
-      best_effort_timestamp.
-    - Without any timestamp a frame follows the last one by 1 / `rate` seconds (the stream's average rate; 25 if unset).
+    A frame that is not after the one before it has no place in time. Going back by a second or more is a jump, and its
+    frame is kept.
     """
 
-    def __init__(self, time_base: Fraction, rate: Fraction | None) -> None:
-        self._time_base = time_base
-        self._interval = 1 / (rate or _USUAL_RATE)
+    def __init__(self, stamps: Stamps) -> None:
+        self._stamps = stamps
         self._last: Fraction | None = None
-        self._last_pts: int | None = None
-        self._frames = 0
-        self._wrong_pts = 0
 
-    def time_of(self, pts: int | None, dts: int | None) -> tuple[Fraction | None, bool]:
-        """Seconds of the next frame (None: it has no place in time) and whether the clock was set back before it."""
-        self._judge(pts)
-        seconds = self._seconds(pts, dts)
+    def sent(self, pts: int | None, dts: int | None) -> int | None:
+        """A packet goes to the decoder -> the PTS it must carry there."""
+        return self._stamps.sent(pts, dts)
+
+    def lost(self) -> None:
+        """The decoder refused the packet that was sent last."""
+        self._stamps.lost()
+
+    def time_of(self, carried: int | None, *, key: bool) -> tuple[Fraction | None, bool]:
+        """Seconds of the next frame (None: it has no place in time) and whether the clock was set back before it.
+
+        carried: the PTS that came out with the frame. key: whether it is a key frame.
+        """
+        seconds = self._stamps.seconds(carried, key=key)
+        if seconds is None:
+            return None, False
         step = None if self._last is None else seconds - self._last
         jumped = step is not None and step <= -_RESTART_SECONDS
         if step is not None and step <= 0 and not jumped:
             return None, False
         self._last = seconds
         return seconds, jumped
-
-    def _judge(self, pts: int | None) -> None:
-        self._frames += 1
-        if pts is None:
-            return
-        if self._last_pts is not None:
-            back = (self._last_pts - pts) * self._time_base
-            self._wrong_pts += 0 <= back < _RESTART_SECONDS
-        self._last_pts = pts
-
-    def _seconds(self, pts: int | None, dts: int | None) -> Fraction:
-        wrong = self._wrong_pts >= max(_WRONG_PTS_AT_LEAST, self._frames / _WRONG_PTS_SHARE)
-        first, second = (dts, pts) if wrong else (pts, dts)
-        stamp = second if first is None else first
-        if stamp is not None:
-            return stamp * self._time_base
-        return Fraction(0) if self._last is None else self._last + self._interval

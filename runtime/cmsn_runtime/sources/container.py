@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
+from typing import cast
 
 import av
 import av.error
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from cmsn_runtime.errors import SourceError
+from cmsn_runtime.sources.addresses import redacted, scheme_of
+from cmsn_runtime.sources.diagnosis import diagnosis
+from cmsn_runtime.sources.formats import demuxer_options
+from cmsn_runtime.sources.pipes import PipeReader
 
-_TIMEOUT_SECONDS = 20  # without any data, to open and for each read
+TIMEOUT_SECONDS = 20  # without any data, to open and for each read
 _CONTAINER_TICKS = 1_000_000  # AV_TIME_BASE, the unit of a container's own times
 
 _ADVICE: tuple[tuple[type[av.error.FFmpegError], str], ...] = (
     (av.error.FileNotFoundError, "check the path"),
     (av.error.IsADirectoryError, "name a video inside it"),
+    (av.error.HTTPUnauthorizedError, "check user name and password"),
+    (av.error.HTTPForbiddenError, "check user name and password"),
+    (av.error.HTTPNotFoundError, "check the path"),
     (av.error.PermissionError, "check who may read it"),
     (av.error.ProtocolNotFoundError, "check the part before '://'"),
-    (av.error.InvalidDataError, "it is empty, damaged, cut short or not a video; try to play it, or get a whole copy"),
-    (av.error.ExitError, f"nothing came for {_TIMEOUT_SECONDS} seconds; check that it is sending"),
+    (av.error.ConnectionRefusedError, "check host and port, and that it is sending"),
+    (av.error.ExitError, "check that it is sending"),
 )
+_DAMAGED = "it is empty, damaged, cut short or not a video; try to play it, or get a whole copy"
+_NOTHING_CAME = "no video came; check the address, and that it is sending"
+_CUT_PIPE = "no video came that can be read in one go (MP4 often cannot); pipe MPEG-TS or Matroska, or give a file"
 
 
-def open_container(url: str, *, name: str, format: str | None = None) -> InputContainer:
-    """av.open, with SourceError for all that can go wrong; never waits without end."""
+def open_container(
+    url: str | PipeReader, *, name: str, format: str | None = None, options: Mapping[str, str] | None = None
+) -> InputContainer:
+    """av.open, with SourceError for all that can go wrong. Waits for nothing longer than TIMEOUT_SECONDS, pipes apart.
+
+    options: of the demuxer and protocol; those of formats.py are added.
+    """
+    scheme = scheme_of(url) if isinstance(url, str) else "pipe"
     try:
-        return av.open(url, format=format, timeout=float(_TIMEOUT_SECONDS))
+        container = av.open(
+            url, format=format, options=demuxer_options(scheme, options or {}), timeout=float(TIMEOUT_SECONDS)
+        )
     except av.error.FFmpegError as error:
-        advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "check that it can be reached")
-        raise SourceError(f"{name}: cannot be opened: {reason(error)}; {advice}") from error
+        problem = f"{reason(error, url)}; {_advice(error, url)}"
     except ValueError as error:  # PyAV: a format that this build of FFmpeg has not, "v4l2" off Linux
-        raise SourceError(f"{name}: cannot be opened: {error}; this build of FFmpeg lacks that input") from error
+        problem = f"{error}; this build of FFmpeg lacks that input"
+    else:
+        return cast(InputContainer, container)
+    # Outside of `except`: FFmpeg's error repeats the URL, password and all, and would be shown as the cause.
+    raise SourceError(f"{name}: cannot be opened: {problem}")
 
 
-def video_stream(container: InputContainer, *, name: str) -> VideoStream:
-    """The stream that players show; SourceError where there is none that can be decoded."""
-    stream = container.streams.best("video")
+def video_stream(container: InputContainer, *, name: str, number: int | None = None) -> VideoStream:
+    """Video stream `number`, or the one that players show; cover pictures do not count. SourceError without."""
     text = container.format.name == "tty"  # FFmpeg "plays" text files on an imaginary terminal
-    if not isinstance(stream, VideoStream) or text:
-        kinds = "text" if text else ", ".join(sorted({other.type for other in container.streams})) or "nothing"
+    streams = [] if text else [stream for stream in container.streams.video if not _is_cover(stream)]
+    if not streams:
+        kinds = "text" if text else ", ".join(_kinds(container)) or "nothing"
         raise SourceError(f"{name}: holds no video, only {kinds}; give a file that has a video stream")
-    return stream
+    if number is not None:
+        if number >= len(streams):
+            sizes = ", ".join(f"{index}: {stream.width}x{stream.height}" for index, stream in enumerate(streams))
+            raise SourceError(f"{name}: has no video stream {number}; it has {sizes}")
+        return streams[number]
+    best = container.streams.best("video")
+    shown = next((stream for stream in streams if best is not None and stream.index == best.index), None)
+    return shown or max(streams, key=lambda stream: stream.width * stream.height)
 
 
 def exact(ratio: Fraction | None) -> Fraction | None:
@@ -55,6 +87,47 @@ def announced_duration(container: InputContainer) -> Fraction | None:
     return Fraction(container.duration, _CONTAINER_TICKS) if container.duration else None
 
 
-def reason(error: av.error.FFmpegError) -> str:
+def announced_start(container: InputContainer) -> Fraction:
+    """Seconds at which the container says it begins; 0 where it does not say."""
+    return Fraction(container.start_time or 0, _CONTAINER_TICKS)
+
+
+def reason(error: av.error.FFmpegError, url: str | PipeReader = "") -> str:
     """What FFmpeg said, without the number and the file's name, which the message has already."""
-    return error.strerror or str(error)
+    if isinstance(error, av.error.ExitError):
+        return f"nothing came for {TIMEOUT_SECONDS} seconds"
+    said = error.strerror or str(error)
+    return redacted(said, url) if isinstance(url, str) else said
+
+
+def no_frame_advice(url: str | PipeReader) -> str:
+    """What to do about a container that opens and in which nothing can be decoded."""
+    known = _diagnosis(url)
+    if known is None and isinstance(url, str) and scheme_of(url):
+        return "it may be encrypted, or of an unknown codec; try to play it"
+    return known or "it is damaged, encrypted or cut short; try to play it, or get a whole copy"
+
+
+def _advice(error: av.error.FFmpegError, url: str | PipeReader) -> str:
+    if not isinstance(url, str):
+        return _CUT_PIPE
+    known = _diagnosis(url)
+    if known is not None:
+        return known
+    if isinstance(error, av.error.InvalidDataError):
+        return _NOTHING_CAME if scheme_of(url) else _DAMAGED
+    return next((text for kind, text in _ADVICE if isinstance(error, kind)), "check that it can be reached")
+
+
+def _diagnosis(url: str | PipeReader) -> str | None:
+    is_path = isinstance(url, str) and not scheme_of(url)
+    return diagnosis(Path(str(url).removeprefix("file:"))) if is_path else None
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _kinds(container: InputContainer) -> list[str]:
+    cover = {"a cover picture"} if any(_is_cover(stream) for stream in container.streams.video) else set()
+    return sorted({other.type for other in container.streams if other.type != "video"} | cover)

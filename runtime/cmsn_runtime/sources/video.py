@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from typing import cast
 
 import av.error
 from av import Packet, VideoFrame
+from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
@@ -16,103 +18,151 @@ from cmsn_runtime.errors import DecodeError, SourceError
 from cmsn_runtime.pictures.decoded import DecodedFrame
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.upright import PictureMaker
+from cmsn_runtime.sources import formats
+from cmsn_runtime.sources.addresses import is_live, public_name, scheme_of
 from cmsn_runtime.sources.clock import FrameClock
-from cmsn_runtime.sources.container import announced_duration, exact, open_container, reason, video_stream
+from cmsn_runtime.sources.completeness import Completeness
+from cmsn_runtime.sources.container import (
+    announced_duration,
+    announced_start,
+    no_frame_advice,
+    reason,
+    video_stream,
+)
+from cmsn_runtime.sources.excerpt import Excerpt
 from cmsn_runtime.sources.losses import Losses
+from cmsn_runtime.sources.options import SourceOptions
+from cmsn_runtime.sources.pipes import PipeReader
+from cmsn_runtime.sources.playlists import is_open_ended, open_from_first_segment, warn_of_end
+from cmsn_runtime.sources.seeking import seek
+from cmsn_runtime.sources.stamps import DecodingStamps, PresentationStamps
+from cmsn_runtime.sources.timing import stamps_of
 
-_LOST_PACKETS = 250  # damaged ones in a row, ten seconds: there is nothing left to hope for
-_MISSING_SECONDS = Fraction(1)  # headers round; what ends this much early is incomplete
-_USUAL_TIME_BASE = Fraction(1, 90_000)
+_LOST_SECONDS = 60  # of a live stream without one good frame: there is nothing left to hope for
+_USUAL_INTERVAL = Fraction(1, 25)
 
 
 class VideoSource(Closing):
-    """Frames of the best video stream of `url`: upright (see PictureMaker), with exact times (see FrameClock).
+    """Frames of a video stream of `url`: upright (see PictureMaker), with exact times (see FrameClock).
 
-    url: path, URL or device, as av.open takes it. format: FFmpeg's name of the input where it cannot be guessed.
-    name: for messages; the URL by default.
-    live: see Source. A live source has no duration, and ending is no fault.
+    url: path, URL or device, as av.open takes it, or a pipe. format: FFmpeg's name of the input where it cannot be
+        guessed. name: for messages; by default the URL without its secrets.
+    live: see Source; found out where it is not given. A live source has no duration, and ending is no fault.
 
-    dropped: frames without a place in time. damaged: packets that could not be decoded and were passed over.
     Memory does not grow with the length of the video.
 
     Raises SourceError where it cannot be opened or nothing in it can be decoded. Raises DecodeError once the good
     frames are out, where the video is incomplete: reading failed, more than its last second cannot be decoded, or the
-    file stops more than a second before the end it announces.
+    file stops more than a second before the end it announces. Neither where `options` end it before.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | PipeReader,
         *,
         name: str | None = None,
         format: str | None = None,
-        live: bool = False,
+        live: bool | None = None,
+        options: SourceOptions | None = None,
     ) -> None:
-        self.name = name or url
-        self.live = live
-        self.dropped = 0
-        self.damaged = 0
-        # PyAV keeps FFmpeg's own log lines off stderr unless the application asks for them.
-        self._container = open_container(url, name=self.name, format=format)
-        try:
-            self._stream = video_stream(self._container, name=self.name)
-        except SourceError:
-            self._container.close()
-            raise
-        self.duration = None if live else announced_duration(self._container)
-        self.rate = exact(self._stream.average_rate)
-        self._clock = FrameClock(exact(self._stream.time_base) or _USUAL_TIME_BASE, self.rate)
+        self.name = name or (public_name(url) if isinstance(url, str) else url.name)
+        self._untimed = 0
+        self._url = url
+        self._format = format
+        self._options = options or SourceOptions()
+        self._container, self._stream = self._open()
+        kind = self._container.format.name
+        whole = announced_duration(self._container)
+        known_live = isinstance(url, str) and (is_live(url) or (whole is None and scheme_of(url) not in ("", "file")))
+        self.live = known_live or formats.never_ends(kind) if live is None else live
+        self._stamps = stamps_of(self._stream, format=kind, live=self.live, fps=self._options.fps, name=self.name)
+        self._clock = FrameClock(self._stamps)
+        self._excerpt = Excerpt(self._options)
+        self._start = announced_start(self._container)
+        self.duration = None if self.live else self._excerpt.duration(self._start, whole)
+        self._completeness = Completeness(self._container, self._stamps.time_base)
         self._maker = PictureMaker()
-        self._data_end: Fraction | None = None  # of all streams: the sound may be longer
-        self._last_packet: Fraction | None = None  # of the video
         self._failure: av.error.FFmpegError | None = None
         self._frames = self._read()
 
     @property
     def losses(self) -> Losses:
         """See Source."""
-        return Losses(damaged=self.damaged, untimed=self.dropped)
+        seen = self._completeness
+        return Losses(unseen_seconds=seen.unseen_seconds, damaged=seen.damaged, untimed=self._untimed)
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
 
     def close(self) -> None:
-        """Let go of the file, the connection or the device, and end the iteration. May be called twice."""
+        """Release the file, the connection or the device, and end the iteration. May be called twice."""
         self._frames.close()
         self._container.close()
+        if isinstance(self._url, PipeReader):
+            self._url.close()
+
+    def _open(self) -> tuple[InputContainer, VideoStream]:
+        # PyAV keeps FFmpeg's own log lines off stderr unless the application asks for them.
+        container = open_from_first_segment(
+            self._url, name=self.name, format=self._format, options=self._options.demuxer
+        )
+        try:
+            return container, video_stream(container, name=self.name, number=self._options.video_stream)
+        except SourceError:
+            container.close()
+            raise
 
     def _read(self) -> Generator[Frame, None, None]:
         last: Fraction | None = None
+        shown = False
         for decoded in self._decode():
-            seconds, jumped = self._clock.time_of(decoded.pts, decoded.dts)
+            self._completeness.frame(decoded.pts)
+            seconds, jumped = self._clock.time_of(decoded.pts, key=decoded.key_frame)
             if seconds is None:
-                self.dropped += 1
+                self._untimed += last is not None
                 continue
+            stands = self._stands(decoded, _USUAL_INTERVAL if last is None else seconds - last)
             last = seconds
-            yield DecodedFrame(decoded, seconds, discontinuity=jumped, maker=self._maker)
-        self._check_complete(last)
+            place = self._excerpt.place(seconds, jumped=jumped)
+            if place == "after":
+                return
+            if place == "inside":
+                shown = True
+                yield DecodedFrame(decoded, seconds, discontinuity=jumped, duration=stands, maker=self._maker)
+        self._check(last, shown=shown)
+
+    def _stands(self, decoded: VideoFrame, usual: Fraction) -> Fraction | None:
+        """Seconds that the container says a frame stands, where it is longer than `usual`; shorter ones are guesses."""
+        if self.live or not isinstance(self._stamps, PresentationStamps | DecodingStamps):
+            return None
+        stands = (decoded.duration or 0) * self._stamps.time_base
+        return stands if stands > usual else None
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Slice threads only, PyAV's default: frame threads delay a camera and conceal damage differently each time."""
-        lost = 0
+        started = False
+        lost_since = time.monotonic()
         for packet in self._demux():
             try:
                 decoded = self._stream.decode(packet)
             except av.error.EOFError:
                 return
             except av.error.FFmpegError as error:
-                self.damaged += 1
-                lost += 1
-                if lost == _LOST_PACKETS:
+                self._completeness.lost()
+                self._clock.lost()
+                # Before the first key frame nothing can be decoded, however long it takes to come. A file is read to
+                # its end, which will come; a live stream may never get well again.
+                if self.live and started and time.monotonic() - lost_since > _LOST_SECONDS:
                     self._failure = error
                     return
                 continue
-            lost = 0 if decoded else lost
+            if decoded:
+                started, lost_since = True, time.monotonic()
             yield from decoded
 
     def _demux(self) -> Iterator[Packet[VideoStream] | None]:
         """Packets of the video, then an empty one or None: both flush the decoder."""
-        packets = self._container.demux()
+        packets = self._packets()
         while True:
             try:
                 packet = next(packets)
@@ -123,42 +173,42 @@ class VideoSource(Closing):
                 yield None
                 return
             ours = packet.stream.index == self._stream.index
-            self._measure(packet, ours=ours)
+            if ours and packet.size:
+                packet.pts = self._clock.sent(packet.pts, packet.dts)
+            self._completeness.packet(packet, ours=ours)
             if ours:
                 yield cast("Packet[VideoStream]", packet)
 
-    def _measure(self, packet: Packet[Stream], *, ours: bool) -> None:
-        time_base = exact(packet.time_base)
-        if packet.pts is None or time_base is None:
-            return
-        begin = packet.pts * time_base
-        end = begin + (packet.duration or 0) * time_base
-        self._data_end = end if self._data_end is None else max(self._data_end, end)
-        self._last_packet = begin if ours else self._last_packet
+    def _packets(self) -> Iterator[Packet[Stream]]:
+        """All packets; from the key frame before the part that is asked for, where the file can be wound to it."""
+        begin, timed = self._options.begin, isinstance(self._stamps, PresentationStamps)
+        if begin is not None and timed and self.duration is not None and isinstance(self._url, str):
+            first = seek(self._container, self._stream, begin=begin, start=self._start)
+            if first is None:
+                self._container.close()
+                self._container, self._stream = self._open()
+            else:
+                yield cast("Packet[Stream]", first)
+        yield from self._container.demux()
 
-    def _check_complete(self, last: Fraction | None) -> None:
-        why = f" ({reason(self._failure)})" if self._failure else ""
+    def _check(self, last: Fraction | None, *, shown: bool) -> None:
+        """What is to be raised once the frames are out. Causes are not chained: FFmpeg's repeat the URL."""
+        if is_open_ended(self._container) and (not self._failure or isinstance(self._failure, av.error.ExitError)):
+            self._failure = None
+            warn_of_end(self.name)
+        why = f" ({reason(self._failure, self._url)})" if self._failure else ""
         if last is None:
-            raise SourceError(
-                f"{self.name}: not one frame can be decoded{why}; it is damaged, encrypted or cut short; "
-                "try to play it, or get a whole copy"
-            ) from self._failure
-        if self._failure or self._missing(last) > _MISSING_SECONDS:
+            raise SourceError(f"{self.name}: not one frame can be decoded{why}; {no_frame_advice(self._url)}")
+        if self._failure or (not self.live and self._completeness.is_missing):
             whole = f" of {float(self.duration):.2f} s" if self.duration is not None else ""
-            raise DecodeError(
-                f"{self.name}: broke at {float(last):.2f} s{whole}{why}; what follows is missing or damaged; "
-                "get a whole copy",
-                seconds=last,
-            ) from self._failure
-
-    def _missing(self, last: Fraction) -> Fraction:
-        """Seconds of video that were there and could not be decoded, or were announced and are not there.
-
-        Some containers count their duration from zero and some from their first frame. It is taken from zero, so that
-        a whole file that begins late is never called broken.
-        """
-        if self._data_end is None:
-            return Fraction(0)
-        undecoded = Fraction(0) if self._last_packet is None else self._last_packet - last
-        absent = Fraction(0) if self.duration is None else self.duration - self._data_end
-        return max(undecoded, absent)
+            advice = (
+                "the connection is gone; check the network and what is sending"
+                if self.live
+                else "what follows is missing or damaged; get a whole copy"
+            )
+            raise DecodeError(f"{self.name}: broke at {float(last):.2f} s{whole}{why}; {advice}", seconds=last)
+        if not shown:
+            raise SourceError(
+                f"{self.name}: has nothing at {float(self._options.begin or 0):g} s or later; its last frame is at "
+                f"{float(last):.2f} s"
+            )

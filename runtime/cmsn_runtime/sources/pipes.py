@@ -1,0 +1,68 @@
+"""Pipes and standard input, read in a way that signals still reach Python."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import warnings
+from pathlib import Path
+
+from cmsn_runtime.errors import SourceError, SourceWarning
+
+_SILENCE_MS = 20_000
+
+
+class PipeReader:
+    """A pipe as a file that PyAV reads.
+
+    FFmpeg's own reads of a silent pipe cannot be interrupted: Ctrl-C would be lost. A pipe ends when its writers do; it
+    is waited for as long as one has it open, or none ever had, and a SourceWarning says so once.
+
+    name: for messages.
+    """
+
+    def __init__(self, descriptor: int, *, name: str) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+        self._warned = False
+
+    @classmethod
+    def open(cls, path: str) -> PipeReader:
+        """A named pipe; it need not have a writer yet. Raises SourceError."""
+        try:
+            return cls(os.open(path, os.O_RDONLY | os.O_NONBLOCK), name=path)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be opened: {error.strerror}; check who may read it") from error
+
+    def read(self, size: int) -> bytes:
+        """What there is, `size` bytes at most; none at the end."""
+        while True:
+            if self._poll.poll(_SILENCE_MS):
+                try:
+                    return os.read(self._descriptor, size)
+                except BlockingIOError:
+                    continue
+            self._warn()
+
+    def close(self) -> None:
+        """Close the pipe; standard input stays open. May be called twice."""
+        if self._descriptor > 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            seconds = _SILENCE_MS // 1000
+            warnings.warn(f"{self.name}: nothing came for {seconds} s; still waiting", SourceWarning, stacklevel=2)
+
+
+def is_pipe(path: str) -> bool:
+    """Whether there is a named pipe."""
+    try:
+        return stat.S_ISFIFO(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False

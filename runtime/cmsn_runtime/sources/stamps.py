@@ -1,0 +1,211 @@
+"""What a frame's timestamps are taken from: presentation times, decoding times, arrival, or a count."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Protocol
+
+# PTS that run backwards once or twice come from damage; more than that, in one frame of ten, from a wrong container.
+_WRONG_PTS_AT_LEAST = 3
+_WRONG_PTS_SHARE = 10
+_WRONG_PTS_WITHIN = Fraction(1)  # seconds; further back is a clock that was set back
+
+_USUAL_RATE = Fraction(25)
+_WRAP_MARGIN = Fraction(60)  # seconds on both sides of a wrap; FFmpeg's own margin
+_MOST_IN_DECODER = 64  # packets; reordering takes 16 frames at most
+_NANOSECOND = Fraction(1, 1_000_000_000)
+
+
+class Stamps(Protocol):
+    """Seconds of frames in the order they leave the decoder, from packets in the order they enter it.
+
+    time_base: seconds per tick of the PTS that packets and frames carry.
+    """
+
+    @property
+    def time_base(self) -> Fraction: ...
+
+    def sent(self, pts: int | None, dts: int | None) -> int | None:
+        """A packet goes to the decoder -> the PTS it must carry, which comes out with its frame."""
+
+    def lost(self) -> None:
+        """The decoder refused the packet that was sent last."""
+
+    def seconds(self, carried: int | None, *, key: bool) -> Fraction | None:
+        """Seconds of the frame that comes out next; None where it has no time yet."""
+
+
+class Unwrapper:
+    """Timestamps of a counter that begins anew at `period` -> timestamps that go on.
+
+    Only a step from just below `period` to just above zero is a wrap. Any other fall is a clock that was set back: time
+    goes on from what it shows. A stream that begins just below `period` begins below zero, as FFmpeg has it.
+    """
+
+    def __init__(self, period: int | None, margin: int) -> None:
+        self._period = period
+        self._margin = margin
+        self._turns = 0
+        self._last: int | None = None
+
+    def __call__(self, raw: int) -> int:
+        if self._period is None:
+            return raw
+        if self._last is None:
+            self._last = raw - self._period if raw >= self._period - self._margin else raw
+            self._turns = (self._last - raw) // self._period
+            return self._last
+        step = raw + self._turns * self._period - self._last
+        if step < self._margin - self._period:
+            self._turns += 1
+        elif step > self._period - self._margin:
+            self._turns -= 1
+        elif step < -self._margin:
+            self._turns = 0
+        self._last = raw + self._turns * self._period
+        return self._last
+
+
+class PresentationStamps:
+    """PTS times `time_base`.
+
+    - Frames leave a decoder in the order they are shown. Where PTS say otherwise all along, the DTS are used instead:
+      frame n of the output is shown at the n-th DTS. So are those of frames that have no PTS.
+    - Without any timestamp a frame follows the last one by 1 / `rate` seconds (the stream's average rate; 25 if unset).
+
+    period: ticks after which the counter begins anew; None where it does not.
+    patient: frames before the first PTS have no time (RTSP, where it comes with the first sender report).
+    """
+
+    def __init__(
+        self, time_base: Fraction, rate: Fraction | None, *, period: int | None = None, patient: bool = False
+    ) -> None:
+        margin = int(_WRAP_MARGIN / time_base)
+        self.time_base = time_base
+        self._interval = 1 / (rate or _USUAL_RATE)
+        self._patient = patient
+        self._in_decoder = _InDecoder()
+        self._unwrap_pts, self._unwrap_dts = Unwrapper(period, margin), Unwrapper(period, margin)
+        self._last: Fraction | None = None
+        self._last_pts: int | None = None
+        self._frames = 0
+        self._wrong_pts = 0
+
+    def sent(self, pts: int | None, dts: int | None) -> int | None:
+        self._in_decoder.sent(pts, None if dts is None else self._unwrap_dts(dts))
+        return pts
+
+    def lost(self) -> None:
+        self._in_decoder.lost()
+
+    def seconds(self, carried: int | None, *, key: bool) -> Fraction | None:
+        dts = self._in_decoder.next_dts(carried, key=key)
+        pts = None if carried is None else self._unwrap_pts(carried)
+        self._judge(pts)
+        if self._patient and pts is None and self._last_pts is None:
+            return None
+        wrong = self._wrong_pts >= max(_WRONG_PTS_AT_LEAST, self._frames / _WRONG_PTS_SHARE)
+        first, second = (dts, pts) if wrong else (pts, dts)
+        stamp = second if first is None else first
+        if stamp is not None:
+            self._last = stamp * self.time_base
+        else:
+            self._last = Fraction(0) if self._last is None else self._last + self._interval
+        return self._last
+
+    def _judge(self, pts: int | None) -> None:
+        self._frames += 1
+        if pts is None:
+            return
+        if self._last_pts is not None:
+            back = (self._last_pts - pts) * self.time_base
+            self._wrong_pts += 0 <= back < _WRONG_PTS_WITHIN
+        self._last_pts = pts
+
+
+class DecodingStamps:
+    """DTS times `time_base`, for containers that have no PTS (AVI), where those that FFmpeg guesses are late.
+
+    Frame n of the output is shown at the n-th DTS. Packets that gave no frame are found out at each key frame.
+    """
+
+    def __init__(self, time_base: Fraction) -> None:
+        self.time_base = time_base
+        self._in_decoder = _InDecoder()
+
+    def sent(self, pts: int | None, dts: int | None) -> int | None:
+        stamp = pts if dts is None else dts
+        self._in_decoder.sent(stamp, stamp)
+        return stamp
+
+    def lost(self) -> None:
+        self._in_decoder.lost()
+
+    def seconds(self, carried: int | None, *, key: bool) -> Fraction | None:
+        dts = self._in_decoder.next_dts(carried, key=key)
+        stamp = carried if dts is None else dts
+        return None if stamp is None else stamp * self.time_base
+
+
+class ArrivalStamps(DecodingStamps):
+    """Seconds since the first packet, by this machine's clock, for live streams that carry no time.
+
+    FFmpeg's own use_wallclock_as_timestamps would round to the time base it invents, and is to be asked for before the
+    format is known.
+    """
+
+    def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
+        super().__init__(_NANOSECOND)
+        self._now = now
+        self._begin: int | None = None
+
+    def sent(self, pts: int | None, dts: int | None) -> int | None:
+        now = self._now()
+        self._begin = now if self._begin is None else self._begin
+        return super().sent(now - self._begin, now - self._begin)
+
+
+class CountedStamps:
+    """Frame n at n / `rate` seconds; packets that the decoder refused keep their places."""
+
+    def __init__(self, rate: Fraction, time_base: Fraction) -> None:
+        self.time_base = time_base
+        self.rate = rate
+        self._count = 0
+
+    def sent(self, pts: int | None, dts: int | None) -> int | None:
+        return pts
+
+    def lost(self) -> None:
+        self._count += 1
+
+    def seconds(self, carried: int | None, *, key: bool) -> Fraction | None:
+        self._count += 1
+        return (self._count - 1) / self.rate
+
+
+class _InDecoder:
+    """The packets between a decoder's two ends, as (PTS they carry, DTS)."""
+
+    def __init__(self) -> None:
+        self._packets: deque[tuple[int | None, int | None]] = deque(maxlen=_MOST_IN_DECODER)
+
+    def sent(self, pts: int | None, dts: int | None) -> None:
+        self._packets.append((pts, dts))
+
+    def lost(self) -> None:
+        if self._packets:
+            self._packets.pop()
+
+    def next_dts(self, carried: int | None, *, key: bool) -> int | None:
+        """The DTS of the n-th packet for the n-th frame.
+
+        All that was sent before a key frame is shown before it: what is left then has given no frame.
+        """
+        if key and carried is not None and any(pts == carried for pts, _ in self._packets):
+            while self._packets[0][0] != carried:
+                self._packets.popleft()
+        return self._packets.popleft()[1] if self._packets else None
