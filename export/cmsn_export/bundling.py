@@ -14,7 +14,7 @@ from typing import Any
 from cmsn_export.graphs import OPSET, build_graphs
 from cmsn_export.parity import TOLERANCES, measure_parity
 from cmsn_export.variants import ExportedVariant, TypedGraph, state_dtypes, typed_variants
-from cmsn_runtime.errors import BundleError
+from cmsn_runtime.errors import BackendError, BundleError
 from cmsn_runtime.manifest.contents import (
     FULL_PRECISION,
     FeatureInput,
@@ -72,13 +72,17 @@ def _typed(folder: Path, graphs: Mapping[str, bytes]) -> dict[str, dict[str, Typ
 def _measured(
     folder: Path, model: CMSN, graphs: dict[str, TypedGraph], *, window: int, tolerance: float
 ) -> ExportedVariant:
-    """A variant with its parity. Raises BundleError where it misses the tolerance."""
-    errors = measure_parity(model, {name: graph.onnx for name, graph in graphs.items()}, window=window)
+    """A variant with its parity. Raises BundleError where it misses the tolerance, or does not run."""
+    fault = "; nothing was written; this is a fault of the exporter or of these weights (NaN, or beyond FP16?)"
+    try:
+        errors = measure_parity(model, {name: graph.onnx for name, graph in graphs.items()}, window=window)
+    except BackendError as error:
+        raise BundleError(f"{folder}: {error}{fault}") from error
     missed = [f"{name} {error:.2e}" for name, error in errors.items() if not error <= tolerance]
     if missed:
         raise BundleError(
-            f"{folder}: ONNX Runtime differs from torch by more than {tolerance:g} ({', '.join(missed)}); nothing was "
-            "written; this is a fault of the exporter or of these weights (NaN, or beyond FP16?), please report it"
+            f"{folder}: ONNX Runtime differs from torch by more than {tolerance:g} ({', '.join(missed)}){fault}, "
+            "please report it"
         )
     return ExportedVariant(graphs, Parity(errors, tolerance))
 

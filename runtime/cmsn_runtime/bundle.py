@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from cmsn_runtime.manifest.contents import MANIFEST_FILE, GraphFile, Manifest
 from cmsn_runtime.manifest.reading import parse_manifest, refusal
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.site import Tuning, tuned
 from cmsn_runtime.timegrid import TimeGrid
 
 if TYPE_CHECKING:
@@ -40,18 +41,21 @@ _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 class Bundle(Closing):
     """An opened bundle: its manifest, and the backend that all its streams share.
 
+    tuning: the settings its streams run with, those of the manifest unless some were changed on site.
     Close it, or use it in a `with` block, when its streams are done.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, backend: Backend) -> None:
+    def __init__(self, path: Path, manifest: Manifest, backend: Backend, *, tuning: Tuning | None = None) -> None:
         self.path = path
         self.manifest = manifest
         self.backend = backend
+        self.tuning = tuning or tuned(manifest.proposals, manifest.tracking, {})
         self._warming = threading.Lock()
         self._warm = False
 
     def __repr__(self) -> str:
-        return f"Bundle({self.path.name}, {self.backend.name})"
+        changed = f", {self.tuning}" if self.tuning.changed else ""
+        return f"Bundle({self.path.name}, {self.backend.name}{changed})"
 
     def close(self) -> None:
         """Release the backend."""
@@ -85,7 +89,7 @@ class Bundle(Closing):
         """A new stream, for one camera or one video. The first one of a bundle compiles what streams need.
 
         on_step: see Stream. chunk_frames: see StreamingExtractor. hop_steps: the stage network looks again every so
-        many steps. min_score: proposals below it are dropped; the bundle's own by default.
+        many steps. min_score: proposals below it are dropped; what the bundle was opened with by default.
         Raises SettingsError.
         """
         # Here: numba is slow to import, and inspect needs none.
@@ -98,7 +102,7 @@ class Bundle(Closing):
             delay_steps=network.delay_steps,
             receptive_field_frames=network.receptive_field_frames,
             proposals=self._proposals(min_score),
-            tracking=self.manifest.tracking,
+            tracking=self.tuning.tracking,
             chunk_frames=chunk_frames,
             hop_steps=hop_steps,
         )
@@ -124,7 +128,7 @@ class Bundle(Closing):
             width=self.manifest.features.width,
             delay_steps=self.manifest.network.delay_steps,
             proposals=self._proposals(min_score),
-            tracking=self.manifest.tracking,
+            tracking=self.tuning.tracking,
             chunk_frames=chunk_rows,
             hop_steps=hop_steps,
         )
@@ -143,7 +147,7 @@ class Bundle(Closing):
             self._warm = True
 
     def _proposals(self, min_score: float | None) -> ProposalSettings:
-        own = self.manifest.proposals
+        own = self.tuning.proposals
         return own if min_score is None else replace(own, min_score=min_score)
 
 
@@ -154,18 +158,22 @@ def open_bundle(
     threads: int | None = None,
     engines: Path | None = None,
     engine_code: bool = False,
+    settings: Mapping[str, object] | None = None,
 ) -> Bundle:
     """Open a bundle folder, or one that comes with the package by its name ("demo", "cctv"); by default the demo.
 
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
     backend: see backends.opening.open_backend. threads: see OnnxRuntimeBackend. engines: folder of the TensorRT
     engines to use; by default those that this user has built, which are in the user's cache. engine_code: whether
-    engines may bring code of their own, see open_engines.
+    engines may bring code of their own, see open_engines. settings: what differs on site, by dotted name, such as
+    {"proposals.min_score": 0.2}; see site.tuned.
     Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs that cannot run, SettingsError for
-    an unknown backend or no threads, MissingExtraError where the library of the backend is not installed.
+    an unknown backend, no threads or a setting outside what is allowed, MissingExtraError where the library of the
+    backend is not installed.
     """
     folder = locate_bundle(path)
     manifest = read_manifest(folder)
+    tuning = tuned(manifest.proposals, manifest.tracking, settings or {})  # before the seconds that a backend takes
     networks = Networks(
         manifest=manifest,
         read=partial(read_graph, folder),
@@ -176,7 +184,7 @@ def open_bundle(
         engine_code=engine_code,
     )
     try:
-        return Bundle(folder, manifest, open_backend(backend, networks))
+        return Bundle(folder, manifest, open_backend(backend, networks), tuning=tuning)
     except BackendError as error:
         raise BundleError(f"{_name(folder)}: {error}") from error
 

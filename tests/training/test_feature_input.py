@@ -29,8 +29,9 @@ from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.sources.features import FeatureSource, read_features
 from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_runtime.streams.feature_stream import FeatureRow
+from cmsn_runtime.toml_files import read_toml
 from cmsn_training.checkpoint import load_model
-from cmsn_training.config import load_config, parse_config, read_toml, resolve_config
+from cmsn_training.config import load_config, parse_config, resolve_config
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.inputs import open_inputs
 from cmsn_training.models.cmsn import CMSN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
+from cmsn_runtime.toml_files import read_toml
 from cmsn_runtime.tracking.tracker import TrackerSettings
 from cmsn_training.config_sections import (
     DataConfig,
@@ -31,12 +31,6 @@ from cmsn_training.config_sections import (
     StagePhaseConfig,
 )
 from cmsn_training.models.c3d_layers import TIME_STRIDE
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 
@@ -109,21 +103,6 @@ class TrainingConfig(Section):
 def load_config(path: Path) -> TrainingConfig:
     """Read and check a TOML file. Raises SettingsError that names each wrong field."""
     return resolve_config(read_toml(path), path)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a TOML file, with or without a byte order mark. Raises SettingsError."""
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{path}: is not UTF-8, as TOML must be (byte {error.start} is {error.object[error.start]:#04x}); "
-            "save it as UTF-8"
-        ) from error
-    except (ValueError, RecursionError) as error:  # beside TOML's own: numbers too long, brackets too deep for Python
-        raise SettingsError(f"{path}: not valid TOML: {error}") from error
 
 
 def resolve_config(values: object, path: Path) -> TrainingConfig:

@@ -46,7 +46,8 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     annotations = truth.read(sources.addresses)
     with reported(BackendWarning, SourceWarning), ExitStack() as stack:
         bundle = stack.enter_context(model.open())
-        context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events)
+        changed = bundle.tuning.values
+        context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events, changed)
         outlets = stack.enter_context(Outlets([*planned.open(context), *_watches(bundle)], on_failure=report))
         try:
             whole = [_run_one(bundle, address, sources, model, outlets) for address in sources.addresses]

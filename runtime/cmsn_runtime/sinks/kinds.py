@@ -20,13 +20,15 @@ class SinkContext:
     """What a sink may want to know of the run it belongs to.
 
     step_seconds: length of a feature step. sources: as the user gave them. truth: annotations of videos, if known.
-    events: which ones sinks that report while an action is going on should take.
+    events: which ones sinks that report while an action is going on should take. settings: those of the bundle that
+    were changed on site, by dotted name.
     """
 
     step_seconds: Fraction
     sources: Sequence[str] = ()
     truth: Mapping[str, VideoAnnotations] | None = field(default=None, repr=False)
     events: EventChoice = "all"
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def _no_paths(value: str, sources: Sequence[str]) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TextIO
@@ -23,12 +23,14 @@ class ResultsSink(Sink):
     """Keeps final proposals, all ranks, and writes them at close, best first, under the name of each video.
 
     The file is written whole or not at all, and only if a source was opened. A video without proposals is in it, with
-    an empty list. One that was not looked at to its end is named in "external_data", "incomplete", with the seconds it
-    got to and the reason. Memory does not grow: beyond 50,000 proposals per video, they wait in a temporary file.
+    an empty list. "external_data" names in "incomplete" what was not looked at to its end, with the seconds it got to
+    and the reason, and in "settings" those of the bundle that were changed on site. Memory does not grow: beyond 50,000
+    proposals per video, they wait in a temporary file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, settings: Mapping[str, object] | None = None) -> None:
         self._path = path
+        self._settings = dict(settings or {})
         with written_to(path):
             self._replacement = Replacement(path)
         self._proposals: dict[str, RankedSpill] = {}
@@ -61,23 +63,27 @@ class ResultsSink(Sink):
         with written_to(self._path), self._replacement:
             if proposals:
                 with self._replacement.unfinished.open("w", encoding="utf-8") as file:
-                    _write(file, proposals, self._endings)
+                    _write(file, proposals, self._external())
                 self._replacement.commit()
         for spill in proposals.values():
             spill.close()
 
+    def _external(self) -> dict[str, object]:
+        """What ActivityNet's format leaves to those who write it."""
+        incomplete = {
+            name: {"seconds": None if ending.seconds is None else _number(ending.seconds), "reason": ending.reason}
+            for name, ending in self._endings.items()
+            if ending.reason
+        }
+        found = {"incomplete": incomplete, "settings": self._settings}
+        return {name: value for name, value in found.items() if value}
 
-RESULTS = SinkKind(open=lambda value, context: ResultsSink(Path(value)), paths=one_path)
+
+RESULTS = SinkKind(open=lambda value, context: ResultsSink(Path(value), settings=context.settings), paths=one_path)
 
 
-def _write(file: TextIO, proposals: dict[str, RankedSpill], endings: dict[str, Ending]) -> None:
+def _write(file: TextIO, proposals: dict[str, RankedSpill], external: dict[str, object]) -> None:
     """As `json.dump` with an indent of 1 has it, one proposal after the other."""
-    incomplete = {
-        name: {"seconds": None if ending.seconds is None else _number(ending.seconds), "reason": ending.reason}
-        for name, ending in endings.items()
-        if ending.reason
-    }
-    external = {"incomplete": incomplete} if incomplete else {}
     file.write('{\n "version": "VERSION 1.3",\n "results": {\n')
     videos = (f"  {json.dumps(name)}: " for name in proposals)
     for number, (head, spill) in enumerate(zip(videos, proposals.values(), strict=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.checking import require
 from cmsn_runtime.events import EventKind
 
 
@@ -24,8 +24,9 @@ class TrackerSettings:
     revise_steps: int = 1
 
     def __post_init__(self) -> None:
-        if self.settle_steps < 1 or self.revise_steps < 1 or not 0 <= self.provisional_score <= 1:
-            raise SettingsError(f"{self}: steps must be at least 1 and the score between 0 and 1")
+        require(self.settle_steps >= 1, "settle_steps", self.settle_steps, "at least 1")
+        require(0 <= self.provisional_score <= 1, "provisional_score", self.provisional_score, "from 0 to 1")
+        require(self.revise_steps >= 1, "revise_steps", self.revise_steps, "at least 1")
 
 
 @dataclass(frozen=True, slots=True)

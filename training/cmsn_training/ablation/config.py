@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.config import TrainingConfig, checked, read_toml, resolve_config
+from cmsn_runtime.toml_files import read_toml
+from cmsn_training.config import TrainingConfig, checked, resolve_config
 from cmsn_training.config_sections import PathField, Section, Seed
 from cmsn_training.models.pretrained import with_pretrained
 

@@ -23,7 +23,10 @@ _FOLDER = click.Path(path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """bundle: its folder or name, none for the default. The rest as in `open_bundle` and `Bundle.stream`."""
+    """bundle: its folder or name, none for the default. The rest as in `open_bundle` and `Bundle.stream`.
+
+    site: a file of settings. settings: "NAME=VALUE" texts, which win over the file; min_score wins over both.
+    """
 
     bundle: Path | None
     backend: BackendKind
@@ -32,32 +35,43 @@ class ModelChoice:
     chunk_frames: int | None
     hop_steps: int
     min_score: float | None
+    site: Path | None
+    settings: tuple[str, ...]
 
     def places(self) -> list[Place]:
         """What is read. Raises BundleError where there is no such bundle."""
         from cmsn_runtime.bundle import locate_bundle
         from cmsn_runtime.sinks.places import Place
 
-        engines = [] if self.engines is None else [Place("--engines", self.engines)]
-        return [Place("the bundle", locate_bundle(self.bundle)), *engines]
+        options = [("--engines", self.engines), ("--site", self.site)]
+        named = [Place(name, path) for name, path in options if path is not None]
+        return [Place("the bundle", locate_bundle(self.bundle)), *named]
 
     def open(self) -> Bundle:
         """Open the bundle. Raises BundleError; a BackendWarning says that another backend took over."""
         from cmsn_runtime.bundle import open_bundle
 
-        return open_bundle(self.bundle, backend=self.backend, engines=self.engines, engine_code=self.allow_engine_code)
+        return open_bundle(
+            self.bundle,
+            backend=self.backend,
+            engines=self.engines,
+            engine_code=self.allow_engine_code,
+            settings=self._settings(),
+        )
 
     def stream(self, bundle: Bundle) -> partial[Stream]:
         """Opens a stream of pictures as chosen."""
-        return partial(
-            bundle.stream, chunk_frames=self.chunk_frames, hop_steps=self.hop_steps, min_score=self.min_score
-        )
+        return partial(bundle.stream, chunk_frames=self.chunk_frames, hop_steps=self.hop_steps)
 
     def feature_stream(self, bundle: Bundle) -> partial[FeatureStream]:
         """Opens a stream of feature rows as chosen."""
-        return partial(
-            bundle.feature_stream, chunk_rows=self.chunk_frames, hop_steps=self.hop_steps, min_score=self.min_score
-        )
+        return partial(bundle.feature_stream, chunk_rows=self.chunk_frames, hop_steps=self.hop_steps)
+
+    def _settings(self) -> dict[str, object]:
+        from cmsn_runtime.site import site_settings
+
+        settings = site_settings(self.site, self.settings)
+        return settings if self.min_score is None else {**settings, "proposals.min_score": self.min_score}
 
 
 model_options = grouped(
@@ -69,7 +83,19 @@ model_options = grouped(
         type=_FOLDER,
         help="The model: a folder, or `demo` or `cctv`, which come with cmsn.",
     ),
-    click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out proposals that score below."),
+    click.option(
+        "--set",
+        "settings",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="A setting in place of the bundle's, such as proposals.min_score=0.2; may be repeated.",
+    ),
+    click.option(
+        "--site", metavar="FILE.toml", type=_FOLDER, help="Settings in tables [proposals] and [tracking]; --set wins."
+    ),
+    click.option(
+        "--min-score", type=click.FloatRange(0, 1), help="Leave out proposals that score below: proposals.min_score."
+    ),
     click.option(
         "--backend",
         type=click.Choice(["auto", "tensorrt", "ort-tensorrt", "ort-cuda", "onnxruntime"]),
