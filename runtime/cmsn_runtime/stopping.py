@@ -151,16 +151,19 @@ class Steps:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         if error is None:
-            self.check()
+            self._let_through()
 
     def check(self) -> None:
         """Let a signal that was held back, or whose exception was swallowed on its way, take effect."""
-        if self.whole.waiting is not None:
-            waiting, self.whole.waiting = self.whole.waiting, None
-            self._call(*waiting)
+        self._let_through()
         if self._raised is not None:
             raise self._raised
         raise_if_stopped()
+
+    def _let_through(self) -> None:
+        if self.whole.waiting is not None:
+            waiting, self.whole.waiting = self.whole.waiting, None
+            self._call(*waiting)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.whole.running and self._raised is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from fractions import Fraction
 from itertools import pairwise
@@ -10,19 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.errors import OutputError
 from cmsn_runtime.events import Event, Proposal, Reset, StageStep
 from cmsn_runtime.names import video_id
+from cmsn_runtime.sinks import timeline
 from cmsn_runtime.sinks.base import Ending
-from cmsn_runtime.sinks.console import TableSink
+from cmsn_runtime.sinks.console import ProgressSink, TableSink
 from cmsn_runtime.sinks.csv_file import CsvSink
+from cmsn_runtime.sinks.gaps import GapSink
 from cmsn_runtime.sinks.jsonl import JsonLinesSink
 from cmsn_runtime.sinks.ranking import BestActions
 from cmsn_runtime.sinks.results import ResultsSink
+from cmsn_runtime.sinks.spill import RankedSpill
 from cmsn_runtime.sinks.timeline import TimelineSink
-from cmsn_runtime.sinks.timeline_picture import row_limits
+from cmsn_runtime.sinks.timeline_picture import Timeline, row_limits
 from cmsn_runtime.stages import Stage
 
 FIRST = Event("provisional", 1, 1, Proposal(Fraction(1), Fraction(2), 0.4), Fraction(3), wall=1.5e9)
@@ -65,11 +70,18 @@ def test_final_events_only_leaves_out_what_may_change(tmp_path: Path) -> None:
 def test_csv_has_a_row_for_each_final(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     with CsvSink(path) as sink:
+        sink.begin('odd "name", really.mp4', None)
         for event in (FIRST, FINAL, OTHER, RESET):
             sink.event('odd "name", really.mp4', event)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [(row["rank"], row["end"]) for row in rows] == [("1", "2.333333"), ("2", "3.000000")]
     assert rows[0]["source"] == 'odd "name", really.mp4'
+
+
+def test_csv_has_its_columns_where_nothing_could_be_opened(tmp_path: Path) -> None:
+    with CsvSink(tmp_path / "out.csv"):
+        pass
+    assert (tmp_path / "out.csv").read_text() == "source,action,rank,start,end,score,at,delay\n"
 
 
 def test_results_are_ranked_and_whole(tmp_path: Path) -> None:
@@ -90,6 +102,43 @@ def test_results_are_ranked_and_whole(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_written_is_one_clear_error(tmp_path: Path, sink: type) -> None:
     with pytest.raises(OutputError, match="nowhere"):
         sink(tmp_path / "nowhere" / "out")
+
+
+def test_results_have_the_form_that_json_gives_them(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    with ResultsSink(path) as sink:
+        for source, reason in (("a.mp4", ""), ('b "é\udcff.mp4', "broke"), ("c.mp4", "")):
+            sink.begin(source, None)
+            sink.event(source, FINAL)
+            sink.event(source, BETTER)
+            sink.end(source, Ending(Fraction(7, 2), reason))
+        sink.begin("d.mp4", None)
+    text = path.read_text()
+    content = json.loads(text)
+    assert text == json.dumps(content, indent=1) + "\n"
+    assert content["external_data"]["incomplete"] == {
+        'b "é\udcff': {"seconds": 3.5, "reason": "broke"},
+        "d": {"seconds": None, "reason": "not read to its end"},
+    }
+
+
+def test_no_results_are_written_where_no_source_was_opened(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text("old")
+    with ResultsSink(tmp_path / "results.json"):
+        pass
+    assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("results.json", "old")]
+
+
+@pytest.mark.parametrize("in_memory", [1, 3, 7, 1000])
+def test_many_proposals_are_ranked_on_disk(in_memory: int) -> None:
+    """Best first; equal scores stay in the order they came."""
+    records = [
+        (score / 4, float(number), float(number + 1)) for number, score in enumerate([3, 1, 4, 1, 5, 9, 2, 6] * 5)
+    ]
+    with RankedSpill(in_memory) as spill:
+        for record in records:
+            spill.add(record)
+        assert list(spill.ranked()) == sorted(records, key=lambda record: -record[0])
 
 
 def test_the_best_are_kept_and_the_rest_are_counted() -> None:
@@ -129,6 +178,69 @@ def test_the_timeline_is_a_picture(tmp_path: Path) -> None:
     with image.open(path) as picture:
         colours = len(picture.convert("RGB").getcolors(1 << 20))
         assert picture.width > 600 and colours > 50
+
+
+def test_a_picture_of_a_camera_shows_its_newest_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    drawn: list[Timeline] = []
+    monkeypatch.setattr(timeline, "draw_timeline", lambda picture, path: drawn.append(picture))
+    monkeypatch.setattr(timeline, "_MOST_RUNS", 10)
+    monkeypatch.setattr(timeline, "_MOST_FINALS", 5)
+    with TimelineSink(tmp_path / "t.png", step_seconds=Fraction(1)) as sink:
+        sink.begin("camera", None)
+        for second in range(100):
+            sink.step("camera", StageStep(Fraction(second), Stage(second % 2), np.zeros(6, np.float32)))
+            sink.event(
+                "camera", Event("final", 1, 1, Proposal(Fraction(second), Fraction(second + 1), 0.5), Fraction(0))
+            )
+            sink.advance("camera", Fraction(second))
+        sink.end("camera", Ending(Fraction(99)))
+    (picture,) = drawn
+    assert (picture.start, len(picture.runs), len(picture.finals)) == (90.0, 10, 5)
+
+
+def test_pictures_that_were_not_drawn_leave_no_rest(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with TimelineSink(tmp_path / "t.png", step_seconds=Fraction(1)) as sink:
+        sink.begin("camera", None)
+        assert len(list(tmp_path.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "a")], ids=["two names", "one name"])
+def test_a_terminal_shows_several_sources_at_once(names: tuple[str, str]) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    with ProgressSink(console) as progress, TableSink(console) as table:
+        for sink in (progress, table):
+            for name in names:
+                sink.begin(name, Fraction(20))
+            for name in names:
+                sink.advance(name, Fraction(3))
+                sink.event(name, FINAL)
+            for name in names:
+                sink.end(name, Ending(Fraction(3)))
+            sink.begin("next", None)
+            sink.end("next", Ending(None))
+    shown = screen.getvalue()
+    assert shown.count("final after") == len(set(names))
+    assert shown.count("score 0.900") == 2
+
+
+def test_frames_too_far_apart_are_one_line() -> None:
+    said: list[str] = []
+    sink = GapSink(Fraction(4), said.append)
+    for name, apart, resets in (("lapse", 5, 9), ("camera", 1, 1), ("still", 1, 0)):
+        sink.begin(name, None)
+        for number in range(10):
+            sink.advance(name, Fraction(number * apart))
+            if 0 < number <= resets:
+                sink.event(name, Reset(Fraction(number * apart), "a gap"))
+        sink.end(name, Ending(Fraction(9)))
+    assert said == [
+        "lapse: its frames come 5 s apart, this model needs at least one in 4 s; "
+        "it began anew at 9 of 10 frames and can find nothing"
+    ]
 
 
 @pytest.mark.parametrize(("end", "rows"), [(12.0, 1), (608.5, 5), (7200.0, 12), (10.0, 1)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.events import Reset, StreamEvent
@@ -23,11 +24,15 @@ class CsvSink(Sink):
     def __init__(self, path: Path) -> None:
         self._output = TextOutput(path)
         self._writer = csv.writer(self._output, lineterminator="\n")
-        self._writer.writerow(COLUMNS)
+        self._headed = False
 
     @property
     def name(self) -> str:
         return self._output.name
+
+    def begin(self, source: str, duration: Fraction | None) -> None:
+        """Write the names of the columns, once."""
+        self._head()
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Write a row, all the way through, if it is a final proposal."""
@@ -40,8 +45,14 @@ class CsvSink(Sink):
         )
 
     def close(self) -> None:
-        """Close the file."""
-        self._output.close()
+        """Close the file, which has its columns even where no source could be opened."""
+        with self._output:
+            self._head()
+
+    def _head(self) -> None:
+        if not self._headed:
+            self._headed = True
+            self._writer.writerow(COLUMNS)
 
 
 CSV = SinkKind(open=lambda value, context: CsvSink(Path(value)), paths=one_path)
