@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from cmsn_runtime.backends.base import Backend
-from cmsn_runtime.backends.opening import BackendKind, Networks, open_backend
+from cmsn_runtime.backends.opening import open_backend
+from cmsn_runtime.backends.registry import AUTO, Networks
 from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
@@ -154,8 +155,9 @@ class Bundle(Closing):
 def open_bundle(
     path: str | Path | None = None,
     *,
-    backend: BackendKind = "auto",
+    backend: str = AUTO,
     threads: int | None = None,
+    largest_batch: int | None = None,
     engines: Path | None = None,
     engine_code: bool = False,
     settings: Mapping[str, object] | None = None,
@@ -163,7 +165,7 @@ def open_bundle(
     """Open a bundle folder, or one that comes with the package by its name ("demo", "cctv"); by default the demo.
 
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
-    backend: see backends.opening.open_backend. threads: see OnnxRuntimeBackend. engines: folder of the TensorRT
+    backend: see backends.opening.open_backend. threads, largest_batch: see Networks. engines: folder of the TensorRT
     engines to use; by default those that this user has built, which are in the user's cache. engine_code: whether
     engines may bring code of their own, see open_engines. settings: what differs on site, by dotted name, such as
     {"proposals.min_score": 0.2}; see site.tuned.
@@ -181,6 +183,7 @@ def open_bundle(
         bundle_engines=folder / ENGINE_FOLDER,
         build_command=_build_command(path, engines),
         threads=threads,
+        largest_batch=largest_batch,
         engine_code=engine_code,
     )
     try:

@@ -258,7 +258,7 @@ def test_engines_elsewhere_are_named_in_the_command(place: Place, tmp_path: Path
 def test_auto_warns_and_runs_on_the_cpu(place: Place, machine: dict[str, Any]) -> None:
     place.become(**machine)
     with (
-        pytest.warns(BackendWarning, match="the TensorRT engines cannot be used"),
+        pytest.warns(BackendWarning, match="the backend tensorrt cannot be used"),
         open_bundle(place.bundle) as bundle,
     ):
         assert bundle.backend.name.startswith("ONNX Runtime")
@@ -277,6 +277,6 @@ def test_the_command_line_says_it_in_one_line(place: Place, tmp_path: Path) -> N
     warned = CliRunner().invoke(cmsn, ["run", str(tmp_path / "no.mp4"), "--bundle", str(place.bundle), "--quiet"])
     first, second = warned.stderr.strip().splitlines()
     assert first.startswith(
-        "cmsn: warning: the TensorRT engines cannot be used (the extractor engine was built with TensorRT 10"
+        "cmsn: warning: the backend tensorrt cannot be used (the extractor engine was built with TensorRT 10"
     )
     assert second.startswith("cmsn: error: ")

@@ -8,7 +8,6 @@ from typing import Literal
 from cmsn_benchmarks.gpu.stacks import StackName
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
-from cmsn_runtime.backends.opening import BackendKind
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt
 from cmsn_runtime.bundle import Bundle, open_bundle, read_manifest
@@ -23,7 +22,7 @@ def open_on(runner: RunnerName, bundle: Path, *, engines: Path) -> Bundle:
     """
     if runner == "torch":
         return on_torch(bundle, device="cuda")
-    kind: BackendKind = "onnxruntime" if runner == "cpu" else runner
+    kind = "onnxruntime" if runner == "cpu" else runner
     # Version compatible engines bring code of their own; these were built by whoever runs this.
     return open_bundle(bundle, backend=kind, engines=engines, engine_code=kind == "tensorrt")
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from cmsn_runtime.annotations import VideoAnnotations
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.plugins import SINKS, find_plugin, plugin_names
 from cmsn_runtime.sinks.base import EventChoice, Sink
-
-GROUP = "cmsn.sinks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +52,9 @@ class SinkKind:
 
 def sink_names() -> list[str]:
     """Every kind that is installed."""
-    return sorted(entry.name for entry in entry_points(group=GROUP))
+    return plugin_names(SINKS)
 
 
 def find_sink(name: str) -> SinkKind:
     """The kind of that name. Raises SettingsError where there is none, or it cannot be imported."""
-    entry = next(iter(entry_points(group=GROUP, name=name)), None)
-    if entry is None:
-        known = ", ".join(sink_names()) or "none: install cmsn again, its entry points are out of date"
-        raise SettingsError(f"there is no output called {name}; there are {known}")
-    try:
-        kind = entry.load()
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"the output {name} ({entry.value}) is unavailable: {error}") from error
-    if not isinstance(kind, SinkKind):
-        raise SettingsError(f"the output {name} ({entry.value}) is no SinkKind but {type(kind).__name__}")
-    return kind
+    return find_plugin(SINKS, name, SinkKind, what="the output")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.engine_cache import graphs_folder, require_private
+from cmsn_runtime.backends.registry import BackendKind, Networks
 from cmsn_runtime.backends.tensorrt.cuda import DeviceFacts, device_facts
 from cmsn_runtime.backends.tensorrt.engine_files import EngineKey, engine_file, read_engine
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, version_numbers
-from cmsn_runtime.errors import BackendError
+from cmsn_runtime.errors import BackendError, BackendWarning
 from cmsn_runtime.manifest.contents import GRAPH_NAMES, Manifest
 
 _COMPATIBLE_MAJORS = 2  # 8.6 under 10 (there is no public 9), 10 under 11; NVIDIA promises no more
@@ -117,3 +120,37 @@ def _library_fault(key: EngineKey, trt: Any) -> str | None:
         f"was built with TensorRT {key.library}; {installed}, which is newer, is installed, and only engines built "
         "with --version-compatible may be loaded by later versions"
     )
+
+
+def _open(networks: Networks) -> GraphBackend:
+    command, engine_code = networks.build_command, networks.engine_code
+    try:
+        return open_engines(networks.engines, networks.manifest, command=command, engine_code=engine_code)
+    except BackendError as error:
+        passed_over = _passed_over(networks)
+        if passed_over is None:
+            raise
+        raise BackendError(f"{error}; {passed_over}") from error
+
+
+def _is_there(networks: Networks) -> bool:
+    """Whether engines are named or were built by this user; a BackendWarning where others were passed over."""
+    passed_over = _passed_over(networks)
+    if passed_over is not None:
+        warnings.warn(passed_over, BackendWarning, stacklevel=5)
+    return networks.engines is not None or has_own_engines(networks.manifest)
+
+
+def _passed_over(networks: Networks) -> str | None:
+    """What to report of engines within the bundle where none are named and this user has built none; else None."""
+    if networks.engines is not None or not has_engines(networks.bundle_engines):
+        return None
+    if has_own_engines(networks.manifest):
+        return None
+    return (
+        "engines within the bundle were passed over, since an engine runs with your rights whoever built it; build "
+        f"your own with `{networks.build_command}`, or pass --engines {networks.bundle_engines} if you trust them"
+    )
+
+
+TENSORRT = BackendKind(open=_open, is_there=_is_there, rank=10)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from cmsn_runtime.commands.options.grouping import grouped
+from cmsn_runtime.plugins import BACKENDS, plugin_names
 
 if TYPE_CHECKING:
-    from cmsn_runtime.backends.opening import BackendKind
     from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.sinks.places import Place
     from cmsn_runtime.streams.feature_stream import FeatureStream
@@ -29,7 +29,8 @@ class ModelChoice:
     """
 
     bundle: Path | None
-    backend: BackendKind
+    backend: str
+    threads: int | None
     engines: Path | None
     allow_engine_code: bool
     chunk_frames: int | None
@@ -54,6 +55,7 @@ class ModelChoice:
         return open_bundle(
             self.bundle,
             backend=self.backend,
+            threads=self.threads,
             engines=self.engines,
             engine_code=self.allow_engine_code,
             settings=self._settings(),
@@ -98,7 +100,7 @@ model_options = grouped(
     ),
     click.option(
         "--backend",
-        type=click.Choice(["auto", "tensorrt", "ort-tensorrt", "ort-cuda", "onnxruntime"]),
+        type=click.Choice(["auto", *plugin_names(BACKENDS)]),
         default="auto",
         show_default=True,
         help="What runs the networks; auto: engines of `cmsn build`, else ONNX Runtime on the GPU, else on the CPU.",
@@ -108,6 +110,9 @@ model_options = grouped(
     ),
     click.option(
         "--allow-engine-code", is_flag=True, help="Load version compatible engines, which bring code of their own."
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1), help="Threads of each network on the CPU; what suits it by default."
     ),
     click.option("--chunk-frames", type=click.IntRange(1), help="Frames run at once: more is faster, and later."),
     click.option(

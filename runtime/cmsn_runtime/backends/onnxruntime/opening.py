@@ -1,0 +1,68 @@
+"""ONNX Runtime as three backends: on the CPU, with CUDA, and with TensorRT inside of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cmsn_runtime.backends.base import GraphBackend
+from cmsn_runtime.backends.engine_cache import graphs_folder
+from cmsn_runtime.backends.registry import BackendKind, Networks
+from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
+from cmsn_runtime.manifest.contents import FULL_PRECISION
+
+if TYPE_CHECKING:
+    from cmsn_runtime.backends.onnxruntime.provider import Provider
+
+# The library itself is loaded within the functions: it takes a while.
+
+
+def _open_cpu(networks: Networks) -> GraphBackend:
+    from cmsn_runtime.backends.onnxruntime.provider import Provider
+
+    return _open(networks, FULL_PRECISION, Provider("cpu"))
+
+
+def _open_cuda(networks: Networks) -> GraphBackend:
+    from cmsn_runtime.backends.onnxruntime.provider import Provider
+
+    return _open(networks, networks.manifest.best_precision("fp16"), Provider("cuda"))
+
+
+def _open_tensorrt(networks: Networks) -> GraphBackend:
+    from cmsn_runtime.backends.onnxruntime.provider import Provider
+
+    manifest = networks.manifest
+    precision = manifest.best_precision("fp16")
+    files = manifest.variant(precision).graphs
+    provider = Provider(
+        "tensorrt",
+        shapes={name: engine_shapes(manifest, name, EngineSizes()) for name in files},
+        precisions={name: file.precision for name, file in files.items()},
+        cache=(networks.engines or graphs_folder(manifest)) / "onnxruntime",
+    )
+    return _open(networks, precision, provider)
+
+
+def _open(networks: Networks, precision: str, provider: Provider) -> GraphBackend:
+    from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
+
+    files = networks.manifest.variant(precision).graphs
+    return OnnxRuntimeBackend(
+        {name: networks.read(graph) for name, graph in files.items()},
+        networks.manifest.state_tensors(precision),
+        threads=networks.threads,
+        largest_batch=networks.largest_batch,
+        provider=provider,
+    )
+
+
+def _has_cuda(networks: Networks) -> bool:
+    from cmsn_runtime.backends.onnxruntime.provider import has_cuda
+
+    return has_cuda()
+
+
+CPU = BackendKind(open=_open_cpu, is_there=lambda networks: True, rank=90)
+CUDA = BackendKind(open=_open_cuda, is_there=_has_cuda, rank=20)
+# Only by name: its first start takes minutes.
+TENSORRT = BackendKind(open=_open_tensorrt, is_there=_has_cuda)
