@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("lightning")
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.proposing.pipeline import Candidates, propose
-from cmsn_runtime.proposing.settings import ProposalSettings
-from cmsn_runtime.stages import Stage
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig, load_config, parse_config
-from cmsn_training.data import evaluator_windows
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.convolution import convolutions
 from cmsn_training.phases.stage_phase import StagePhase
@@ -27,7 +20,8 @@ from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
 from cmsn_training.training import train
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice about loggers and workers
+# Lightning's advice about loggers and workers is no fault of the code.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("stages_that_propose")]
 
 TOML = """
 output = "run"
@@ -73,23 +67,8 @@ def config(folder: Path) -> TrainingConfig:
     return load_config(folder / "config.toml")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stages_that_propose() -> Iterator[None]:
-    """A network that learnt for seconds sees only background; phase 2 needs candidates to learn from."""
-
-    def propose_anyway(
-        probabilities: npt.NDArray[np.float32], *, frontier: int, settings: ProposalSettings
-    ) -> Candidates:
-        cycle = np.arange(len(probabilities)) // 4 % len(Stage)
-        return propose(np.eye(len(Stage), dtype=np.float32)[cycle], frontier=frontier, settings=settings)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluator_windows, "propose", propose_anyway)
-        yield
-
-
 @pytest.fixture(scope="module")
-def trained(config: TrainingConfig) -> Path:
+def trained(config: TrainingConfig, stages_that_propose: None) -> Path:
     return train(config)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,23 @@ import safetensors
 from safetensors.torch import save_file
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.files import Replacement, written_to
 from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.models.cmsn import CMSN
 
 
 def save_model(model: CMSN, config: TrainingConfig, provenance: dict[str, Any], path: Path) -> None:
-    """Write weights, configuration and provenance as one safetensors file, atomically."""
+    """Write weights, configuration and provenance as one safetensors file, whole or not at all. Raises OutputError."""
     metadata = {"config": config.model_dump_json(), "provenance": json.dumps(provenance, sort_keys=True)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, unfinished, metadata)
-    os.replace(unfinished, path)
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    with written_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with Replacement(path) as replacement:
+            try:
+                save_file(weights, replacement.unfinished, metadata)
+            except safetensors.SafetensorError as error:  # its name for a full disk too
+                raise OSError(str(error)) from error
+            replacement.commit()
 
 
 def load_model(path: Path) -> tuple[CMSN, TrainingConfig, dict[str, Any]]:
@@ -30,12 +35,13 @@ def load_model(path: Path) -> tuple[CMSN, TrainingConfig, dict[str, Any]]:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        config = parse_config(json.loads(metadata["config"]), origin=str(path))
-        provenance = json.loads(metadata["provenance"])
-    except (OSError, safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
+        values = json.loads(metadata["config"])
+        provenance = dict(json.loads(metadata["provenance"]))
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
         raise SettingsError(
             f"{path}: not a model written by `cmsn train` ({error}); give the model.safetensors of its output folder"
         ) from error
+    config = parse_config(values, origin=str(path))
     model = CMSN(config)
     try:
         model.load_state_dict(weights)

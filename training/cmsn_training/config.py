@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BeforeValidator, SerializerFunctionWrapHandler, ValidationError, WrapSerializer, model_validator
 from pydantic_core import ErrorDetails
@@ -69,6 +69,11 @@ class TrainingConfig(Section):
     proposals: Proposals = ProposalSettings()
     tracking: TrackerSettings = TrackerSettings()
     hardware: HardwareConfig = HardwareConfig()
+
+    # How candidates are ranked and thinned out. Decay and decodings decide which there are for the PES to learn from.
+    RANKING: ClassVar[frozenset[str]] = frozenset(
+        {"nms", "sigma", "iou_threshold", "min_score", "max_proposals", "pes_power", "scoring"}
+    )
 
     @model_validator(mode="after")
     def _one_input(self) -> TrainingConfig:

@@ -15,18 +15,21 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from rich.progress import track
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.files import require_writable, written_to
 from cmsn_training.checkpoint import save_model
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack, feature_track
 from cmsn_training.data.inputs import Inputs, open_inputs
-from cmsn_training.devices import inference_device
-from cmsn_training.fitting import fit_phase
+from cmsn_training.devices import inference_device, require_device
+from cmsn_training.failing import memory_named
+from cmsn_training.fitting import Phase, fit_phase
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.convolution import convolutions
 from cmsn_training.models.pretrained import apply_pretrained, with_pretrained
 from cmsn_training.phases.evaluator_phase import EvaluatorPhase
 from cmsn_training.phases.stage_phase import StagePhase
+from cmsn_training.resuming import PHASES, Checkpoint, checkpoint_path, find_checkpoints
 from cmsn_training.torch_backend import TorchBackend
 
 MODEL_FILE = "model.safetensors"
@@ -38,33 +41,52 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     resume: go on from the last whole epoch of each phase in the output folder, if there is one; however the run before
     ended, the final weights are those of an unbroken one. Without it an output folder that already holds checkpoints
     is refused, so that no finished training is overwritten by accident.
+
+    Devices, checkpoints and the output folder are looked at before the data are. Raises CmsnError, see errors.py.
     """
-    if not resume and any(config.output.glob("*/last.ckpt")):
+    with memory_named():
+        return _train(config, resume=resume)
+
+
+def _train(config: TrainingConfig, *, resume: bool) -> Path:
+    rank_zero_only(_require_output)(config.output)
+    if not resume and any(checkpoint_path(config.output, phase).exists() for phase in PHASES):
         raise SettingsError(f"{config.output}: holds a training already; pass --resume to go on, or change `output`")
+    require_device(config.hardware)
     config = with_pretrained(config)
+    begun = find_checkpoints(config)
     pl.seed_everything(config.seed, verbose=False)
     inputs = open_inputs(config)
     model = CMSN(config)
     pretrained = apply_pretrained(model, config)
     inputs.prepare(model)
-    metrics = _train_stages(model, config, inputs, resume=resume)
-    metrics |= _train_evaluator(model, config, inputs, resume=resume)
+    metrics = _train_stages(model, config, inputs, begun.get("stages"))
+    metrics |= _train_evaluator(model, config, inputs, begun.get("evaluator"))
     path = config.output / MODEL_FILE
     rank_zero_only(save_model)(model.eval(), config, _provenance(config, inputs, metrics, pretrained), path)
     return path
 
 
-def _train_stages(model: CMSN, config: TrainingConfig, inputs: Inputs, *, resume: bool) -> dict[str, float]:
+def _require_output(output: Path) -> None:
+    """Make the output folder. Raises CmsnError where it cannot be made, or nothing can be written there."""
+    with written_to(output):
+        if output.exists() and not output.is_dir():
+            raise SettingsError(f"output is {output}, which is a file; give a folder, or a name that is free")
+        output.mkdir(parents=True, exist_ok=True)
+        require_writable(output / MODEL_FILE)
+
+
+def _train_stages(model: CMSN, config: TrainingConfig, inputs: Inputs, begun: Checkpoint | None) -> dict[str, float]:
     module = StagePhase(model, config)
     training = inputs.windows(inputs.training, learning=True)
     validation = inputs.windows(inputs.held_out, learning=False)
-    metrics = fit_phase(module, config.stages, training, validation, config, "stages", resume=resume)
+    metrics = fit_phase(module, Phase("stages", config.stages, begun), training, validation, config)
     for convolution in convolutions(model):
         convolution.fold_norm()
     return metrics
 
 
-def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, *, resume: bool) -> dict[str, float]:
+def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, begun: Checkpoint | None) -> dict[str, float]:
     phase = config.evaluator
     if phase.epochs == 0:  # Table 6 compares what the pre-score alone ranks
         return {}
@@ -84,7 +106,7 @@ def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, *, res
 
     training = windows(inputs.training, views=phase.views)
     validation = windows(inputs.held_out, views=1)
-    return fit_phase(EvaluatorPhase(model, config), phase, training, validation, config, "evaluator", resume=resume)
+    return fit_phase(EvaluatorPhase(model, config), Phase("evaluator", phase, begun), training, validation, config)
 
 
 def _tracks(

@@ -22,8 +22,6 @@ from cmsn_training.data.truth import read_truth, segments_of
 Spans = npt.NDArray[np.float64]
 
 _RESULT_VERSION = 1  # of the files of cells, so that a changed measure does not meet old ones
-# How candidates are ranked and thinned out. Decay and decodings decide which there are for the PES to learn from.
-_NOT_LEARNT = {"nms", "sigma", "iou_threshold", "min_score", "max_proposals", "pes_power", "scoring"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,9 @@ def require_data(config: TrainingConfig) -> None:
 def _placed(table: AblationConfig, cell: Cell, runs: Path) -> TrainingConfig:
     """The configuration of a cell, in a folder named by all that changes what is learnt."""
     config = configured(table, cell.row, cell.fold, seed=cell.seed, output=runs)
-    learnt = config.model_dump(mode="json", exclude={"output": True, "tracking": True, "proposals": _NOT_LEARNT})
+    learnt = config.model_dump(
+        mode="json", exclude={"output": True, "tracking": True, "proposals": set(config.RANKING)}
+    )
     key = hashlib.sha256(json.dumps(learnt, sort_keys=True).encode()).hexdigest()[:12]
     return config.model_copy(update={"output": runs / key})
 
