@@ -21,6 +21,7 @@ from cmsn_training.config_sections import PhaseConfig
 from cmsn_training.data.sampling_order import EpochSampler
 from cmsn_training.failing import disk_named
 from cmsn_training.resuming import Checkpoint, Record, checkpoint_path, deciding_settings
+from cmsn_training.stops import HeedSignals, stop_line, stopped_after
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def fit_phase(
         begun.require_fitting({name: tuple(value.shape) for name, value in module.state_dict().items()}, items)
     record = Record(deciding_settings(config, phase.name), items)
     keeper = EpochCheckpoint(last, record, epochs=begun.epochs if begun else 0)
-    with disk_named(config.output):
+    with disk_named(config.output), stop_line(lambda: stopped_after(phase.name, keeper.epochs)):
         trainer = _trainer(config, phase, keeper)
         sampler = EpochSampler(training, seed=config.seed, epoch=lambda: trainer.current_epoch)  # type: ignore[arg-type]
         trainer.fit(
@@ -84,7 +85,7 @@ def _trainer(config: TrainingConfig, phase: Phase, keeper: EpochCheckpoint) -> p
             accelerator=hardware.accelerator,
             devices=hardware.devices,
             precision=hardware.precision,
-            callbacks=[SeededSteps(config.seed), FiniteOnly(phase.name, keeper.path), keeper],
+            callbacks=[HeedSignals(), SeededSteps(config.seed), FiniteOnly(phase.name, keeper.path), keeper],
             enable_checkpointing=False,
             logger=TensorBoardLogger(config.output, name="log", version=phase.name),
             log_every_n_steps=10,

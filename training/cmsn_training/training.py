@@ -30,6 +30,7 @@ from cmsn_training.models.pretrained import apply_pretrained, with_pretrained
 from cmsn_training.phases.evaluator_phase import EvaluatorPhase
 from cmsn_training.phases.stage_phase import StagePhase
 from cmsn_training.resuming import PHASES, Checkpoint, checkpoint_path, find_checkpoints
+from cmsn_training.stops import stop_line, stopped_after
 from cmsn_training.torch_backend import TorchBackend
 
 MODEL_FILE = "model.safetensors"
@@ -44,7 +45,7 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
 
     Devices, checkpoints and the output folder are looked at before the data are. Raises CmsnError, see errors.py.
     """
-    with memory_named():
+    with memory_named(), stop_line(lambda: stopped_after("stages", 0)):
         return _train(config, resume=resume)
 
 
@@ -61,9 +62,11 @@ def _train(config: TrainingConfig, *, resume: bool) -> Path:
     pretrained = apply_pretrained(model, config)
     inputs.prepare(model)
     metrics = _train_stages(model, config, inputs, begun.get("stages"))
-    metrics |= _train_evaluator(model, config, inputs, begun.get("evaluator"))
+    with stop_line(lambda: stopped_after("stages", config.stages.epochs)):
+        metrics |= _train_evaluator(model, config, inputs, begun.get("evaluator"))
     path = config.output / MODEL_FILE
-    rank_zero_only(save_model)(model.eval(), config, _provenance(config, inputs, metrics, pretrained), path)
+    with stop_line(lambda: stopped_after("evaluator", config.evaluator.epochs)):
+        rank_zero_only(save_model)(model.eval(), config, _provenance(config, inputs, metrics, pretrained), path)
     return path
 
 

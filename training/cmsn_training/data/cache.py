@@ -21,6 +21,7 @@ from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.stopping import raise_if_stopped
 from cmsn_runtime.streams.resampling import Resampler, SegmentStart
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.rows_file import map_rows, write_rows
@@ -161,7 +162,9 @@ def _late(video: Path, origin: Fraction) -> str:
 
 def _until_broken(source: Source, faults: list[str]) -> Iterator[Frame]:
     try:
-        yield from source
+        for frame in source:
+            raise_if_stopped()  # a signal that a decoder's callback swallowed
+            yield frame
     except DecodeError as error:
         faults.append(f"{error}; training uses what comes before")
 
