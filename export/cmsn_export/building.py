@@ -11,7 +11,7 @@ from cmsn_export.engine_building import BuilderSettings, build_plan, inspect_gra
 from cmsn_export.engine_network import ParsedNetwork
 from cmsn_export.engine_progress import BuildProgress
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.backends.tensorrt.cuda import device_facts
+from cmsn_runtime.backends.tensorrt.driver import device_facts
 from cmsn_runtime.backends.tensorrt.engine_files import (
     EngineKey,
     ensure_writable,

@@ -147,7 +147,7 @@ def test_all_we_touch_is_there(bindings: Path, version: str) -> None:
 def test_what_we_touch_of_cuda_bindings_is_there() -> None:
     """It imports without a driver, unlike pycuda."""
     driver = pytest.importorskip("cuda.bindings.driver")
-    tree = ast.parse((ROOT / "runtime/cmsn_runtime/backends/tensorrt/cuda.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "runtime/cmsn_runtime/backends/tensorrt/capturing.py").read_text(encoding="utf-8"))
     names = {
         node.attr
         for node in ast.walk(tree)

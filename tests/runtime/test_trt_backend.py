@@ -25,7 +25,8 @@ from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
-from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend, counters
+from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
+from cmsn_runtime.backends.tensorrt.extracting import counters
 from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle, open_bundle
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.events import Event, StreamEvent
@@ -368,7 +369,7 @@ def test_tensorrt_86_has_no_int64(videos: list[list[Frame]], tmp_path: Path, mon
         expected = run(bundle, frames)
     with open_bundle(backend="tensorrt", engines=build(tmp_path)) as bundle:
         assert isinstance(bundle.backend, TensorRTBackend)
-        assert bundle.backend._position.host.dtype == np.int32
+        assert bundle.backend._extractor._staging["position"].host.dtype == np.int32
         same(run(bundle, frames), expected, tolerance=1e-5)
     gc.collect()
     machine.check_clean(contexts=False)

@@ -14,7 +14,7 @@ from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import evaluate, extract, stages
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
-from cmsn_runtime.backends.tensorrt.memory import DeviceFeatures
+from cmsn_runtime.backends.tensorrt.states import DeviceFeatures
 from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.events import Proposal
 from cmsn_runtime.proposing.roi import roi_indices
@@ -152,7 +152,7 @@ def _to_backend(backend: Any, state: Any, row: Array) -> Any:
         staging = backend.device.staging(row.shape, np.float32)
         staging.host[...] = row
         staging.upload()
-        backend.device.copy(state.memory.features.address, staging.address, row.nbytes)
+        backend.device.copy(state.rack.features(state.slot), staging.address, row.nbytes)
         backend.device.synchronize()
         staging.free()
     return DeviceFeatures(state, state.turn, 0, 1)

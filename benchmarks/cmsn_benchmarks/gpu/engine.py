@@ -3,57 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
 from cmsn_export.engine_building import BuilderSettings, build_plan
 from cmsn_runtime.backends.shapes import Shapes
-from cmsn_runtime.backends.tensorrt.cuda import Device, Staging
-from cmsn_runtime.backends.tensorrt.engine import Recording, TensorRTEngine
+from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory, Staging
+from cmsn_runtime.backends.tensorrt.engine import TensorRTEngine
 from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, new_logger
+from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.closing import Closing
+
+Owned = TypeVar("Owned", DeviceMemory, Staging)
 
 
 class LoadedEngine(Closing):
     """An engine, a device with its stream, and what else holds device memory; closed in order.
 
-    outputs: largest shape of every output that `run` is to give.
+    outputs: largest shape of every output that `run` is to give. recurring: the engine with CUDA graphs.
     """
 
     def __init__(self, plan: bytes, *, name: str, outputs: Mapping[str, Shape]) -> None:
-        self.trt = load_tensorrt()
+        trt = load_tensorrt()
         self.device = Device()
-        self._owned: list[Any] = []
         self._closed = False
-        self._runtime: Any = None
+        self._resources = ExitStack()  # released in the opposite order
         self._last: tuple[dict[str, int], dict[str, Shape]] = ({}, {})
         self._outputs = dict(outputs)
         self._staging: dict[str, Staging] = {}
-        logger = new_logger(self.trt)
-        self.engine = TensorRTEngine(name, self.device, self.trt, logger)
-        self._recordings: list[Recording] = []
+        logger = new_logger(trt)
         try:
             with self.device.current():
-                self._runtime = self.trt.Runtime(logger)
-                self.engine.load(self._runtime, plan, command="building it again")
+                runtime, command = trt.Runtime(logger), "building it again"
+                self.engine = TensorRTEngine(
+                    name, plan, device=self.device, trt=trt, runtime=runtime, logger=logger, command=command
+                )
+                self._resources.callback(self.engine.close)
+                self.recurring = RecurringEngine(self.engine)
+                self._resources.callback(self.recurring.close)
         except BaseException:
             self.close()
             raise
 
-    def own(self, owned: Any) -> Any:
+    def own(self, owned: Owned) -> Owned:
         """Memory to be freed with the engine."""
-        self._owned.append(owned)
+        self._resources.callback(owned.free)
         return owned
-
-    def recording(self) -> Recording | None:
-        """For work that is captured after its first run; its shapes must be the only ones that are run."""
-        recording = self.engine.recording(shared=True)
-        if recording is not None:
-            self._recordings.append(recording)
-        return recording
 
     def run(self, arrays: Mapping[str, npt.NDArray[Any]], shapes: Sequence[Shape]) -> list[npt.NDArray[Any]]:
         """Inputs by name -> the outputs, in the order of `outputs`, which now have these shapes."""
@@ -75,23 +74,17 @@ class LoadedEngine(Closing):
 
     def again(self) -> None:
         """Enqueue the last `run` once more, on what lies on the device; the device must be current."""
-        self.engine.run(*self._last)
+        self.engine.enqueue(self.engine.plain, *self._last)
 
     def close(self) -> None:
-        """Wait for the device and let go of everything; once is enough."""
+        """Wait for the device and release everything; once is enough."""
         if self._closed:
             return
         self._closed = True
         with self.device.current():
             self.device.synchronize()
-            for recording in self._recordings:
-                recording.forget()
-            for owned in reversed(self._owned):
-                owned.free()
-            self._owned.clear()
+            self._resources.close()
             self._staging.clear()
-            self.engine.close()
-            self._runtime = None
         self.device.close()
 
     def _staged(self, name: str) -> Staging:

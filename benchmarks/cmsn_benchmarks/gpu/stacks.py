@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from cmsn_runtime.backends.onnxruntime.provider import Provider
-from cmsn_runtime.backends.tensorrt.cuda import device_facts
+from cmsn_runtime.backends.tensorrt.driver import device_facts
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt
 from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError

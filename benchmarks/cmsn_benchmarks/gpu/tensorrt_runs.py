@@ -16,10 +16,9 @@ from cmsn_benchmarks.gpu.timing import Way
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.backends.tensorrt.backend import counters
 from cmsn_runtime.backends.tensorrt.cuda import DeviceMemory, Staging
-from cmsn_runtime.backends.tensorrt.engine import Recording
 from cmsn_runtime.backends.tensorrt.engine_files import Shape
+from cmsn_runtime.backends.tensorrt.extracting import counters
 from cmsn_runtime.bundle import read_graph, read_manifest
 
 
@@ -81,25 +80,25 @@ class Cameras:
 
 
 class TensorRTWay:
-    """A hop of some cameras on an engine. recordings: of each side, for CUDA graphs; plain launches without."""
+    """A hop of some cameras on an engine. graphs: as CUDA graphs, once it was run twice; else plain launches."""
 
-    def __init__(self, name: str, cameras: Cameras, recordings: list[Recording | None]) -> None:
+    def __init__(self, name: str, cameras: Cameras, *, graphs: bool) -> None:
         self.name = name
         self._cameras = cameras
-        self._recordings = recordings
+        self._graphs = graphs
 
     @property
     def captured(self) -> bool:
         """Whether both sides are CUDA graphs by now."""
-        return all(recording is not None and recording.work is not None for recording in self._recordings)
+        return self._cameras.engine.recurring.graphs == len(self._cameras.addresses)
 
     def hop(self, turn: int) -> None:
         """See Way.hop."""
-        cameras, side = self._cameras, turn % 2
-        device = cameras.engine.device
+        cameras = self._cameras
+        device, addresses = cameras.engine.device, cameras.addresses[turn % 2]
         with device.current():
             device.copy(cameras.frames.address, cameras.pool[turn % POOL].address, cameras.frames.nbytes)
-            cameras.engine.engine.run(cameras.addresses[side], cameras.shapes, self._recordings[side])
+            cameras.engine.recurring.run(addresses, cameras.shapes, recurs=self._graphs)
 
     def wait(self) -> None:
         """See Way.wait."""
@@ -115,12 +114,12 @@ class TensorRTWay:
 def tensorrt_ways(
     bundle: Path, cameras: int, settings: BuilderSettings, *, tell: Callable[[str], object] = print
 ) -> Iterator[Way]:
-    """With plain launches, and as CUDA graphs where those can be had; `tell` is called with a line where not."""
+    """With plain launches, and as CUDA graphs where they are available; `tell` is called with a line where not."""
     loaded = Cameras(bundle, cameras, settings)
     label = f"TensorRT {loaded.precision.upper()}"
-    yield TensorRTWay(label, loaded, [None, None])
-    captured = TensorRTWay(f"{label}, CUDA graph", loaded, [loaded.engine.recording() for _ in range(2)])
-    for turn in range(2):
+    yield TensorRTWay(label, loaded, graphs=False)
+    captured = TensorRTWay(f"{label}, CUDA graph", loaded, graphs=True)
+    for turn in range(4):  # each side twice
         captured.hop(turn)
     captured.wait()
     if captured.captured:

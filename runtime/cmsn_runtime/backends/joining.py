@@ -18,7 +18,7 @@ def joined_rows(asks: Sequence[Evaluate]) -> tuple[Rows, Rows]:
     total = sum(len(ask.window) for ask in asks)
     begins = np.cumsum([0, *(len(ask.window) for ask in asks)])
     left, right = (
-        np.concatenate([_rebased(rows, len(ask.window), total, int(begin)) for rows, ask, begin in parts])
+        np.concatenate([rebased(rows, len(ask.window), total, int(begin)) for rows, ask, begin in parts])
         for parts in (
             zip((ask.left for ask in asks), asks, begins, strict=False),
             zip((ask.right for ask in asks), asks, begins, strict=False),
@@ -32,7 +32,8 @@ def split_scores(scores: Floats, asks: Sequence[Evaluate]) -> list[Floats]:
     return np.split(scores, np.cumsum([len(ask.left) for ask in asks])[:-1])
 
 
-def _rebased(rows: Rows, steps: int, total: int, begin: int) -> Rows:
+def rebased(rows: Rows, steps: int, total: int, begin: int) -> Rows:
+    """Table rows of a window of n steps -> rows of the joined table of `total` steps, in which it begins at `begin`."""
     levels, places = np.divmod(rows, steps)
-    rebased: Rows = levels * total + places + begin
-    return rebased
+    joined: Rows = levels * total + places + begin
+    return joined

@@ -34,9 +34,10 @@ def _open_tensorrt(networks: Networks) -> GraphBackend:
     manifest = networks.manifest
     precision = manifest.best_precision("fp16")
     files = manifest.variant(precision).graphs
+    sizes = EngineSizes(cameras=networks.largest_batch or 1)
     provider = Provider(
         "tensorrt",
-        shapes={name: engine_shapes(manifest, name, EngineSizes()) for name in files},
+        shapes={name: engine_shapes(manifest, name, sizes) for name in files},
         precisions={name: file.precision for name, file in files.items()},
         cache=(networks.engines or graphs_folder(manifest)) / "onnxruntime",
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.engine_cache import graphs_folder, require_private
 from cmsn_runtime.backends.registry import BackendKind, Networks
-from cmsn_runtime.backends.tensorrt.cuda import DeviceFacts, device_facts
+from cmsn_runtime.backends.tensorrt.driver import DeviceFacts, device_facts
 from cmsn_runtime.backends.tensorrt.engine_files import EngineKey, engine_file, read_engine
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, version_numbers
 from cmsn_runtime.errors import BackendError, BackendWarning
@@ -125,12 +125,15 @@ def _library_fault(key: EngineKey, trt: Any) -> str | None:
 def _open(networks: Networks) -> GraphBackend:
     command, engine_code = networks.build_command, networks.engine_code
     try:
-        return open_engines(networks.engines, networks.manifest, command=command, engine_code=engine_code)
+        backend = open_engines(networks.engines, networks.manifest, command=command, engine_code=engine_code)
     except BackendError as error:
         passed_over = _passed_over(networks)
         if passed_over is None:
             raise
         raise BackendError(f"{error}; {passed_over}") from error
+    if networks.largest_batch is not None:
+        backend.largest_batch = min(backend.largest_batch, networks.largest_batch)
+    return backend
 
 
 def _is_there(networks: Networks) -> bool:
