@@ -136,8 +136,8 @@ def _export(
 ) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
-        # torch advises its newer exporter, which freezes the time axis of LSTMs; and it warns that an LSTM's batch is
-        # fixed in the graph, which here it is meant to be.
+        # torch advises its newer exporter, which freezes the time axis of LSTMs; and it warns of an LSTM's batch, which
+        # stays dynamic all the same: three windows at once give what each gives alone, to the bit.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.events import Proposal, StreamEvent
+from cmsn_runtime.collecting import Prediction, collect
+from cmsn_runtime.errors import SettingsError, SourceWarning
 from cmsn_runtime.sources.features import FeatureSource
 from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.stages import STAGE_COUNT
@@ -20,67 +22,59 @@ from cmsn_training.models.cmsn import CMSN
 from cmsn_training.torch_backend import TorchBackend
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """All that a stream reported of one video, and the stage probabilities float32 [n, 6] of its steps."""
-
-    events: tuple[StreamEvent, ...]
-    probabilities: npt.NDArray[np.float32]
-
-    @property
-    def proposals(self) -> list[Proposal]:
-        """The final ones, best first."""
-        finals = [one.proposal for one in self.events if one.kind == "final"]
-        return sorted(finals, key=lambda proposal: -proposal.score)
-
-
 def predict(model: CMSN, config: TrainingConfig, video: Path | str, *, hop_steps: int = 1) -> Prediction:
-    """Stream one video, or one file of feature rows, from begin to end. Raises SourceError.
+    """Stream one video, or one file of feature rows, from begin to end, with its steps. Raises SourceError.
 
-    hop_steps: see SegmentSettings; half the window is the paper's schedule.
+    hop_steps: see SegmentSettings; half the window is the paper's schedule. A video that breaks on the way is judged
+    by what comes before, with a SourceWarning.
     """
-    probabilities: list[npt.NDArray[np.float32]] = []
-    events: list[StreamEvent] = []
     with TorchBackend(model) as backend:
-        stream = open_stream(
-            backend, config, hop_steps=hop_steps, on_step=lambda s: probabilities.append(s.probabilities)
-        )
-        if isinstance(stream, FeatureStream):
-            with FeatureSource(video, rate=config.grid.fps, width=stream.settings.width) as rows:
-                for row in rows:
-                    events += stream.push(row)
+        if config.features is not None:
+            with FeatureSource(video, rate=config.grid.fps, width=config.features.width) as rows:
+                found = collect(partial(_feature_stream, backend, config, hop_steps), rows, steps=True)
         else:
             with open_source(video) as frames:
-                for frame in frames:
-                    events += stream.push(frame)
-        events += stream.flush()
-    return Prediction(tuple(events), np.array(probabilities, dtype=np.float32).reshape(-1, STAGE_COUNT))
+                found = collect(partial(_stream, backend, config, hop_steps), frames, steps=True)
+    if found.ending.reason:
+        line = f"{found.name}: only what comes before is judged ({found.ending.reason})"
+        warnings.warn(line, SourceWarning, stacklevel=2)
+    return found
 
 
-def open_stream(
-    backend: TorchBackend, config: TrainingConfig, *, hop_steps: int = 1, on_step: StepCallback | None = None
-) -> Stream | FeatureStream:
-    """A stream of the kind the configuration takes, as a bundle of it would open one."""
+def stage_probabilities(found: Prediction) -> npt.NDArray[np.float32]:
+    """Those of all steps, float32 [n, 6]."""
+    rows = [step.probabilities for step in found.steps]
+    return np.array(rows, dtype=np.float32).reshape(-1, STAGE_COUNT)
+
+
+def _feature_stream(
+    backend: TorchBackend, config: TrainingConfig, hop_steps: int, *, on_step: StepCallback
+) -> FeatureStream:
+    """As a bundle of it would open one."""
+    if config.features is None:
+        raise SettingsError("the model takes pictures, not feature rows")
+    settings = FeatureStreamSettings(
+        grid=config.time_grid(),
+        proposals=config.proposal_settings(),
+        tracking=config.tracking,
+        hop_steps=hop_steps,
+        width=config.features.width,
+        delay_steps=backend.model.extractor.delay_steps,
+    )
+    return FeatureStream(backend, settings, on_step=on_step)
+
+
+def _stream(backend: TorchBackend, config: TrainingConfig, hop_steps: int, *, on_step: StepCallback) -> Stream:
+    """As a bundle of it would open one."""
     extractor = backend.model.extractor
-    grid, proposals, tracking = config.time_grid(), config.proposal_settings(), config.tracking
-    if config.features is not None:
-        rows = FeatureStreamSettings(
-            grid=grid,
-            proposals=proposals,
-            tracking=tracking,
-            hop_steps=hop_steps,
-            width=config.features.width,
-            delay_steps=extractor.delay_steps,
-        )
-        return FeatureStream(backend, rows, on_step=on_step)
-    frames = StreamSettings(
-        grid=grid,
-        proposals=proposals,
-        tracking=tracking,
+    settings = StreamSettings(
+        grid=config.time_grid(),
+        proposals=config.proposal_settings(),
+        tracking=config.tracking,
         hop_steps=hop_steps,
         preprocessing=config.picture(),
         delay_steps=extractor.delay_steps,
         receptive_field_frames=extractor.receptive_field_frames,
-        chunk_frames=grid.stride,
+        chunk_frames=config.grid.stride,
     )
-    return Stream(backend, frames, on_step=on_step)
+    return Stream(backend, settings, on_step=on_step)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.collecting import Prediction
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.ablation.baselines import actionness, ranked, sliding_windows_of, watershed_proposals
 from cmsn_training.ablation.config import AblationConfig, Method
@@ -20,7 +21,7 @@ from cmsn_training.devices import inference_device
 from cmsn_training.evaluation.protocols import ACTIVITYNET, THUMOS, in_frames, recall_curve
 from cmsn_training.evaluation.tiou import average_recall
 from cmsn_training.models.cmsn import CMSN
-from cmsn_training.predicting import Prediction, predict
+from cmsn_training.predicting import predict, stage_probabilities
 from cmsn_training.training import MODEL_FILE
 
 Spans = npt.NDArray[np.float64]
@@ -62,7 +63,7 @@ def _propose(model: CMSN, config: TrainingConfig, video: Path | str, method: Met
 
 
 def _baseline(found: Prediction, method: Method) -> Spans:
-    scores = actionness(found.probabilities)
+    scores = actionness(stage_probabilities(found))
     spans = watershed_proposals(scores) if method == "watershed" else sliding_windows_of(len(scores))
     return ranked(spans, scores)
 
