@@ -12,13 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cmsn_runtime.text import printable
+
 
 class BuildProgress:
     """A bar for each phase of a build, with the time it will still take. Use it in a `with` block."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
@@ -41,7 +43,7 @@ class BuildProgress:
     def begin(self, phase: str, steps: int | None) -> None:
         """A phase of so many steps begins; None: nobody knows how many."""
         with self._lock:
-            self._phases[phase] = self._bars.add_task(phase, total=steps)
+            self._phases[phase] = self._bars.add_task(printable(phase), total=steps)
 
     def step(self, phase: str, done: int) -> None:
         """So many steps of it are done."""
@@ -50,7 +52,7 @@ class BuildProgress:
                 self._bars.update(self._phases[phase], completed=done)
 
     def end(self, phase: str) -> None:
-        """It is over."""
+        """The phase has ended."""
         with self._lock:
             task = self._phases.pop(phase, None)
             if task is not None:

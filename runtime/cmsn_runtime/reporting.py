@@ -1,4 +1,4 @@
-"""What is reported to people, a line each on stderr."""
+"""Lines for people: errors and warnings on stderr, what a command did on stdout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal, TextIO
 
-from cmsn_runtime.text import one_line
+import click
+
+from cmsn_runtime.text import one_line, printable
 
 
 def report(message: object, *, kind: Literal["error", "warning"] = "error") -> None:
@@ -18,6 +20,12 @@ def report(message: object, *, kind: Literal["error", "warning"] = "error") -> N
     with suppress(OSError, ValueError):
         sys.stderr.write(f"cmsn: {kind}: {one_line(message)}\n")
         sys.stderr.flush()
+
+
+def say(message: object) -> None:
+    """Write one line to stdout. Programs get it as it is: it may be a path. On a terminal nothing in it steers that."""
+    screen = sys.stdout is not None and sys.stdout.isatty()
+    click.echo(printable(str(message)) if screen else str(message))
 
 
 @contextmanager

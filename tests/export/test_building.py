@@ -188,6 +188,20 @@ def test_progress_is_shown_where_tensorrt_tells_it(version: str, machine: Machin
     assert bool(phases) == (version != "8.6.2.3")
 
 
+def test_the_name_of_a_phase_is_no_markup() -> None:
+    text = io.StringIO()
+    with BuildProgress(Console(file=text, force_terminal=True)) as progress:
+        progress.begin("Tactics of [/conv] \x9b31m", 3)
+        progress.step("Tactics of [/conv] \x9b31m", 1)
+    assert r"Tactics of [/conv] \x9b31m" in text.getvalue()
+
+
+def test_a_precision_that_a_bundle_lacks_is_refused_by_name(library: FakeTensorRT, bundle: Path) -> None:
+    with pytest.raises(SettingsError, match=r"precision is 'int8'; demo has fp16, fp32"):
+        outcomes(library, bundle, precision="int8")
+    assert library.builds == 0
+
+
 def test_ctrl_c_stops_a_build_and_leaves_nothing_half(library: FakeTensorRT, bundle: Path) -> None:
     class Impatient(BuildProgress):
         def step(self, phase: str, done: int) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,21 @@ def cmsn(
         timeout=120,
         env={**os.environ, **(environment or {})},
     )
+
+
+def at_terminal(*arguments: str | Path) -> tuple[int, str]:
+    """Run it with a terminal for stdin, stdout and stderr -> exit status, and all that the terminal got."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(*arguments), stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # how Linux reports that the other side of a terminal is closed
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    return process.wait(timeout=60), shown.decode()
 
 
 def shell(script: str, **paths: Path) -> subprocess.CompletedProcess[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -13,7 +11,7 @@ from typing import Any
 
 import av
 import pytest
-from command_line import cmsn
+from command_line import at_terminal, cmsn
 
 from cmsn_runtime import cli
 
@@ -97,18 +95,6 @@ def test_sources_of_one_name_are_refused_where_names_matter(video: Path, tiny_bu
     assert "several sources are called action" in done.stderr
 
 
-def test_inspect_says_what_is_in_it_and_notices_damage(tiny_bundle: Path) -> None:
-    done = cmsn("inspect", tiny_bundle)
-    assert done.returncode == 0
-    assert "extractor.onnx" in done.stdout
-    assert json.loads(cmsn("inspect", tiny_bundle, "--json").stdout)["format_version"] == 2
-    graph = tiny_bundle / "stages.onnx"
-    graph.write_bytes(graph.read_bytes()[:-1])
-    damaged = cmsn("inspect", tiny_bundle)
-    assert damaged.returncode == 1
-    assert "stages.onnx" in damaged.stderr
-
-
 def test_a_closed_standard_output_is_one_line(video: Path, tiny_bundle: Path) -> None:
     command = f'exec "{sys.executable}" -m cmsn_runtime run "{video}" --bundle "{tiny_bundle}" >&-'
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False, timeout=120)
@@ -121,23 +107,10 @@ def test_a_closed_standard_output_is_one_line(video: Path, tiny_bundle: Path) ->
 def test_people_at_a_terminal_get_a_table(
     video: Path, tiny_bundle: Path, options: list[str], table: bool, lines: bool
 ) -> None:
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "cmsn_runtime", "run", str(video), "--bundle", str(tiny_bundle), *options]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"})
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side of a terminal is closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    assert process.wait(timeout=60) == 0
-    assert ("┏" in shown.decode()) == table
-    assert (b'"kind": "final"' in shown) == lines
+    status, shown = at_terminal("run", video, "--bundle", tiny_bundle, *options)
+    assert status == 0
+    assert ("┏" in shown) == table
+    assert ('"kind": "final"' in shown) == lines
 
 
 def test_low_scores_can_be_left_out(video: Path, tiny_bundle: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 from cmsn_runtime.backends.tensorrt.extracting import counters
-from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle, open_bundle
+from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle, open_bundle, read_manifest
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.events import Event, StreamEvent
+from cmsn_runtime.manifest.writing import write_manifest
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.rendering.settings import RenderSettings
@@ -157,6 +160,17 @@ def test_fp16_is_close(opened: Opener, videos: list[list[Frame]]) -> None:
     found = features_of(bundle, frames)
     assert "FP16" in bundle.backend.name
     assert 0 < np.abs(found - expected).max() < 1e-2
+
+
+def test_states_of_another_type_than_the_manifest_has_are_refused(gpu: Machine, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(DEMO_BUNDLE, tmp_path / "a.cmsn"))
+    engines = build(tmp_path / "engines", bundle=bundle)
+    manifest = read_manifest(bundle)
+    full = manifest.variant("fp32")
+    wrong = replace(full, state_dtypes={**full.state_dtypes, "conv2a": "float16"})
+    write_manifest(bundle, replace(manifest, variants={**manifest.variants, "fp32": wrong}))
+    with pytest.raises(BundleError, match="has the state conv2a as float32; the manifest says float16; build it again"):
+        open_bundle(bundle, backend="tensorrt", engines=engines)
 
 
 def test_longer_chunks_say_the_same(opened: Opener, videos: list[list[Frame]]) -> None:

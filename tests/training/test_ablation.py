@@ -161,7 +161,7 @@ def test_a_table_of_recalls_at_single_tious(folder: Path) -> None:
     assert recalls(proposals, truth, by_tiou) == [50.0, 100.0]  # 3 of 4 seconds are a tIoU of 0.75
     result = RowResult(by_tiou.rows[0], np.array([[50.0, 100.0]]))
     assert json.loads(as_json(by_tiou, [result]))["rows"][0]["mean"] == {"R@2 tIoU 0.8": 50.0, "R@2 tIoU 0.7": 100.0}
-    assert [column.header for column in as_table(by_tiou, [result]).columns] == ["row", *by_tiou.columns]
+    assert [str(column.header) for column in as_table(by_tiou, [result]).columns] == ["row", *by_tiou.columns]
     thumos = by_tiou.model_copy(update={"measure": "thumos"})
     assert recalls(proposals, truth, thumos) == [50.0, 100.0]
 

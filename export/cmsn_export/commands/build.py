@@ -76,25 +76,23 @@ def build(
 def _build(trt: Any, plan: BuildPlan, *, force: bool) -> None:
     from cmsn_export.building import build_engines, placed
     from cmsn_export.engine_progress import BuildProgress
+    from cmsn_runtime.reporting import say
 
     named = "" if plan.engines is None else f" --engines {plan.engines}"
     plan = placed(plan)
     with BuildProgress() as progress:
         for outcome in build_engines(trt, plan, force=force, progress=progress):
             done = "built" if outcome.built else "kept"
-            click.echo(
-                f"{outcome.graph}: {done} ({outcome.reason}), {outcome.precision.upper()}, {outcome.megabytes:.1f} MB"
-            )
-    click.echo(f"{plan.engines}: ready for `cmsn run{named}`")
+            say(f"{outcome.graph}: {done} ({outcome.reason}), {outcome.precision.upper()}, {outcome.megabytes:.1f} MB")
+    say(f"{plan.engines}: ready for `cmsn run{named}`")
 
 
 def _list_layers(trt: Any, plan: BuildPlan) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from cmsn_export.building import inspect_graphs
+    from cmsn_runtime.tables import cell, print_table
 
-    console = Console()
     for name, precision, parsed in inspect_graphs(trt, plan):
         table = Table(
             title=f"{name}, {precision.upper()}: {len(parsed.layers)} layers by {trt.__name__} {trt.__version__}"
@@ -102,5 +100,5 @@ def _list_layers(trt: Any, plan: BuildPlan) -> None:
         for column in ("kind", "precision", "layers"):
             table.add_column(column)
         for row in parsed.listed():
-            table.add_row(*row)
-        console.print(table)
+            table.add_row(*map(cell, row))
+        print_table(table)

@@ -32,13 +32,14 @@ def export(checkpoint: Path, output: Path, force: bool, stacked: str) -> None:
         except ImportError as error:
             raise MissingExtraError(library, "export", "exporting") from error
     from cmsn_export.bundling import export_bundle
+    from cmsn_runtime.reporting import say
 
     layers = [name.strip() for name in stacked.split(",") if name.strip()]
     manifest = export_bundle(checkpoint, output, overwrite=force, stacked=layers)
     for precision, variant in manifest.variants.items():
         total = sum(graph.bytes for graph in variant.graphs.values())
         errors = ", ".join(f"{name} {value:.1e}" for name, value in variant.parity.errors.items())
-        click.echo(
+        say(
             f"{output}: {precision.upper()} {total / 1e6:.2f} MB; relative error against torch: {errors} "
             f"(at most {variant.parity.tolerance:g})"
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,70 +12,99 @@ import click
 
 if TYPE_CHECKING:
     from cmsn_runtime.manifest.contents import Manifest, Parity, Variant
+    from cmsn_runtime.site import Tuning
+
+_PATH = click.Path(path_type=Path)
 
 
-@click.command(short_help="Say what is in a bundle.")
-@click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=click.Path(path_type=Path))
+@click.command(short_help="Show what is in a bundle.")
+@click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=_PATH)
 @click.option("--json", "as_json", is_flag=True, help="The manifest as it stands.")
-def inspect(bundle: Path | None, as_json: bool) -> None:
-    """Check a bundle's files and say what is in it; without a name, the one that comes with cmsn."""
+@click.option("--site", metavar="FILE.toml", type=_PATH, help="With the settings of a site, as `cmsn run` takes them.")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="With a setting; see `cmsn run`.")
+def inspect(bundle: Path | None, as_json: bool, site: Path | None, settings: tuple[str, ...]) -> None:
+    """Check a bundle's files and show what is in it; without a name, the one that comes with cmsn."""
     from cmsn_runtime.bundle import locate_bundle, read_graph, read_manifest
-    from cmsn_runtime.manifest.contents import MANIFEST_FILE
+    from cmsn_runtime.site import site_settings, tuned
 
+    if as_json and (site is not None or settings):
+        raise click.UsageError("--json shows the manifest as it stands; leave out --site and --set")
     folder = locate_bundle(bundle)
     manifest = read_manifest(folder)
+    tuning = tuned(manifest.proposals, manifest.tracking, site_settings(site, settings))
     for graph in manifest.graph_files:
         read_graph(folder, graph)
     if as_json:
-        click.echo((folder / MANIFEST_FILE).read_text(encoding="utf-8"), nl=False)
-        return
-    from rich.console import Console
+        _print_manifest(folder)
+    else:
+        _print_facts(folder.name, manifest, tuning)
+
+
+def _print_manifest(folder: Path) -> None:
+    """The bytes of the file; on a terminal, what would steer it is escaped."""
+    from cmsn_runtime.manifest.contents import MANIFEST_FILE
+    from cmsn_runtime.text import printable
+
+    raw = (folder / MANIFEST_FILE).read_bytes()
+    if sys.stdout is not None and sys.stdout.isatty():
+        click.echo("\n".join(map(printable, raw.decode("utf-8").split("\n"))), nl=False)
+    else:
+        click.echo(raw, nl=False)
+
+
+def _print_facts(name: str, manifest: Manifest, tuning: Tuning) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{folder.name}: every file is as it was exported", show_header=False)
-    for name, value in _facts(manifest):
-        table.add_row(name, value)
-    Console().print(table)
+    from cmsn_runtime.tables import cell, print_table
+
+    title = cell(f"{name}: every file is as it was exported", style="italic")
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for fact, value in _facts(manifest, tuning):
+        table.add_row(cell(fact), cell(value))
+    print_table(table)
 
 
-def _facts(manifest: Manifest) -> list[tuple[str, str]]:
+def _facts(manifest: Manifest, tuning: Tuning) -> Iterator[tuple[str, str]]:
+    from cmsn_runtime.manifest.contents import FULL_PRECISION
+
     network, grid = manifest.network, manifest.grid
-    variants = [line for precision, variant in manifest.variants.items() for line in _variant(precision, variant)]
-    return [
-        ("name", f"{manifest.name}, exported {manifest.created}"),
-        ("network", f"width {network.width:g}, {network.feature_channels} channels a step"),
-        ("time", f"{grid.fps} fps, a step of {grid.stride} frames, a window of {grid.window} steps"),
-        ("delay", f"{network.delay_steps} steps; a gap over {network.receptive_field_frames} frames resets"),
-        ("state", _states(manifest)),
-        ("input", _input(manifest)),
-        *variants,
-        ("proposals", _listing(asdict(manifest.proposals))),
-        ("tracking", _listing(asdict(manifest.tracking))),
-        # The configuration is pages long; --json has it.
-        *((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config"),
-    ]
+    yield "name", f"{manifest.name}, exported {manifest.created}"
+    yield "network", f"width {network.width:g}, {network.feature_channels} channels per step"
+    yield "time", f"{grid.fps} fps, a step of {grid.stride} frames, a window of {grid.window} steps"
+    yield "delay", f"{network.delay_steps} steps; a gap over {network.receptive_field_frames} frames resets"
+    yield "input", _input(manifest)
+    yield "state", _states(manifest)
+    for precision in sorted(manifest.variants, key=lambda name: (name != FULL_PRECISION, name)):
+        yield from _variant(precision, manifest.variant(precision))
+    yield "proposals", _listing(asdict(tuning.proposals))
+    yield "tracking", _listing(asdict(tuning.tracking))
+    if tuning.changed:
+        yield "changed on site", str(tuning)
+    # The configuration is pages long; --json has it.
+    yield from ((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config")
 
 
-def _variant(precision: str, variant: Variant) -> list[tuple[str, str]]:
+def _variant(precision: str, variant: Variant) -> Iterator[tuple[str, str]]:
     """Its graphs and their distance from torch, a line each."""
-    return [
-        *(
-            (f"{precision} {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}...")
-            for name, graph in variant.graphs.items()
-        ),
-        (f"{precision} parity", _parity(variant.parity)),
-    ]
+    from cmsn_runtime.manifest.contents import GRAPH_NAMES
+
+    for name in GRAPH_NAMES:
+        graph = variant.graphs[name]
+        yield f"{precision} {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}..."
+    yield f"{precision} parity", _parity(variant.parity)
 
 
 def _parity(parity: Parity) -> str:
     errors = ", ".join(f"{name} {value:.1e}" for name, value in parity.errors.items())
-    return f"relative error against torch: {errors} (at most {parity.tolerance:.0e})"
+    return f"relative error against torch: {errors} (at most {parity.tolerance:g})"
 
 
 def _states(manifest: Manifest) -> str:
     """How many, and their size per camera in each precision."""
     sizes = [
-        f"{sum(item.nbytes for item in manifest.state_tensors(name)) / 1e6:.2f} MB in {name}"
+        f"{sum(state.nbytes for state in manifest.state_tensors(name)) / 1e6:.2f} MB in {name}"
         for name in manifest.variants
     ]
     return f"{len(manifest.states)} tensors; per camera {', '.join(sizes)}"

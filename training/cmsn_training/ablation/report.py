@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.table import Table
 
+from cmsn_runtime.tables import cell
 from cmsn_training.ablation.config import AblationConfig
 from cmsn_training.ablation.table import RowResult
 
@@ -17,18 +18,18 @@ Figures = npt.NDArray[np.float64]  # one a column
 
 def as_table(config: AblationConfig, results: Sequence[RowResult]) -> Table:
     """Mean over the seeds, its spread (standard deviation) where there are several, and the paper's figures."""
-    table = Table(title=f"{config.title}; percent, {len(config.seeds)} seeds, measure {config.measure}")
+    table = Table(title=cell(f"{config.title}; percent, {len(config.seeds)} seeds, measure {config.measure}"))
     table.add_column("row")
     paper = any(row.paper for row in config.rows)
     for name in (*config.columns, *(f"paper {name}" for name in config.columns if paper)):
-        table.add_column(name, justify="right")
+        table.add_column(cell(name), justify="right", no_wrap=True)
     for result in results:
         means, spreads = result.figures.mean(axis=0), _spread(result)
         ours = [
             f"{m:.2f}" + (f" ± {s:.2f}" if len(config.seeds) > 1 else "") for m, s in zip(means, spreads, strict=True)
         ]
         theirs = [f"{value:.2f}" for value in result.row.paper or ()] or [""] * len(config.columns) * paper
-        table.add_row(result.row.name, *ours, *theirs)
+        table.add_row(cell(result.row.name), *ours, *theirs)
     return table
 
 

@@ -25,9 +25,9 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
         import lightning  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("lightning", "train", "training") from error
-    from rich.console import Console
-
     from cmsn_runtime.files import written_to
+    from cmsn_runtime.tables import print_table
+    from cmsn_runtime.text import printable
     from cmsn_training.ablation.config import load_ablation
     from cmsn_training.ablation.report import as_json, as_table
     from cmsn_training.ablation.table import count_jobs, run_table
@@ -37,9 +37,12 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     # Lines and no bar: a bar of ours does not survive those that Lightning draws for each training.
     total, finished = count_jobs(config, runs), count(1)
     results = run_table(
-        config, runs, workers=workers, done=lambda what: click.echo(f"{next(finished)} of {total}: {what}", err=True)
+        config,
+        runs,
+        workers=workers,
+        done=lambda what: click.echo(printable(f"{next(finished)} of {total}: {what}"), err=True),
     )
-    Console().print(as_table(config, results))
+    print_table(as_table(config, results), shrink=False)
     if output is not None:
         with written_to(output):
             output.write_text(as_json(config, results), encoding="utf-8")

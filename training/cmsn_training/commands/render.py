@@ -44,6 +44,7 @@ def render(
         raise MissingExtraError("pillow", "render", "rendering") from error
     from rich.progress import Progress
 
+    from cmsn_runtime.reporting import say
     from cmsn_training.rendering.settings import RenderSettings
     from cmsn_training.rendering.writer import render_streams
 
@@ -51,4 +52,4 @@ def render(
     with Progress(transient=True) as progress:
         task = progress.add_task("Rendering", total=streams)
         path = render_streams(folder, settings, streams=streams, workers=workers, done=lambda _: progress.advance(task))
-    click.echo(path)
+    say(path)

@@ -22,8 +22,10 @@ def train(config: Path, resume: bool) -> None:
         import lightning  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("lightning", "train", "training") from error
+    from cmsn_runtime.reporting import say
     from cmsn_training.config import load_config
     from cmsn_training.training import train as run_training
 
     path = run_training(load_config(config), resume=resume)
-    click.echo(f"{path}\nNext: cmsn export {path} -o NAME.cmsn")
+    say(path)
+    say(f"Next: cmsn export {path} -o NAME.cmsn")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from cmsn_runtime.text import printable
+from cmsn_runtime.tables import cell, print_table
 from cmsn_training.evaluation.protocols import THUMOS, RecallCurve
 from cmsn_training.evaluation.report import RECALL_NUMBER, Delays, Report, delay_name
 
-_WIDEST = 100_000  # columns; a table is measured in a console of this width
 _SHORTEST_NAME = 20  # columns that names get on a terminal, however narrow it is
 
 
@@ -36,9 +33,7 @@ def print_tables(found: Sequence[Table]) -> None:
     for table in found:
         if terminal.is_terminal:
             table.columns[0].max_width = max(_SHORTEST_NAME, terminal.width // 3)
-        wide = Console(file=sys.stdout, width=_WIDEST)
-        needed = Measurement.get(wide, wide.options, table).maximum
-        Console(width=max(needed, terminal.width) if terminal.is_terminal else needed).print(table)
+        print_table(table, shrink=False)
 
 
 def _average_table(report: Report, numbers: Sequence[float]) -> Table:
@@ -65,7 +60,7 @@ def _precision_table(report: Report) -> Table:
     headings = [f"{limit:g}" for limit in next(iter(report.precision.values()))]
     table = _table("mAP at each tIoU, percent", "results", figures=headings)
     for name, row in report.precision.items():
-        table.add_row(Text(printable(name)), *map(_shown, row.values()))
+        table.add_row(cell(name), *map(_shown, row.values()))
     return table
 
 
@@ -83,7 +78,7 @@ def _curves(report: Report) -> Iterator[tuple[Text, RecallCurve]]:
     """Each curve, with the name of its file as it may be shown."""
     for name, mine in report.curves.items():
         for curve in mine.values():
-            yield Text(printable(name)), curve
+            yield cell(name), curve
 
 
 def _table(title: str, *names: str, figures: Sequence[str]) -> Table:
