@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+from cmsn_runtime.sources.addresses import public_name
+
 # Where one video has several files, training takes the suffix that comes first here.
 VIDEO_SUFFIXES = (
     *(".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
@@ -37,12 +39,13 @@ def video_id(source: str) -> str:
     """What annotations and results call a source.
 
     The dataset of FILE.h5::DATASET; of a sequence of pictures the name before its numbers, or its folder; otherwise the
-    last part of a path or URL without a video's or feature file's suffix and without the query; the host where a URL
-    has no path.
+    last part of a path or URL without a video's or feature file's suffix; the host where a URL has no path. Never any
+    part of a password or query.
     """
     _, dataset = split_dataset(source)
     if dataset:
         return dataset
+    source = public_name(source)
     base, parent = _url_parts(source) if "://" in source else _path_parts(source)
     sequence = _SEQUENCE.match(base)
     if sequence:

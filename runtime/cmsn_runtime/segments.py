@@ -9,6 +9,7 @@ from cmsn_runtime.names import first_few
 
 _MOST = 1e9  # seconds; beyond it something else was meant
 _ROUNDING = 1.0  # seconds; durations are rounded everywhere
+_LENGTH_SHARE, _LENGTH_SECONDS = 0.1, 3.0  # rows of a sliding window end up to a few seconds before their video
 
 
 class Account:
@@ -71,6 +72,11 @@ def within_video(
         account.add("clipped to the video", place)
         return max(start, 0.0), end if duration is None else min(end, duration)
     return segment
+
+
+def durations_differ(lasts: float, annotated: float) -> bool:
+    """Whether a source of so many seconds cannot be the video of that annotated duration."""
+    return abs(lasts - annotated) > max(_LENGTH_SHARE * annotated, _LENGTH_SECONDS)
 
 
 def shown(name: str, start: float, end: float) -> str:

@@ -89,6 +89,23 @@ def test_wrong_bundles_and_truths_are_one_line(video: Path, tiny_bundle: Path, t
     assert cmsn("run", "--nonsense").returncode == 2
 
 
+def test_truth_of_some_sources_is_enough(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    truth, other = tmp_path / "truth.json", tmp_path / "other.mp4"
+    other.write_bytes(video.read_bytes())
+    entries = {f"v_{video.stem}": {"subset": "validation", "annotations": [{"segment": [1, 2]}, {"segment": [0, 0]}]}}
+    truth.write_text(json.dumps({"database": {**entries, "other": {"subset": "training"}}}))
+    options: list[str | Path] = ["--bundle", tiny_bundle, "--truth", truth, "--quiet", "--results", tmp_path / "r.json"]
+    done = cmsn("run", video, other, *options, "--subset", "validation")
+    assert done.returncode == 0, done.stderr
+    left_out, unknown = done.stderr.splitlines()
+    assert "left out, of no length or reversed: 1 (v_action [0, 0])" in left_out
+    assert "1 of 2 sources is not in" in unknown and ": other;" in unknown
+    assert set(json.loads((tmp_path / "r.json").read_text())["results"]) == {"action", "other"}
+    done = cmsn("run", other, *options, "--subset", "validation")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2)
+    assert "--truth" in cmsn("run", other, "--bundle", tiny_bundle, "--subset", "validation").stderr
+
+
 def test_sources_of_one_name_are_refused_where_names_matter(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     done = cmsn("run", video, video, "--bundle", tiny_bundle, "--results", tmp_path / "r.json")
     assert done.returncode == 1

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.names import ByName
+from cmsn_runtime.sinks.lengths import LengthSink
 from cmsn_runtime.truth import counted_subsets, only_subset, read_truth_of
 
 
@@ -55,3 +59,12 @@ def test_case_decides_only_where_both_are_there(tmp_path: Path) -> None:
     assert set(only_subset(truth, "Test", tmp_path)) == {"a"}
     assert set(only_subset(truth, "TEST", tmp_path)) == {"a", "b"}
     assert counted_subsets(truth.values()) == "Test: 1, none: 1, test: 1"
+
+
+def test_a_source_of_another_length_than_annotated_is_noticed() -> None:
+    truth = ByName({"a": VideoAnnotations(60.0, ()), "b": VideoAnnotations(None, ())})
+    lines: list[str] = []
+    sink = LengthSink(truth, lines.append, hint="are they of another video?")
+    for source, duration in (("a.mp4", 58), ("a.mp4", 60_000), ("b.mp4", 3), ("c.mp4", 3), ("a.mp4", None)):
+        sink.begin(source, None if duration is None else Fraction(duration))
+    assert lines == ["a.mp4: lasts 60000.0 s, its annotated duration is 60.0 s; are they of another video?"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from cmsn_runtime.commands.options.truth import TruthChoice, truth_options
 from cmsn_runtime.sinks.outputs import Outputs
 
 if TYPE_CHECKING:
+    from cmsn_runtime.annotations import VideoAnnotations
     from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.sinks.base import Sink
     from cmsn_runtime.sinks.outlets import Outlets
@@ -48,7 +50,9 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
         bundle = stack.enter_context(model.open())
         changed = bundle.tuning.values
         context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events, changed)
-        outlets = stack.enter_context(Outlets([*planned.open(context), *_watches(bundle)], on_failure=report))
+        outlets = stack.enter_context(
+            Outlets([*planned.open(context), *_watches(bundle, annotations)], on_failure=report)
+        )
         try:
             whole = [_run_one(bundle, address, sources, model, outlets) for address in sources.addresses]
         except NoOutputLeftError:
@@ -89,12 +93,20 @@ def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelCh
     return True
 
 
-def _watches(bundle: Bundle) -> list[Sink]:
-    """What reports a source of no use for this model."""
+def _watches(bundle: Bundle, truth: Mapping[str, VideoAnnotations] | None) -> list[Sink]:
+    """What reports a source of no use for this model, or another than the truth is of."""
     from cmsn_runtime.reporting import report
     from cmsn_runtime.sinks.gaps import GapSink
+    from cmsn_runtime.sinks.lengths import LengthSink
 
-    if bundle.takes_features:
-        return []
-    most = bundle.manifest.network.receptive_field_frames / bundle.grid.fps
-    return [GapSink(most, lambda line: report(line, kind="warning"))]
+    def warn(line: str) -> None:
+        report(line, kind="warning")
+
+    sinks: list[Sink] = []
+    if truth is not None:
+        rate = f"this model takes {float(bundle.grid.fps):g} rows per second, are these as many?"
+        sinks.append(LengthSink(truth, warn, hint=rate if bundle.takes_features else "are they of another video?"))
+    if not bundle.takes_features:
+        most = bundle.manifest.network.receptive_field_frames / bundle.grid.fps
+        sinks.append(GapSink(most, warn))
+    return sinks

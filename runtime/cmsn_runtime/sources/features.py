@@ -13,13 +13,12 @@ import numpy.typing as npt
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import DecodeError, SourceError
 from cmsn_runtime.names import FEATURE_SUFFIXES, HDF5_SUFFIXES, split_dataset
+from cmsn_runtime.segments import durations_differ
 from cmsn_runtime.sources.feature_tables import read_table
 from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.streams.feature_stream import FeatureRow
 
 Rows = npt.NDArray[np.float32]
-
-_LENGTH_SHARE, _LENGTH_SECONDS = 0.1, 3.0  # rows of a sliding window end up to a few seconds before their video
 
 
 class FeatureSource(Closing):
@@ -99,7 +98,7 @@ def length_fault(count: int, rate: Fraction, duration: float | None) -> str | No
     count: rows. rate: per second. duration: seconds, as the annotations have it.
     """
     lasts = float(count / rate)
-    if duration is None or abs(lasts - duration) <= max(_LENGTH_SHARE * duration, _LENGTH_SECONDS):
+    if duration is None or not durations_differ(lasts, duration):
         return None
     return (
         f"{count} rows at {float(rate):g} per second last {lasts:.1f} s, its duration is {duration:.1f} s: "

@@ -100,6 +100,9 @@ def match_names(found: Collection[str], truth: Truth, file: Path, *, tell: Tell)
             "check that both are of the same videos, and name them alike"
         )
     missed = [name for name in truth.videos if name not in taken]
+    renamed = [f"{name} is {known}" for name, known in own.items() if name != known]
+    if len(renamed) < len(own):  # where all names differ in the same way, it was meant so
+        _report(f"videos of {file}", len(found), renamed=renamed)
     _report(f"videos of {file}", len(found), strange=strange, elsewhere=elsewhere, doubled=doubled, tell=tell)
     if missed:
         tell(unmatched(missed, len(truth.videos), "videos of the truth", str(file)) + "; they count as missed")

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TruthChoice:
-    """truth: an annotation file, or none."""
+    """truth: an annotation file, or none. subset: the part of it to take, or none for all."""
 
     truth: Path | None
+    subset: str | None
 
     def places(self) -> list[Place]:
         """What is read."""
@@ -29,20 +30,19 @@ class TruthChoice:
         return [] if self.truth is None else [Place("--truth", self.truth)]
 
     def read(self, sources: Sequence[str]) -> Mapping[str, VideoAnnotations] | None:
-        """The annotations. Raises SettingsError for a source that is not among them, which is probably a mistake."""
-        from cmsn_runtime.annotations import read_annotations
+        """The annotations, by any name of theirs; what does not meet is one line on stderr.
+
+        Raises AnnotationError, and SettingsError where they are of none of the sources.
+        """
         from cmsn_runtime.errors import SettingsError
-        from cmsn_runtime.names import video_id
+        from cmsn_runtime.reporting import report
+        from cmsn_runtime.truth import read_truth_of
 
         if self.truth is None:
+            if self.subset is not None:
+                raise SettingsError(f"--subset {self.subset} is a part of the true actions; give --truth JSON too")
             return None
-        truth = read_annotations(self.truth)
-        unknown = [url for url in sources if video_id(url) not in truth]
-        if unknown:
-            raise SettingsError(
-                f"{self.truth}: says nothing of {', '.join(unknown)}; its videos are {', '.join(list(truth)[:5])}"
-            )
-        return truth
+        return read_truth_of(self.truth, sources, subset=self.subset, tell=lambda line: report(line, kind="warning"))
 
 
 truth_options = grouped(
@@ -54,4 +54,5 @@ truth_options = grouped(
         type=click.Path(path_type=Path),
         help="True actions to compare with, in ActivityNet's format.",
     ),
+    click.option("--subset", metavar="NAME", help="Only this subset of --truth, such as validation; all without."),
 )
