@@ -34,13 +34,8 @@ def read_truth_of(
             "give the annotations of these sources, or name them alike"
         )
     if strange:
-        tell(unmatched(strange, len(names), "sources", f"{path}") + "; they are shown without true actions")
+        tell(f"{len(strange)} of {len(names)} sources are not in {path}, and shown without it: {first_few(strange)}")
     return truth
-
-
-def unmatched(names: Sequence[str], total: int, what: str, where: str) -> str:
-    """One line: "5 of 10 videos of r.json are not in truth.json: a, b, c, d, e"."""
-    return f"{len(names)} of {total} {what} {'is' if len(names) == 1 else 'are'} not in {where}: {first_few(names)}"
 
 
 def only_subset(videos: Videos, subset: str, path: Path) -> dict[str, VideoAnnotations]:

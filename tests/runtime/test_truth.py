@@ -34,7 +34,7 @@ def test_sources_that_are_not_there_are_counted_in_one_line(tmp_path: Path) -> N
     lines: list[str] = []
     path = write(tmp_path, a=None)
     truth = read_truth_of(path, ["a.mp4", "b.mp4", "c.mp4"], tell=lines.append)
-    assert lines == [f"2 of 3 sources are not in {path}: b, c; they are shown without true actions"]
+    assert lines == [f"2 of 3 sources are not in {path}, and shown without it: b, c"]
     assert truth.get("b") is None
 
 
@@ -48,7 +48,7 @@ def test_a_subset_is_taken_alone(tmp_path: Path) -> None:
     lines: list[str] = []
     truth = read_truth_of(path, ["a.mp4", "b.mp4"], subset="validation", tell=lines.append)
     assert list(truth) == ["b"]
-    assert lines == [f"1 of 2 sources is not in {path}: a; they are shown without true actions"]
+    assert lines == [f"1 of 2 sources are not in {path}, and shown without it: a"]
     with pytest.raises(SettingsError, match="subset 'test'; it holds Validation: 1, training: 1"):
         read_truth_of(path, ["a.mp4"], subset="test", tell=print)
 

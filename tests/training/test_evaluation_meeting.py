@@ -49,6 +49,11 @@ def test_every_form_of_a_name_meets_the_truth(tmp_path: Path) -> None:
     names = ("v_a", "b.mkv", "x/c", "2020.01.02_cam.avi", "2020.01.03_cam")
     done, figures = run(tmp_path, truth, {name: [HIT] for name in names})
     assert recall(figures) == 100
+    assert done.stderr == (
+        "cmsn: warning: 4 of 5 videos of r0.json are taken by another name than the truth's: "
+        "v_a is a, b.mkv is v_b, x/c is c.mp4, 2020.01.02_cam.avi is 2020.01.02_cam\n"
+    )
+    done, _ = run(tmp_path, truth, {name: [HIT] for name in ("v_a", "b", "c", "v_2020.01.02_cam", "v_2020.01.03_cam")})
     assert done.stderr == ""
 
 
@@ -59,14 +64,14 @@ def test_videos_that_do_not_meet_are_counted_on_both_sides(tmp_path: Path) -> No
     assert recall(figures) == 50
     assert done.stderr.splitlines() == [
         "cmsn: warning: 5 of 10 videos of r0.json are not in the truth: b5, b6, b7, b8, b9",
-        "cmsn: warning: 5 of 10 videos of the truth are not in r0.json: a5, a6, a7, a8, a9; they count as missed",
+        "cmsn: warning: 5 of 10 videos of the truth are not in r0.json, and missed: a5, a6, a7, a8, a9",
     ]
 
 
 def test_two_names_of_one_video_count_once(tmp_path: Path) -> None:
     done, figures = run(tmp_path, {"a": entry()}, {"v_a": [{"score": 1, "segment": [7, 8]}], "a": [HIT]})
     assert recall(figures) == 100
-    assert done.stderr == "cmsn: warning: 1 of 2 videos of r0.json are named as another is: v_a (a); left out\n"
+    assert done.stderr == "cmsn: warning: 1 of 2 videos of r0.json are left out, named as another is: v_a (a)\n"
 
 
 def test_no_video_in_common_is_an_error(tmp_path: Path) -> None:
@@ -80,7 +85,7 @@ def test_only_subsets_with_results_count(tmp_path: Path) -> None:
     truth = {"a": entry("training"), "b": entry("validation"), "c": entry("validation"), "d": entry("testing")}
     done, figures = run(tmp_path, truth, {"v_b": [HIT], "c": []})
     assert recall(figures) == 50
-    assert done.stderr == (
+    assert done.stderr.startswith(
         "cmsn: warning: t.json: evaluated on validation (2 of 2 videos have results); "
         "not on testing: 1, training: 1; choose one by --subset\n"
     )
@@ -94,8 +99,8 @@ def test_a_subset_by_choice(tmp_path: Path) -> None:
     done, figures = run(tmp_path, truth, results, more=("--subset", "validation"))
     assert recall(figures) == 50
     assert done.stderr.splitlines() == [
-        "cmsn: warning: 1 of 2 videos of r0.json are of subsets that do not count: a; left out",
-        "cmsn: warning: 1 of 2 videos of the truth is not in r0.json: c; they count as missed",
+        "cmsn: warning: 1 of 2 videos of r0.json are of subsets that do not count, and left out: a",
+        "cmsn: warning: 1 of 2 videos of the truth are not in r0.json, and missed: c",
     ]
     done, _ = run(tmp_path, truth, results, more=("--subset", "test"))
     assert "no entry is of subset 'test'; it holds Validation: 2, training: 1" in done.stderr
@@ -176,4 +181,4 @@ def test_rates_and_events_follow_the_same_rule(tmp_path: Path) -> None:
     done, figures = run(tmp_path, truth, {"a": [HIT], "b": [HIT]}, more=more)
     assert done.returncode == 0, done.stderr
     assert recall(figures) == 100
-    assert "1 of 2 videos of the truth is not in e.jsonl: b; they count as missed" in done.stderr
+    assert "1 of 2 videos of the truth are not in e.jsonl, and missed: b" in done.stderr

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.names import ByName, first_few
-from cmsn_runtime.truth import counted_subsets, unmatched
+from cmsn_runtime.truth import counted_subsets
 from cmsn_training.data.truth import read_whole_truth, segments_of, truth_subset
 from cmsn_training.evaluation.tiou import Spans
 
@@ -99,23 +99,21 @@ def match_names(found: Collection[str], truth: Truth, file: Path, *, tell: Tell)
             f"{truth.path} ({first_few(list(truth.videos))}): no video in common; "
             "check that both are of the same videos, and name them alike"
         )
-    missed = [name for name in truth.videos if name not in taken]
     renamed = [f"{name} is {known}" for name, known in own.items() if name != known]
-    if len(renamed) < len(own):  # where all names differ in the same way, it was meant so
-        _report(f"videos of {file}", len(found), renamed=renamed)
-    _report(f"videos of {file}", len(found), strange=strange, elsewhere=elsewhere, doubled=doubled, tell=tell)
+    missed = [name for name in truth.videos if name not in taken]
+    for names, what in (
+        (strange, "not in the truth"),
+        (elsewhere, "of subsets that do not count, and left out"),
+        (doubled, "left out, named as another is"),
+        # Where all names differ from the truth's it is the data set's habit; some that do may be a mistake.
+        (renamed if len(renamed) < len(own) else [], "taken by another name than the truth's"),
+    ):
+        if names:
+            tell(f"{len(names)} of {len(found)} videos of {file} are {what}: {first_few(names)}")
     if missed:
-        tell(unmatched(missed, len(truth.videos), "videos of the truth", str(file)) + "; they count as missed")
+        total = len(truth.videos)
+        tell(f"{len(missed)} of {total} videos of the truth are not in {file}, and missed: {first_few(missed)}")
     return Names(own, tuple(strange))
-
-
-def _report(what: str, total: int, *, strange: list[str], elsewhere: list[str], doubled: list[str], tell: Tell) -> None:
-    if strange:
-        tell(unmatched(strange, total, what, "the truth"))
-    if elsewhere:
-        tell(f"{len(elsewhere)} of {total} {what} are of subsets that do not count: {first_few(elsewhere)}; left out")
-    if doubled:
-        tell(f"{len(doubled)} of {total} {what} are named as another is: {first_few(doubled)}; left out")
 
 
 def _with_results(
