@@ -20,7 +20,7 @@ from cmsn_runtime.backends.tensorrt.engine_files import (
     write_engine,
 )
 from cmsn_runtime.backends.tensorrt.opening import own_engines
-from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest.contents import GRAPH_NAMES, GraphFile, Manifest
 

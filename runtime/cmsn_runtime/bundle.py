@@ -1,27 +1,24 @@
-"""A bundle: a folder with a model that runs as it stands, checked before any of it is believed."""
+"""A bundle, opened: a model that runs as it stands, and the streams of it."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
+import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.backends.opening import open_backend
 from cmsn_runtime.backends.registry import AUTO, Networks
 from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
+from cmsn_runtime.bundle_files import locate_bundle, name_of, read_graph, read_manifest
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.events import StageStep
-from cmsn_runtime.manifest.contents import MANIFEST_FILE, GraphFile, Manifest
-from cmsn_runtime.manifest.reading import parse_manifest, refusal
+from cmsn_runtime.manifest.contents import Manifest
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.site import Tuning, tuned
@@ -30,13 +27,6 @@ from cmsn_runtime.timegrid import TimeGrid
 if TYPE_CHECKING:
     from cmsn_runtime.streams.feature_stream import FeatureStream
     from cmsn_runtime.streams.stream import Stream
-
-_SHIPPED = Path(__file__).parent / "bundles"
-DEMO_BUNDLE = _SHIPPED / "demo.cmsn"
-
-_MANIFEST_LIMIT = 4 * 2**20  # bytes; what is longer is no manifest, and is not read into memory to find out
-# Extra flags of os.open that not all systems have: a link is not followed, a named pipe does not hang.
-_OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Bundle(Closing):
@@ -189,97 +179,9 @@ def open_bundle(
     try:
         return Bundle(folder, manifest, open_backend(backend, networks), tuning=tuning)
     except BackendError as error:
-        raise BundleError(f"{_name(folder)}: {error}") from error
-
-
-def locate_bundle(path: str | Path | None) -> Path:
-    """The folder of a bundle; none is the demo. A bundle on disk comes before a shipped one of that name, but a folder
-    that only happens to be called so does not: `make demo` leaves one called demo.
-    """
-    if path is None:
-        return DEMO_BUNDLE
-    shipped = _SHIPPED / f"{path}.cmsn"
-    plain = Path(path).name == str(path)
-    return shipped if plain and not (Path(path) / MANIFEST_FILE).exists() and shipped.is_dir() else Path(path)
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a bundle folder, without opening its graphs. Raises BundleError."""
-    if not folder.is_dir():
-        found = "is a file" if folder.exists() else "does not exist"
-        raise refusal(
-            _name(folder),
-            f"{folder} {found}",
-            "a bundle is a folder NAME.cmsn with a manifest.json",
-            "check the path, or write one with `cmsn export`",
-        )
-    with _opened(folder, MANIFEST_FILE) as file:
-        raw = file.read(_MANIFEST_LIMIT + 1)
-    if len(raw) > _MANIFEST_LIMIT:
-        raise refusal(
-            _name(folder),
-            f"{MANIFEST_FILE} is longer than {_MANIFEST_LIMIT} bytes",
-            "a manifest is shorter",
-            "get a fresh copy of the bundle",
-        )
-    return parse_manifest(raw, bundle=_name(folder))
-
-
-def read_graph(folder: Path, graph: GraphFile) -> bytes:
-    """The bytes of one graph, once their size and hash are what the manifest says. Raises BundleError."""
-    with _opened(folder, graph.file) as file:
-        size = os.fstat(file.fileno()).st_size
-        raw = file.read(graph.bytes + 1)
-    if len(raw) != graph.bytes:
-        raise refusal(
-            _name(folder),
-            f"{graph.file} has {size} bytes",
-            f"{graph.bytes} were exported",
-            "it is incomplete or another file, get a fresh copy of the bundle",
-        )
-    found = hashlib.sha256(raw).hexdigest()
-    if found != graph.sha256:
-        raise refusal(
-            _name(folder),
-            f"{graph.file} has the SHA-256 {found[:12]}...",
-            f"{graph.sha256[:12]}... was exported",
-            "it is damaged or another file, get a fresh copy of the bundle",
-        )
-    # ONNX names files outside of it under this key and no other, and ONNX Runtime would look for them in the
-    # working directory. No graph of ours has the word, so there is no need to parse.
-    if b"location" in raw:
-        raise refusal(
-            _name(folder),
-            f"{graph.file} refers to data outside of it",
-            "a graph must be a single file",
-            "get the bundle from someone you trust, or export the model again",
-        )
-    return raw
-
-
-@contextmanager
-def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
-    """A regular file of the folder, itself and not what a link there leads to; `name` is plain."""
-    try:
-        with open(folder / name, "rb", opener=lambda path, flags: os.open(path, flags | _OPEN_FLAGS)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError("not a regular file")
-            yield file
-    except OSError as error:
-        found = "is a link" if (folder / name).is_symlink() else f"cannot be read ({error.strerror or error})"
-        raise refusal(
-            _name(folder),
-            f"{name} {found}",
-            "a bundle's files must lie in the folder itself",
-            "get a fresh copy of the bundle",
-        ) from error
+        raise BundleError(f"{name_of(folder)}: {error}") from error
 
 
 def _build_command(path: str | Path | None, engines: Path | None) -> str:
     """What a user types to get engines where `open_bundle` looks for them."""
-    return " ".join(["cmsn build", str(path or "demo"), *(["--engines", str(engines)] if engines else [])])
-
-
-def _name(folder: Path) -> str:
-    """What a bundle is called in messages; "." and "/" have no name of their own."""
-    return folder.name or str(folder)
+    return shlex.join(["cmsn", "build", str(path or "demo"), *(["--engines", str(engines)] if engines else [])])

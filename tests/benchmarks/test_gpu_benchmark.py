@@ -26,7 +26,7 @@ from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import on_torch, open_on
 from cmsn_benchmarks.gpu.stacks import find_stacks, without_paths
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
-from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
 from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_training.config import parse_config

@@ -26,7 +26,7 @@ from cmsn_export.engine_progress import BuildProgress
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt.engine_files import read_sidecar
-from cmsn_runtime.bundle import DEMO_BUNDLE, read_manifest
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 

@@ -17,7 +17,7 @@ from cmsn_export.engine_network import ParsedNetwork  # noqa: E402
 from cmsn_export.graphs import build_graphs  # noqa: E402
 from cmsn_export.variants import unmeasured  # noqa: E402
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes  # noqa: E402
-from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest  # noqa: E402
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest  # noqa: E402
 from cmsn_runtime.errors import BackendError  # noqa: E402
 from cmsn_runtime.manifest.contents import FULL_PRECISION, GRAPH_NAMES  # noqa: E402
 from cmsn_training.config import parse_config  # noqa: E402

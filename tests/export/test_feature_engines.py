@@ -19,7 +19,8 @@ from cmsn_export.bundling import export_bundle
 from cmsn_export.engine_building import BuilderSettings, build_plan
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
-from cmsn_runtime.bundle import open_bundle, read_graph, read_manifest
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.events import Event
 from cmsn_runtime.manifest.contents import GRAPH_NAMES
 from cmsn_runtime.streams.feature_stream import FeatureRow

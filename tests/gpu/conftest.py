@@ -15,7 +15,8 @@ import pytest
 
 from cmsn_benchmarks.gpu.opening import RunnerName, build_all, open_on
 from cmsn_benchmarks.gpu.stacks import Stack, StackName, find_stacks
-from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle
+from cmsn_runtime.bundle import Bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE
 
 REQUIRED = os.environ.get("CMSN_REQUIRE_GPU") == "1"
 SHARED = Path(__file__).resolve().parents[3] / "shared"

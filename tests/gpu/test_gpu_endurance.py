@@ -17,7 +17,8 @@ from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import evaluate, extract, stages
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.tensorrt.cuda import Device
-from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle
+from cmsn_runtime.bundle import Bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE
 from cmsn_runtime.pictures.fitting import Fitting
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.rendering.settings import RenderSettings

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmsn_runtime.bundle import DEMO_BUNDLE, locate_bundle, open_bundle, read_manifest
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, locate_bundle, read_graph, read_manifest
 from cmsn_runtime.errors import BundleError, SettingsError
 from cmsn_runtime.manifest.contents import GraphFile, Manifest, StateDtype, StateShape
 from cmsn_runtime.manifest.writing import write_manifest
@@ -86,7 +87,7 @@ def test_stream_options_are_checked(tiny_bundle: Path) -> None:
 
 def test_inspecting_needs_neither_numba_nor_onnxruntime(tiny_bundle: Path) -> None:
     code = (
-        "import sys, pathlib; from cmsn_runtime.bundle import read_manifest; "
+        "import sys, pathlib; from cmsn_runtime.bundle_files import read_manifest; "
         f"read_manifest(pathlib.Path({str(tiny_bundle)!r})); print({{'numba', 'onnxruntime', 'av'}} & set(sys.modules))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -247,6 +248,45 @@ def test_a_file_a_zip_and_nothing_are_refused(tmp_path: Path) -> None:
     assert "does not exist" in refused(tmp_path / "c.cmsn")
     (tmp_path / "d.cmsn").mkdir()
     assert "manifest.json cannot be read" in refused(tmp_path / "d.cmsn")
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    assert "cannot be read (File name too long)" in refused(Path("a" * 5000))
+    assert "does not exist" in refused(Path("a\0b"))
+
+
+def test_a_bundle_of_format_1_runs(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
+    """Its graphs are the same; only how the manifest lists them has changed."""
+    content = json.loads((tiny_bundle / "manifest.json").read_text(encoding="utf-8"))
+    full = content.pop("variants")["fp32"]
+    for graph in full["graphs"].values():
+        del graph["precision"]
+    parity = {**full["parity"]["errors"], "tolerance": full["parity"]["tolerance"]}
+    content |= {"format_version": 1, "graphs": full["graphs"], "parity": parity}
+    del content["digest"]
+
+    def spelled(value: object) -> str:
+        return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+    content["digest"] = hashlib.sha256(spelled(content).encode()).hexdigest()
+    (tiny_bundle / "manifest.json").write_text(spelled(content), encoding="utf-8")
+    with open_bundle(tiny_bundle) as bundle:
+        assert bundle.manifest == tiny_manifest
+        assert bundle.stream().flush() == []
+
+
+@pytest.mark.parametrize("name", ["demo", "cctv"])
+def test_bundles_in_the_package_are_of_the_newest_format(name: str, tmp_path: Path) -> None:
+    folder = locate_bundle(name)
+    manifest = read_manifest(folder)
+    write_manifest(tmp_path, manifest)
+    assert (tmp_path / "manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
+    assert {precision: set(variant.state_dtypes.values()) for precision, variant in manifest.variants.items()} == {
+        "fp32": {"float32"},
+        "fp16": {"float16"},
+    }
+    for graph in manifest.graph_files:
+        read_graph(folder, graph)
 
 
 def test_the_caller_is_told_of_wrong_options(tiny_bundle: Path) -> None:

@@ -17,7 +17,8 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 from cmsn_runtime.backends.engine_cache import cache_folder, graphs_folder, make_folder, require_private
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
-from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_manifest
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendError, BackendWarning, BundleError
 

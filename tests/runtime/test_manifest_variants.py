@@ -19,7 +19,7 @@ FORMAT_1 = Path(__file__).parent / "data" / "manifest-format-1.json"  # as the l
 @pytest.fixture
 def with_half(plain_manifest: Manifest) -> Manifest:
     """What FORMAT_1 says, said anew: FP16 of the extractor and the evaluator, the stage network's own FP32 beside."""
-    content = json.loads(FORMAT_1.read_text())
+    content = json.loads(FORMAT_1.read_text(encoding="utf-8"))
     full = plain_manifest.variant("fp32")
     half = {name: GraphFile(**item, precision="fp16") for name, item in content["half_graphs"].items()}
     variant = Variant(

@@ -15,7 +15,8 @@ from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_graph, read_manifest
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError, BackendWarning, BundleError
 from cmsn_runtime.manifest.contents import GRAPH_NAMES, StateTensor
 

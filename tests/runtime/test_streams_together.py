@@ -12,7 +12,8 @@ import pytest
 from cmsn_runtime.backends.asks import Extract, StepFeatures
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
-from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle, read_graph, read_manifest
+from cmsn_runtime.bundle import Bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError, CmsnError, SettingsError
 from cmsn_runtime.events import Event, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame

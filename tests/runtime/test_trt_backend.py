@@ -29,7 +29,8 @@ from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 from cmsn_runtime.backends.tensorrt.extracting import counters
-from cmsn_runtime.bundle import DEMO_BUNDLE, Bundle, open_bundle, read_manifest
+from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.events import Event, StreamEvent
 from cmsn_runtime.manifest.writing import write_manifest

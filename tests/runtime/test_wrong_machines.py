@@ -25,7 +25,8 @@ from cmsn_runtime.backends.engine_cache import graphs_folder
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt.engine_files import engine_file, sidecar_file
-from cmsn_runtime.bundle import DEMO_BUNDLE, open_bundle, read_manifest
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendWarning, BundleError, CmsnError, MissingExtraError
 

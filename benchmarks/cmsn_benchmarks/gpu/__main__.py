@@ -28,7 +28,8 @@ from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import RunnerName, build_all, on_torch, open_on
 from cmsn_benchmarks.gpu.report import Report
 from cmsn_benchmarks.gpu.stacks import Stack, StackName, find_stacks
-from cmsn_runtime.bundle import Bundle, read_manifest
+from cmsn_runtime.bundle import Bundle
+from cmsn_runtime.bundle_files import read_manifest
 from cmsn_runtime.errors import CmsnError
 
 PARTS = ("torch", "ort", "tensorrt", "hop", "endurance")

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime  # type: ignore[import-untyped]
 
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest
 
 _TYPES: dict[str, Any] = {"tensor(uint8)": np.uint8, "tensor(int64)": np.int64}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cmsn_runtime.bundle import read_manifest
+from cmsn_runtime.bundle_files import read_manifest
 from cmsn_runtime.errors import SettingsError
 
 

@@ -10,7 +10,8 @@ from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt
-from cmsn_runtime.bundle import Bundle, open_bundle, read_manifest
+from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.bundle_files import read_manifest
 
 RunnerName = Literal["torch", "ort-cuda", "ort-tensorrt", "tensorrt", "cpu"]
 

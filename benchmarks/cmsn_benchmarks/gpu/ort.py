@@ -11,7 +11,7 @@ import onnxruntime  # type: ignore[import-untyped]
 from cmsn_benchmarks.gpu.inputs import POOL, POSITION, pictures
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.onnxruntime.provider import Provider, on_device
-from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.manifest.contents import FULL_PRECISION
 
 

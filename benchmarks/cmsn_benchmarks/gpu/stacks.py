@@ -12,7 +12,7 @@ from typing import Any, Literal
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.tensorrt.driver import device_facts
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt
-from cmsn_runtime.bundle import DEMO_BUNDLE, read_graph, read_manifest
+from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest.contents import FULL_PRECISION
 

@@ -19,7 +19,7 @@ from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.backends.tensorrt.cuda import DeviceMemory, Staging
 from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.backends.tensorrt.extracting import counters
-from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 
 
 class Cameras:

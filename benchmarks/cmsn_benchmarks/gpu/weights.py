@@ -12,7 +12,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from cmsn_runtime.bundle import read_graph, read_manifest
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_training.config import parse_config
 from cmsn_training.models.cmsn import CMSN

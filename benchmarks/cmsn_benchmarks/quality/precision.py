@@ -22,7 +22,8 @@ from cmsn_benchmarks.gpu.agreement import differing_proposals
 from cmsn_benchmarks.quality.demo import as_spans, final_proposals
 from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
-from cmsn_runtime.bundle import Bundle, locate_bundle, read_graph, read_manifest
+from cmsn_runtime.bundle import Bundle
+from cmsn_runtime.bundle_files import locate_bundle, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
 from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_training.evaluation import average_recall

@@ -52,7 +52,7 @@ def build(
     from cmsn_export.engine_building import BuilderSettings
     from cmsn_runtime.backends.shapes import EngineSizes
     from cmsn_runtime.backends.tensorrt.library import load_tensorrt
-    from cmsn_runtime.bundle import locate_bundle
+    from cmsn_runtime.bundle_files import locate_bundle
 
     plan = BuildPlan(
         bundle=locate_bundle(bundle),

@@ -24,7 +24,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="With a setting; see `cmsn run`.")
 def inspect(bundle: Path | None, as_json: bool, site: Path | None, settings: tuple[str, ...]) -> None:
     """Check a bundle's files and show what is in it; without a name, the one that comes with cmsn."""
-    from cmsn_runtime.bundle import locate_bundle, read_graph, read_manifest
+    from cmsn_runtime.bundle_files import locate_bundle, read_graph, read_manifest
     from cmsn_runtime.site import site_settings, tuned
 
     if as_json and (site is not None or settings):
@@ -42,10 +42,10 @@ def inspect(bundle: Path | None, as_json: bool, site: Path | None, settings: tup
 
 def _print_manifest(folder: Path) -> None:
     """The bytes of the file; on a terminal, what would steer it is escaped."""
-    from cmsn_runtime.manifest.contents import MANIFEST_FILE
+    from cmsn_runtime.bundle_files import read_manifest_file
     from cmsn_runtime.text import printable
 
-    raw = (folder / MANIFEST_FILE).read_bytes()
+    raw = read_manifest_file(folder)
     if sys.stdout is not None and sys.stdout.isatty():
         click.echo("\n".join(map(printable, raw.decode("utf-8").split("\n"))), nl=False)
     else:

@@ -41,7 +41,7 @@ class ModelChoice:
 
     def places(self) -> list[Place]:
         """What is read. Raises BundleError where there is no such bundle."""
-        from cmsn_runtime.bundle import locate_bundle
+        from cmsn_runtime.bundle_files import locate_bundle
         from cmsn_runtime.sinks.places import Place
 
         options = [("--engines", self.engines), ("--site", self.site)]
