@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -12,11 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import OutputError
 from cmsn_runtime.text import printable
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 STDOUT = Path("-")
 
@@ -186,7 +190,25 @@ def _standard_output() -> BinaryIO:
     if sys.stdout is None:
         raise OSError(errno.EBADF, "it is closed")
     sys.stdout.flush()
-    return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    try:
+        return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    except io.UnsupportedOperation:  # a notebook's, or a test's: it is no file
+        return io.BufferedWriter(_Borrowed(sys.stdout.buffer))
+
+
+class _Borrowed(io.RawIOBase):
+    """A binary stream of somebody else's, which stays open."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        written = self._stream.write(data)
+        self._stream.flush()
+        return written
 
 
 def _beside(target: Path) -> Path:
