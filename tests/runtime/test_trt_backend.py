@@ -31,11 +31,12 @@ from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 from cmsn_runtime.backends.tensorrt.extracting import counters
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
-from cmsn_runtime.errors import BackendError, BundleError, SettingsError
+from cmsn_runtime.errors import BackendError, BundleError, CmsnError, SettingsError
 from cmsn_runtime.events import Event, StreamEvent
 from cmsn_runtime.manifest.writing import write_manifest
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.streams.together import push_together
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
 
@@ -201,6 +202,30 @@ def test_cameras_do_not_mix(opened: Opener, videos: list[list[Frame]]) -> None:
     for ours, theirs in zip(together, alone, strict=True):
         same([event for event in ours if isinstance(event, Event)], theirs, tolerance=0)
     same(run(bundle, first), alone[0], tolerance=0)
+
+
+def test_streams_pushed_together_give_what_each_gives_alone(opened: Opener, videos: list[list[Frame]]) -> None:
+    """At different positions: one stream begins late, and one ends early."""
+    bundle = opened(cameras=4)
+    shown = [videos[0][:400], videos[1][:300], videos[2][:400]]
+    alone = [run(bundle, frames) for frames in shown]
+    late = [0, 0, 37]
+    streams = [bundle.stream(min_score=0) for _ in shown]
+    together: list[list[StreamEvent]] = [[] for _ in shown]
+    for number in range(450):
+        pushed = [
+            (index, frames[number - late[index]])
+            for index, frames in enumerate(shown)
+            if 0 <= number - late[index] < len(frames)
+        ]
+        found = push_together([(streams[index], frame) for index, frame in pushed], bundle.backend)
+        for (index, _), events in zip(pushed, found, strict=True):
+            assert not isinstance(events, CmsnError)
+            together[index] += events
+    for stream, events, expected in zip(streams, together, alone, strict=True):
+        events += stream.flush()
+        stream.close()
+        same([event for event in events if isinstance(event, Event)], expected, tolerance=1e-5)
 
 
 def test_an_engine_for_many_cameras_runs_one(opened: Opener, videos: list[list[Frame]]) -> None:
