@@ -60,7 +60,7 @@ class BuildProgress:
 
 
 def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
-    """Let TensorRT report to `progress`, from 10 on; None where it cannot. `.stopped` says that the user did."""
+    """Let TensorRT report to `progress`, from 10 on; None where it cannot. `.stopped`: whether the user did so."""
     if progress is None or not hasattr(trt, "IProgressMonitor"):
         return None
 

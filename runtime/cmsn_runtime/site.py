@@ -19,7 +19,7 @@ _TABLES: dict[str, type[ProposalSettings | TrackerSettings]] = {
 }
 # The networks were trained with one value each, which comes with them.
 _FIXED = frozenset({"proposals.roi_bins", "proposals.roi_context"})
-_NAMES = tuple(
+SETTABLE = tuple(
     name for table, kind in _TABLES.items() for item in fields(kind) if (name := f"{table}.{item.name}") not in _FIXED
 )
 
@@ -114,10 +114,10 @@ def _require_known(name: str) -> None:
     if name in _FIXED:
         raise SettingsError(
             f"{name} is fixed: the networks were trained with it; to change it, train and export again; "
-            f"what can be set is {_listed(_NAMES)}"
+            f"what can be set is {_listed(SETTABLE)}"
         )
-    if name not in _NAMES:
-        raise SettingsError(f"setting {shown(name)} is unknown; what can be set is {_listed(_NAMES)}")
+    if name not in SETTABLE:
+        raise SettingsError(f"setting {shown(name)} is unknown; what can be set is {_listed(SETTABLE)}")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from command_line import ACTION, clip, cmsn
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.proposing.settings import ProposalSettings
-from cmsn_runtime.site import site_settings, tuned
+from cmsn_runtime.site import SETTABLE, site_settings, tuned
 from cmsn_runtime.tracking.tracker import TrackerSettings
 
 OWN = (ProposalSettings(roi_bins=4), TrackerSettings())
@@ -32,6 +32,12 @@ def test_some_settings_change_and_the_others_stay() -> None:
         "proposals.background": ((), (0.5,)),
         "tracking.settle_steps": (8, 6),
     }
+
+
+def test_every_setting_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in text.splitlines() if line.startswith(("| `proposals.", "| `tracking."))]
+    assert sorted(rows) == sorted(SETTABLE)
 
 
 def test_no_settings_change_nothing() -> None:

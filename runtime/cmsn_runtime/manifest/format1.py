@@ -25,7 +25,7 @@ from cmsn_runtime.tracking.tracker import TrackerSettings
 
 @dataclass(frozen=True, slots=True)
 class GraphFile1:
-    """See GraphFile; the list that a graph was in told its precision."""
+    """See GraphFile; a graph had the precision of the list it was in."""
 
     file: str
     bytes: int
