@@ -35,6 +35,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.evaluation
 	$(BIN)/python -m cmsn_benchmarks.speed.memory
 	$(BIN)/python -m cmsn_benchmarks.speed.streams
+	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory
 
 # On a GPU: the tests of every stack that is there, none of which may skip, then the measurements. Installs nothing and
 # needs no network; GPU_PYTHON has what docs/gpu-testing.md lists. GPU_BUNDLE: the measured network, made where torch is

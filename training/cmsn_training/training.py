@@ -24,6 +24,7 @@ from cmsn_training.data.inputs import Inputs, open_inputs
 from cmsn_training.devices import inference_device, require_device
 from cmsn_training.failing import memory_named
 from cmsn_training.fitting import Phase, fit_phase
+from cmsn_training.memory import release
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.convolution import convolutions
 from cmsn_training.models.pretrained import apply_pretrained, with_pretrained
@@ -45,8 +46,11 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
 
     Devices, checkpoints and the output folder are looked at before the data are. Raises CmsnError, see errors.py.
     """
-    with memory_named(), stop_line(lambda: stopped_after("stages", 0)):
-        return _train(config, resume=resume)
+    try:
+        with memory_named(), stop_line(lambda: stopped_after("stages", 0)):
+            return _train(config, resume=resume)
+    finally:
+        release()
 
 
 def _train(config: TrainingConfig, *, resume: bool) -> Path:
@@ -62,6 +66,7 @@ def _train(config: TrainingConfig, *, resume: bool) -> Path:
     pretrained = apply_pretrained(model, config)
     inputs.prepare(model)
     metrics = _train_stages(model, config, inputs, begun.get("stages"))
+    release()
     with stop_line(lambda: stopped_after("stages", config.stages.epochs)):
         metrics |= _train_evaluator(model, config, inputs, begun.get("evaluator"))
     path = config.output / MODEL_FILE
