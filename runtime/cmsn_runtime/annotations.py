@@ -63,14 +63,14 @@ def _warn(line: str) -> None:
     warnings.warn(line, AnnotationWarning, stacklevel=3)
 
 
-def read_annotations(path: Path, *, tell: Callable[[str], object] = _warn) -> dict[str, VideoAnnotations]:
+def read_annotations(path: Path, *, note: Callable[[str], object] = _warn) -> dict[str, VideoAnnotations]:
     """Video name -> its annotations, from {"database": {NAME: {"duration", "annotations": [{"segment", "label"}]}}}.
 
     An entry may also have a "subset"; other fields are ignored, and the object around {NAME: ...} may be missing.
     Numbers may be text. Segments in milliseconds or frames are recognised where durations (and rates) are there.
     Segments that cannot be used are left out, those that begin before or end after their video are clipped.
 
-    tell: is called with one line that counts what was left out or changed; without, it is an AnnotationWarning.
+    note: is called with one line that counts what was left out or changed; without, it is an AnnotationWarning.
     Raises AnnotationError where nothing in the file can be used.
     """
     file = read_json(path)
@@ -83,7 +83,7 @@ def read_annotations(path: Path, *, tell: Callable[[str], object] = _warn) -> di
     if any(entry.stated for entry in entries.values()) and not any(video.annotations for video in videos.values()):
         raise AnnotationError(f'{account}; nothing is left to use: give "segment": [start, end] in seconds')
     if account:
-        tell(str(account))
+        note(str(account))
     return videos
 
 

@@ -26,7 +26,7 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 _PLAYLIST_SUFFIXES = (".m3u8", ".mpd", ".sdp")
 _CUT = frozenset((*VIDEO_SUFFIXES, *FEATURE_SUFFIXES, *_PLAYLIST_SUFFIXES))
 _PREFIX = "v_"  # ActivityNet's annotations leave out the "v_" that its files begin with
-# A sequence of pictures: NAME_%05d.png, NAME/img_%05d.jpg, NAME/*.png. What tells none from another names no video.
+# A sequence of pictures: NAME_%05d.png, NAME/img_%05d.jpg, NAME/*.png. Some prefixes are common to all.
 _SEQUENCE = re.compile(
     r"(?P<name>.*?)[-_. ]*(\*|%0?\d*d|\?+(?=[^.]*\.(jpe?g|png|bmp|webp|tiff?|p[gpnb]m)$))", re.IGNORECASE
 )

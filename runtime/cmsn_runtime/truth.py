@@ -15,14 +15,14 @@ _NO_SUBSET = "none"
 
 
 def read_truth_of(
-    path: Path, sources: Sequence[str], *, subset: str | None = None, tell: Callable[[str], object]
+    path: Path, sources: Sequence[str], *, subset: str | None = None, note: Callable[[str], object]
 ) -> ByName[VideoAnnotations]:
     """The annotations that sources are compared with, by any name of theirs.
 
-    subset: only the entries of this one. tell: is called with one line about what was left out of the file, and one
+    subset: only the entries of this one. note: is called with one line about what was left out of the file, and one
     about sources that it does not have. Raises AnnotationError, and SettingsError where it has none of the sources.
     """
-    videos = read_annotations(path, tell=tell)
+    videos = read_annotations(path, note=note)
     if subset is not None:
         videos = only_subset(videos, subset, path)
     truth = ByName(videos)
@@ -34,7 +34,7 @@ def read_truth_of(
             "give the annotations of these sources, or name them alike"
         )
     if strange:
-        tell(f"{len(strange)} of {len(names)} sources are not in {path}, and shown without it: {first_few(strange)}")
+        note(f"{len(strange)} of {len(names)} sources are not in {path}, and shown without it: {first_few(strange)}")
     return truth
 
 

@@ -41,9 +41,9 @@ def test_tiou_by_hand() -> None:
 
 
 def read(folder: Path, database: Any) -> tuple[dict[str, VideoAnnotations], str]:
-    """The annotations, and what was told, which is one line at most."""
+    """The annotations, and what was reported, which is one line at most."""
     lines: list[str] = []
-    found = read_annotations(write(folder, {"database": database}), tell=lines.append)
+    found = read_annotations(write(folder, {"database": database}), note=lines.append)
     assert len(lines) <= 1
     return found, "".join(lines)
 
@@ -144,7 +144,7 @@ def test_an_entry_without_a_list_is_left_out_of_use(tmp_path: Path) -> None:
 def test_a_name_given_twice_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path, '{"database": {"v": {"annotations": [{"segment": [1, 2]}]}, "v": {"annotations": []}}}')
     lines: list[str] = []
-    assert spans(read_annotations(path, tell=lines.append)["v"]) == []
+    assert spans(read_annotations(path, note=lines.append)["v"]) == []
     assert ["named twice, the last is taken: 1 (v)" in line for line in lines] == [True]
 
 

@@ -88,7 +88,7 @@ def test_every_type_of_number_is_taken(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("array", "fault"),
     [
-        (np.zeros(400), r"float64 \[400\].*\[n, 8\]; reshape it to \[400, 1\]"),
+        (np.zeros(400), r"float64 \[400\].*\[n, 8\]; reshape it to \[50, 8\]"),
         (np.zeros((1, 400, 8)), r"\[1, 400, 8\].*without further axes"),
         (np.zeros((8, 400)), r"\[8, 400\]: transposed\?.*\[n, 8\]"),
         (np.zeros((400, 9)), r"\[400, 9\]: is one column an index or a time\?"),

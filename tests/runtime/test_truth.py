@@ -25,7 +25,7 @@ def write(folder: Path, **subsets: str | None) -> Path:
 def test_sources_meet_their_entries_by_the_rule(tmp_path: Path) -> None:
     lines: list[str] = []
     sources = ["x/v_abc.mp4", "def.avi", "all.h5::ghi"]
-    truth = read_truth_of(write(tmp_path, abc=None, v_def=None, **{"ghi.mp4": None}), sources, tell=lines.append)
+    truth = read_truth_of(write(tmp_path, abc=None, v_def=None, **{"ghi.mp4": None}), sources, note=lines.append)
     assert [truth[name].annotations[0].end for name in ("v_abc", "def", "ghi")] == [2, 2, 2]
     assert lines == []
 
@@ -33,29 +33,29 @@ def test_sources_meet_their_entries_by_the_rule(tmp_path: Path) -> None:
 def test_sources_that_are_not_there_are_counted_in_one_line(tmp_path: Path) -> None:
     lines: list[str] = []
     path = write(tmp_path, a=None)
-    truth = read_truth_of(path, ["a.mp4", "b.mp4", "c.mp4"], tell=lines.append)
+    truth = read_truth_of(path, ["a.mp4", "b.mp4", "c.mp4"], note=lines.append)
     assert lines == [f"2 of 3 sources are not in {path}, and shown without it: b, c"]
     assert truth.get("b") is None
 
 
 def test_no_source_at_all_is_probably_another_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"has none of b, c; its videos are a; .*name them alike"):
-        read_truth_of(write(tmp_path, a=None), ["b.mp4", "c.mp4"], tell=print)
+        read_truth_of(write(tmp_path, a=None), ["b.mp4", "c.mp4"], note=print)
 
 
 def test_a_subset_is_taken_alone(tmp_path: Path) -> None:
     path = write(tmp_path, a="training", b="Validation")
     lines: list[str] = []
-    truth = read_truth_of(path, ["a.mp4", "b.mp4"], subset="validation", tell=lines.append)
+    truth = read_truth_of(path, ["a.mp4", "b.mp4"], subset="validation", note=lines.append)
     assert list(truth) == ["b"]
     assert lines == [f"1 of 2 sources are not in {path}, and shown without it: a"]
     with pytest.raises(SettingsError, match="subset 'test'; it holds Validation: 1, training: 1"):
-        read_truth_of(path, ["a.mp4"], subset="test", tell=print)
+        read_truth_of(path, ["a.mp4"], subset="test", note=print)
 
 
 def test_case_decides_only_where_both_are_there(tmp_path: Path) -> None:
     lines: list[str] = []
-    truth = read_truth_of(write(tmp_path, a="Test", b="test", c=None), ["a"], tell=lines.append)
+    truth = read_truth_of(write(tmp_path, a="Test", b="test", c=None), ["a"], note=lines.append)
     assert set(only_subset(truth, "Test", tmp_path)) == {"a"}
     assert set(only_subset(truth, "TEST", tmp_path)) == {"a", "b"}
     assert counted_subsets(truth.values()) == "Test: 1, none: 1, test: 1"

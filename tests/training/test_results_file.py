@@ -15,11 +15,11 @@ GOOD = {"score": 0.5, "segment": [1, 5]}
 
 
 def read(folder: Path, content: Any, *, encoding: str = "utf-8") -> tuple[Results, str]:
-    """The results, and what was told, which is one line at most."""
+    """The results, and what was reported, which is one line at most."""
     path = folder / "r.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding=encoding)
     lines: list[str] = []
-    found = read_results(path, tell=lines.append)
+    found = read_results(path, note=lines.append)
     assert len(lines) <= 1
     return found, "".join(lines)
 
@@ -91,3 +91,10 @@ def test_a_list_that_is_none_and_a_name_given_twice_are_reported(tmp_path: Path)
 def test_what_is_no_file_of_results_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(AnnotationError, match=r"r\.json"):
         read(tmp_path, content)
+
+
+def test_videos_that_were_not_read_to_their_end_are_reported(tmp_path: Path) -> None:
+    incomplete = {"a": {"seconds": 7.96, "reason": "broke off"}}
+    _, line = read(tmp_path, {"results": {"a": [GOOD], "b": []}, "external_data": {"incomplete": incomplete}})
+    assert line.endswith("r.json: not read to their end: 1 (a)")
+    assert read(tmp_path, {"results": {"a": [GOOD]}, "external_data": {"used": True}})[1] == ""

@@ -25,13 +25,13 @@ from cmsn_runtime.sources.opening import open_source
 from cmsn_training.data.truth import segments_of
 from cmsn_training.evaluation import Spans, average_recall, sliding_windows
 from cmsn_training.evaluation.delay import DELAYS, first_hits, recall_by_delay
-from cmsn_training.evaluation.events import Word, words_of
+from cmsn_training.evaluation.events import Reported, reports_of
 
 AN = (1, 3, 5, 10, 50)
 _CHUNK_FRAMES = 8
 
 
-def words_from(bundle: Bundle, video: Path, *, hop_steps: int) -> list[Word]:
+def reports_from(bundle: Bundle, video: Path, *, hop_steps: int) -> list[Reported]:
     """All that the bundle says of one video, as over a camera."""
     with (
         bundle.stream(chunk_frames=_CHUNK_FRAMES, hop_steps=hop_steps) as stream,
@@ -39,13 +39,13 @@ def words_from(bundle: Bundle, video: Path, *, hop_steps: int) -> list[Word]:
     ):
         events = [event for frame in source for event in stream.push(frame)]
         events += stream.flush()
-    return words_of(events)
+    return reports_of(events)
 
 
-def final_spans(words: list[Word]) -> Spans:
+def final_spans(reports: list[Reported]) -> Spans:
     """The final proposals [K, 2], best first."""
-    finals = sorted((word for word in words if word.kind == "final"), key=lambda word: -word.score)
-    return np.array([(word.start, word.end) for word in finals]).reshape(-1, 2)
+    finals = sorted((report for report in reports if report.kind == "final"), key=lambda report: -report.score)
+    return np.array([(report.start, report.end) for report in finals]).reshape(-1, 2)
 
 
 def measure(bundle: Bundle, folder: Path) -> dict[str, Any]:
@@ -55,12 +55,12 @@ def measure(bundle: Bundle, folder: Path) -> dict[str, Any]:
     report: dict[str, Any] = {"streams": len(truth), "actions": sum(map(len, truth.values())), "schedules": {}}
     found: dict[str, Spans] = {}
     for schedule, hop in (("windowed", bundle.grid.window // 2), ("streaming", 1)):
-        said = {
-            name: words_from(bundle, folder / f"{name}.mp4", hop_steps=hop) for name in track(sorted(truth), schedule)
+        reported = {
+            name: reports_from(bundle, folder / f"{name}.mp4", hop_steps=hop) for name in track(sorted(truth), schedule)
         }
-        found = {name: final_spans(words) for name, words in said.items()}
-        hits = np.array(first_hits(said, truth))
-        by_delay = recall_by_delay(said, truth, numbers=(10,), delays=DELAYS)[10]
+        found = {name: final_spans(reports) for name, reports in reported.items()}
+        hits = np.array(first_hits(reported, truth))
+        by_delay = recall_by_delay(reported, truth, numbers=(10,), delays=DELAYS)[10]
         report["schedules"][schedule] = {
             "average_recall": recalls(found, truth),
             "AR@10_by_delay": {f"{delay:g}": round(value, 2) for delay, value in by_delay.items()},

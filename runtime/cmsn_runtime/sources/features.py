@@ -55,7 +55,7 @@ def read_features(address: str | os.PathLike[str], *, width: int | None = None) 
 
     .npy: an array [n, width] of numbers. .txt, .csv: see `read_table`. .h5, .hdf5: its only dataset, or the one named
     by FILE.h5::DATASET. width: what the model takes; any without. Rows may still be NaN, see `require_finite`. Raises
-    SourceError that says what the file holds instead, and MissingExtraError.
+    SourceError with what the file holds instead, and MissingExtraError.
     """
     name = os.fspath(address)
     file, dataset = split_dataset(name)
@@ -127,7 +127,8 @@ def _as_rows(found: npt.NDArray[np.generic], name: str, width: int | None) -> Ro
     if found.ndim != 2 or found.dtype.kind not in "biuf":
         advice = ""
         if found.ndim == 1:
-            advice = f"; reshape it to [{len(found)}, 1] where it is one value per row, [1, {len(found)}] for one row"
+            shape = [len(found), 1] if width is None or len(found) % width else [len(found) // width, width]
+            advice = f"; reshape it to {shape} if its rows follow one another"
         elif found.ndim > 2:
             advice = "; save one video per array, without further axes"
         raise SourceError(f"{name}: holds {found.dtype} {list(found.shape)}; {wanted}{advice}")
@@ -159,4 +160,6 @@ def _not_finite(name: str, rows: Rows, bad: int) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())[:200] or type(error).__name__

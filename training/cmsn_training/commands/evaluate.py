@@ -64,18 +64,18 @@ def evaluate(
     from cmsn_training.evaluation.results_file import read_all
     from cmsn_training.evaluation.tables import print_tables, tables
 
-    def tell(line: str) -> None:
+    def note(line: str) -> None:
         report_line(line, kind="warning")
 
     if not results and events is None:
         raise click.UsageError("nothing to evaluate: give RESULTS.json files, --events, or both")
     wanted = numbers or DEFAULT_NUMBERS
-    files = read_all(results, most=max_per_video, tell=tell)
+    files = read_all(results, most=max_per_video, note=note)
     stream = None if events is None else EventsFile(events, read_events(events))
     named = [*(file.results.proposals for file in files.values()), *([] if stream is None else [stream.records])]
-    against = read_truth_for(truth, named, ambiguous=ambiguous, subset=subset, tell=tell)
-    report = measure(files, against, rates=rates, fps=fps, tell=tell)
-    delays = None if stream is None else delays_of(stream, against, wanted, tell=tell)
+    against = read_truth_for(truth, named, ambiguous=ambiguous, subset=subset, note=note)
+    report = measure(files, against, rates=rates, fps=fps, note=note)
+    delays = None if stream is None else delays_of(stream, against, wanted, note=note)
     print_tables(tables(report, delays, wanted))
     if pictures is not None and results:
         report.draw(pictures)

@@ -51,7 +51,7 @@ def load_corpus(
     Raises SettingsError where annotated videos have no file, AnnotationError where the annotations are wrong,
     SourceError where a video cannot be decoded at all.
     """
-    truth = read_truth(annotations, subset=subset, tell=_LOG.warning)
+    truth = read_truth(annotations, subset=subset, note=_LOG.warning)
     found = find_videos(videos, sorted(truth))
     paths = those_there(found, annotations, videos, wanted=VIDEOS_WANTED, missing=missing)
     corpus: list[AnnotatedVideo] = []

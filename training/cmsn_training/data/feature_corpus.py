@@ -31,7 +31,7 @@ def load_feature_corpus(
     are missing or most videos do not last as long as annotated, SourceError where a file cannot be read, holds a value
     that is not finite, or rows that are not `width` wide.
     """
-    truth = read_truth(annotations, subset=subset, tell=_LOG.warning)
+    truth = read_truth(annotations, subset=subset, note=_LOG.warning)
     found = find_features(features, sorted(truth))
     addresses = those_there(found, annotations, features, wanted=FEATURES_WANTED, missing=missing)
     corpus: list[AnnotatedVideo] = []

@@ -20,32 +20,32 @@ def read_truth(
     *,
     ambiguous: Literal["drop", "keep"] = "drop",
     subset: str | None = None,
-    tell: Callable[[str], object] = lambda line: None,
+    note: Callable[[str], object] = lambda line: None,
 ) -> dict[str, VideoAnnotations]:
     """Video -> its annotations.
 
     ambiguous: what becomes of THUMOS14's Ambiguous ones. subset: only the entries of this one ("training",
-    "validation"); none takes all. tell: is called with each line about what was changed, left out, or taken together.
+    "validation"); none takes all. note: is called with each line about what was changed, left out, or taken together.
     Raises AnnotationError, and SettingsError where the subset is not there.
     """
-    videos = read_whole_truth(path, ambiguous=ambiguous, tell=tell)
+    videos = read_whole_truth(path, ambiguous=ambiguous, note=note)
     if subset is not None:
         return truth_subset(videos, subset, path)
     if len({video.subset for video in videos.values()}) > 1:
         counts = counted_subsets(videos.values())
-        tell(f"{path}: holds several subsets ({counts}), all are taken; name one to take it alone")
+        note(f"{path}: holds several subsets ({counts}), all are taken; name one to take it alone")
     return videos
 
 
 def read_whole_truth(
-    path: Path, *, ambiguous: Literal["drop", "keep"], tell: Callable[[str], object]
+    path: Path, *, ambiguous: Literal["drop", "keep"], note: Callable[[str], object]
 ) -> dict[str, VideoAnnotations]:
     """Video -> its annotations, of all subsets; see `read_truth`. Raises AnnotationError."""
     if not path.is_dir():
-        return read_annotations(path, tell=tell)
+        return read_annotations(path, note=note)
     thumos = read_thumos14(path, ambiguous=ambiguous)
     if thumos.account:
-        tell(str(thumos.account))
+        note(str(thumos.account))
     return thumos.videos
 
 

@@ -1,8 +1,8 @@
 """Recall against delay: for a live system it matters not only what was proposed, but when.
 
 For a true action that ends at e and an allowed delay d, what counts is what stood at source time e + d: of each action
-the newest word (provisional or revised), its finals once they were said, nothing once it was withdrawn; of these the
-best N by score.
+the newest report (provisional or revised), its finals once they were reported, nothing once it was withdrawn; of these
+the best N by score.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_training.evaluation.events import Word
+from cmsn_training.evaluation.events import Reported
 from cmsn_training.evaluation.tiou import TIOU_THRESHOLDS, Spans, tiou_matrix
 
 DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, float("inf"))
@@ -42,27 +42,27 @@ class Standing:
         return np.where(np.isinf(times)[:, None], self.final, stood)
 
 
-def standing(words: Sequence[Word]) -> Standing:
-    """From what was said of one video, in that order."""
-    until = np.full(len(words), np.inf)
+def standing(reports: Sequence[Reported]) -> Standing:
+    """From what was reported of one video, in that order."""
+    until = np.full(len(reports), np.inf)
     newest: dict[int, int] = {}
-    for place, word in enumerate(words):
-        before = newest.get(word.action)
-        if before is not None and words[before].kind != "final":
-            until[before] = word.at
-        newest[word.action] = place
-    kept = [place for place, word in enumerate(words) if word.kind != "withdrawn"]
-    kept.sort(key=lambda place: -words[place].score)
+    for place, report in enumerate(reports):
+        before = newest.get(report.action)
+        if before is not None and reports[before].kind != "final":
+            until[before] = report.at
+        newest[report.action] = place
+    kept = [place for place, report in enumerate(reports) if report.kind != "withdrawn"]
+    kept.sort(key=lambda place: -reports[place].score)
     return Standing(
-        np.array([(words[place].start, words[place].end) for place in kept], dtype=np.float64).reshape(-1, 2),
-        np.array([words[place].at for place in kept], dtype=np.float64),
+        np.array([(reports[place].start, reports[place].end) for place in kept], dtype=np.float64).reshape(-1, 2),
+        np.array([reports[place].at for place in kept], dtype=np.float64),
         until[kept],
-        np.array([words[place].kind == "final" for place in kept], dtype=bool),
+        np.array([reports[place].kind == "final" for place in kept], dtype=bool),
     )
 
 
 def recall_by_delay(
-    words: Mapping[str, Sequence[Word]],
+    reports: Mapping[str, Sequence[Reported]],
     truth: Mapping[str, Spans],
     *,
     numbers: Sequence[int],
@@ -71,36 +71,40 @@ def recall_by_delay(
 ) -> dict[int, dict[float, float]]:
     """N -> allowed delay in seconds -> AR@N in percent; infinity: the finals of the whole stream.
 
-    words: video -> what was said. truth: video -> [G, 2] seconds. A video of which nothing was said counts as missed.
-    Raises SettingsError where there is no true segment, or nothing was said of any video of the truth.
+    reports: video -> what was reported. truth: video -> [G, 2] seconds. A video without reports counts as missed.
+    Raises SettingsError where there is no true segment, or nothing was reported of any video of the truth.
     """
-    _require_overlap(words, truth)
-    best = np.concatenate([_best(standing(words.get(name, ())), rows, numbers, delays) for name, rows in truth.items()])
+    _require_overlap(reports, truth)
+    best = np.concatenate(
+        [_best(standing(reports.get(name, ())), rows, numbers, delays) for name, rows in truth.items()]
+    )
     recall = 100 * (best[..., None] >= np.array(thresholds)).mean(axis=(0, 3))  # [N, delays]
     return {number: dict(zip(delays, row, strict=True)) for number, row in zip(numbers, recall.tolist(), strict=True)}
 
 
-def first_hits(words: Mapping[str, Sequence[Word]], truth: Mapping[str, Spans], *, tiou: float = 0.5) -> list[float]:
+def first_hits(
+    reports: Mapping[str, Sequence[Reported]], truth: Mapping[str, Spans], *, tiou: float = 0.5
+) -> list[float]:
     """Seconds from the end of each true action until it was first proposed at `tiou` or better; infinity: never.
 
     Negative where it was found while still going on. Raises SettingsError as `recall_by_delay`.
     """
-    _require_overlap(words, truth)
+    _require_overlap(reports, truth)
     delays: list[float] = []
     for name, segments in truth.items():
-        said = standing(words.get(name, ()))
-        hits = tiou_matrix(said.spans, segments) >= tiou  # [K, G]
-        times = np.where(hits, said.since[:, None], np.inf).min(axis=0, initial=np.inf)
+        reported = standing(reports.get(name, ()))
+        hits = tiou_matrix(reported.spans, segments) >= tiou  # [K, G]
+        times = np.where(hits, reported.since[:, None], np.inf).min(axis=0, initial=np.inf)
         delays += (times - segments[:, 1]).tolist()
     return delays
 
 
-def _best(said: Standing, segments: Spans, numbers: Sequence[int], delays: Sequence[float]) -> Floats:
+def _best(reported: Standing, segments: Spans, numbers: Sequence[int], delays: Sequence[float]) -> Floats:
     """The best tIoU with each true segment among the first N that stood -> [G, N, delays]."""
-    overlaps = tiou_matrix(said.spans, segments)  # [K, G]
+    overlaps = tiou_matrix(reported.spans, segments)  # [K, G]
     found = np.zeros((len(segments), len(numbers), len(delays)))
     for index, delay in enumerate(delays):
-        stood = said.at(segments[:, 1] + delay)  # [G, K]
+        stood = reported.at(segments[:, 1] + delay)  # [G, K]
         rank = np.cumsum(stood, axis=1)
         for place, number in enumerate(numbers):
             counted = np.where(stood & (rank <= number), overlaps.T, 0.0)
@@ -108,11 +112,11 @@ def _best(said: Standing, segments: Spans, numbers: Sequence[int], delays: Seque
     return found
 
 
-def _require_overlap(words: Mapping[str, Sequence[Word]], truth: Mapping[str, Spans]) -> None:
+def _require_overlap(reports: Mapping[str, Sequence[Reported]], truth: Mapping[str, Spans]) -> None:
     if not any(len(segments) for segments in truth.values()):
         raise SettingsError("no true segment; recall is not defined")
-    if words and not set(words) & set(truth):
+    if reports and not set(reports) & set(truth):
         raise SettingsError(
-            f"events of {', '.join(sorted(words)[:3])}, truth of {', '.join(sorted(truth)[:3])}: no video in common; "
+            f"events of {', '.join(sorted(reports)[:3])}, truth of {', '.join(sorted(truth)[:3])}: no video in common; "
             "check that both are of the same videos, and name them alike"
         )

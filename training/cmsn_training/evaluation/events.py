@@ -1,4 +1,4 @@
-"""What streams said: from their events, or read back from the JSON lines of `cmsn run --json`."""
+"""What streams reported: from their events, or read back from the JSON lines of `cmsn run --json`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cmsn_runtime.text_files import read_text
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One thing a stream said of an action: what kind of event, at which source time, and the proposal; seconds.
+class Reported:
+    """One thing a stream reported of an action: what kind of event, at which source time, and the proposal; seconds.
 
     start, end and score are meaningless for a withdrawal.
     """
@@ -31,10 +31,10 @@ class Word:
     score: float
 
 
-def words_of(events: Sequence[StreamEvent]) -> list[Word]:
-    """The words of one stream's own events; resets are left out."""
+def reports_of(events: Sequence[StreamEvent]) -> list[Reported]:
+    """The reports of one stream's own events; resets are left out."""
     return [
-        Word(
+        Reported(
             event.action,
             event.kind,
             float(event.seconds),
@@ -47,12 +47,12 @@ def words_of(events: Sequence[StreamEvent]) -> list[Word]:
     ]
 
 
-def read_events(path: Path) -> dict[str, list[Word]]:
-    """Video -> its words in the order they were said; resets, which say nothing of an action, are left out.
+def read_events(path: Path) -> dict[str, list[Reported]]:
+    """Video -> its reports in their order. Resets are left out: a stream settles all its actions before one.
 
     Raises AnnotationError that names the line, and where two sources go by one name.
     """
-    words: defaultdict[str, list[Word]] = defaultdict(list)
+    reports: defaultdict[str, list[Reported]] = defaultdict(list)
     sources: dict[str, str] = {}
     try:
         lines = read_text(path).split("\n")
@@ -62,7 +62,7 @@ def read_events(path: Path) -> dict[str, list[Word]]:
         if not line.strip():
             continue
         try:
-            source, word = _word(line)
+            source, report = _report(line)
         except (TypeError, KeyError, ValueError) as error:
             raise AnnotationError(f"{path}, line {number}: not an event of `cmsn run --json` ({error})") from error
         name = video_id(source)
@@ -70,13 +70,13 @@ def read_events(path: Path) -> dict[str, list[Word]]:
             raise AnnotationError(
                 f"{path}, line {number}: {sources[name]} and {source} both go by {name}; evaluate them apart"
             )
-        if word is not None:
-            words[name].append(word)
-    return dict(words)
+        if report is not None:
+            reports[name].append(report)
+    return dict(reports)
 
 
-def _word(line: str) -> tuple[str, Word | None]:
-    """The source of an event, and what it says; none for a reset."""
+def _report(line: str) -> tuple[str, Reported | None]:
+    """The source of an event, and its report; none for a reset."""
     item = json.loads(line)
     kind, source = item["kind"], str(item["source"])
     if kind == "reset":
@@ -86,4 +86,4 @@ def _word(line: str) -> tuple[str, Word | None]:
     at, start, end, score = (float(item[key]) for key in ("at", "start", "end", "score"))
     if not all(math.isfinite(value) for value in (at, start, end, score)):
         raise ValueError("a number is not finite")
-    return source, Word(int(item["action"]), kind, at, start, end, score)
+    return source, Reported(int(item["action"]), kind, at, start, end, score)

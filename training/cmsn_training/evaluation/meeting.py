@@ -15,7 +15,7 @@ from cmsn_runtime.truth import counted_subsets
 from cmsn_training.data.truth import read_whole_truth, segments_of, truth_subset
 from cmsn_training.evaluation.tiou import Spans
 
-Tell = Callable[[str], object]
+Note = Callable[[str], object]
 Value = TypeVar("Value")
 
 
@@ -54,26 +54,26 @@ def read_truth_for(
     *,
     ambiguous: Literal["drop", "keep"],
     subset: str | None,
-    tell: Tell,
+    note: Note,
 ) -> Truth:
     """The truth that files are measured against.
 
     files: names of the videos in each. subset: the one that counts; without, all that any file has results of.
-    tell: is called with one line about what was left out of the file, and one about the choice of subsets. Raises
+    note: is called with one line about what was left out of the file, and one about the choice of subsets. Raises
     AnnotationError, and SettingsError where there is no such subset.
     """
-    videos = read_whole_truth(path, ambiguous=ambiguous, tell=tell)
-    whole = read_whole_truth(path, ambiguous="keep", tell=lambda line: None) if path.is_dir() else videos
+    videos = read_whole_truth(path, ambiguous=ambiguous, note=note)
+    whole = read_whole_truth(path, ambiguous="keep", note=lambda line: None) if path.is_dir() else videos
     counted: Mapping[str, VideoAnnotations]
     if subset is not None:
         counted = truth_subset(videos, subset, path)
     else:
-        counted = _with_results(videos, {name for names in files for name in names}, path, tell)
+        counted = _with_results(videos, {name for names in files for name in names}, path, note)
     others = {name: video for name, video in videos.items() if name not in counted}
     return Truth(path, ByName(counted), {name: whole[name] for name in counted}, ByName(others))
 
 
-def match_names(found: Collection[str], truth: Truth, file: Path, *, tell: Tell) -> Names:
+def match_names(found: Collection[str], truth: Truth, file: Path, *, note: Note) -> Names:
     """Which of a file's names are which of the truth's. What does not meet is counted, in a line for each reason.
 
     Raises SettingsError where nothing meets.
@@ -109,15 +109,15 @@ def match_names(found: Collection[str], truth: Truth, file: Path, *, tell: Tell)
         (renamed if len(renamed) < len(own) else [], "taken by another name than the truth's"),
     ):
         if names:
-            tell(f"{len(names)} of {len(found)} videos of {file} are {what}: {first_few(names)}")
+            note(f"{len(names)} of {len(found)} videos of {file} are {what}: {first_few(names)}")
     if missed:
         total = len(truth.videos)
-        tell(f"{len(missed)} of {total} videos of the truth are not in {file}, and missed: {first_few(missed)}")
+        note(f"{len(missed)} of {total} videos of the truth are not in {file}, and missed: {first_few(missed)}")
     return Names(own, tuple(strange))
 
 
 def _with_results(
-    videos: Mapping[str, VideoAnnotations], names: set[str], path: Path, tell: Tell
+    videos: Mapping[str, VideoAnnotations], names: set[str], path: Path, note: Note
 ) -> Mapping[str, VideoAnnotations]:
     """The videos of all subsets that there are results of."""
     totals = Counter(video.subset for video in videos.values())
@@ -131,5 +131,5 @@ def _with_results(
     )
     rest = counted_subsets(video for video in videos.values() if video.subset not in counts)
     left = f"; not on {rest}" if len(counts) < len(totals) else ""
-    tell(f"{path}: evaluated on {taken}{left}; choose one by --subset")
+    note(f"{path}: evaluated on {taken}{left}; choose one by --subset")
     return {name: video for name, video in videos.items() if video.subset in counts}

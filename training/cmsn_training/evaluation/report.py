@@ -14,7 +14,7 @@ from cmsn_runtime.names import ByName
 from cmsn_training.data.thumos14 import read_rates
 from cmsn_training.evaluation.delay import first_hits, recall_by_delay
 from cmsn_training.evaluation.detection import mean_average_precision
-from cmsn_training.evaluation.events import Word
+from cmsn_training.evaluation.events import Reported
 from cmsn_training.evaluation.meeting import Names, Truth, match_names
 from cmsn_training.evaluation.protocols import (
     ACTIVITYNET,
@@ -50,7 +50,7 @@ class EventsFile:
     """One file of events. records: video -> what was reported of it."""
 
     path: Path
-    records: Mapping[str, Sequence[Word]]
+    records: Mapping[str, Sequence[Reported]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +79,18 @@ def measure(
     *,
     rates: Path | None,
     fps: float,
-    tell: Callable[[str], object] = lambda line: None,
+    note: Callable[[str], object] = lambda line: None,
 ) -> Report:
     """Curves of each results file under both protocols, and mAP. Raises AnnotationError and SettingsError.
 
     files: by the name that tables and curves have for each. rates: frames per second of each video, for the protocol
-    that counts frames; without, `fps` for all. tell: is called with each line about videos that do not meet.
+    that counts frames; without, `fps` for all. note: is called with each line about videos that do not meet.
     """
     segments = truth.segments()
     known = _rates(rates, segments, fps)
     report = Report({}, {})
     for name, file in files.items():
-        names = match_names(file.results.proposals, truth, file.path, tell=tell)
+        names = match_names(file.results.proposals, truth, file.path, note=note)
         mine = names.of_truth(file.results.proposals)
         report.curves[name] = {p.name: _curve(mine, segments, p, known) for p in _PROTOCOLS}
         precision = _precision(file.results, names, truth)
@@ -100,14 +100,14 @@ def measure(
 
 
 def delays_of(
-    events: EventsFile, truth: Truth, numbers: Sequence[float], *, tell: Callable[[str], object] = lambda line: None
+    events: EventsFile, truth: Truth, numbers: Sequence[float], *, note: Callable[[str], object] = lambda line: None
 ) -> Delays:
     """Recall against delay of an event stream; numbers are rounded up to whole proposals per video.
 
     Raises SettingsError.
     """
     segments = truth.segments()
-    records = match_names(events.records, truth, events.path, tell=tell).of_truth(events.records)
+    records = match_names(events.records, truth, events.path, note=note).of_truth(events.records)
     hits = np.array(first_hits(records, segments))
     reached = hits[np.isfinite(hits)]
     return Delays(

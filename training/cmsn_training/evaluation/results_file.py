@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +46,11 @@ class _Proposal:
 
 
 def read_all(
-    paths: Sequence[Path], *, most: int | None = None, tell: Callable[[str], object] = lambda line: None
+    paths: Sequence[Path], *, most: int | None = None, note: Callable[[str], object] = lambda line: None
 ) -> dict[str, ResultsFile]:
-    """Several files, by names that tell them apart: their stems, otherwise their paths. Raises as `read_results`, and
-    SettingsError where one is given twice.
+    """Several files, by names that differ: their stems where these do, otherwise their paths.
+
+    Raises as `read_results`, and SettingsError where one is given twice.
     """
     files: dict[str, ResultsFile] = {}
     for path in paths:
@@ -57,15 +58,15 @@ def read_all(
         name = path.stem if alone else str(path)
         if name in files:
             raise SettingsError(f"{path} is given twice; give each file of results once")
-        files[name] = ResultsFile(path, read_results(path, most=most, tell=tell))
+        files[name] = ResultsFile(path, read_results(path, most=most, note=note))
     return files
 
 
-def read_results(path: Path, *, most: int | None = None, tell: Callable[[str], object] = lambda line: None) -> Results:
+def read_results(path: Path, *, most: int | None = None, note: Callable[[str], object] = lambda line: None) -> Results:
     """From {"results": {NAME: [{"score", "segment": [start, end], "label"}]}}; the object around NAME may be missing.
 
     Numbers may be text; labels may be missing, all or some. Proposals that cannot be used are left out.
-    most: keep only so many of each video, by score. tell: is called with one line that counts what was left out.
+    most: keep only so many of each video, by score. note: is called with one line that counts what was left out.
     Raises AnnotationError where nothing in the file can be used.
     """
     file = read_json(path)
@@ -77,11 +78,13 @@ def read_results(path: Path, *, most: int | None = None, tell: Callable[[str], o
         )
     for name in sorted(file.repeated & set(lists)):
         account.add("named twice, the last is taken", name)
+    for name in _incomplete(file.content):
+        account.add("not read to their end", name)
     ranked = {name: sorted(found, key=lambda one: -one.score)[:most] for name, found in lists.items()}
     if any(one.label for found in ranked.values() for one in found):
         _count_unlabelled(ranked, account)
     if account:
-        tell(str(account))
+        note(str(account))
     return Results({name: _spans(found) for name, found in ranked.items()}, _by_class(ranked))
 
 
@@ -93,6 +96,13 @@ def _lists(content: object, path: Path) -> Mapping[str, object]:
         if results is None and content and all(isinstance(items, list) for items in content.values()):
             return content
     raise AnnotationError(f'{path}: no "results"; ActivityNet\'s format is {{"results": {{NAME: [...]}}}}')
+
+
+def _incomplete(content: object) -> Iterable[str]:
+    """The videos that `cmsn run` could not read to their end, as it notes them."""
+    external = content.get("external_data") if isinstance(content, Mapping) else None
+    incomplete = external.get("incomplete") if isinstance(external, Mapping) else None
+    return map(str, incomplete) if isinstance(incomplete, Mapping) else ()
 
 
 def _proposals(items: object, name: str, account: Account) -> list[_Proposal]:

@@ -42,7 +42,7 @@ class TruthChoice:
             if self.subset is not None:
                 raise SettingsError(f"--subset {self.subset} is a part of the true actions; give --truth JSON too")
             return None
-        return read_truth_of(self.truth, sources, subset=self.subset, tell=lambda line: report(line, kind="warning"))
+        return read_truth_of(self.truth, sources, subset=self.subset, note=lambda line: report(line, kind="warning"))
 
 
 truth_options = grouped(
