@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,22 @@ from fake_tensorrt import FakeTensorRT
 
 pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with onnx")
 
+from cmsn_benchmarks.gpu.cameras import Camera, Played, apart, hop, play
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
-from cmsn_runtime.backends.answering import answer
-from cmsn_runtime.backends.asks import Ask, Evaluate, Extract, ExtractorState, FeatureWindow, Floats, Stages
-from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
+from cmsn_runtime.backends.asks import Stages
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt import recurring as recurring_module
 from cmsn_runtime.backends.tensorrt import states as states_module
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 from cmsn_runtime.backends.tensorrt.states import DeviceFeatures
-from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.bundle_files import DEMO_BUNDLE
 from cmsn_runtime.errors import BackendError
 
-WINDOW, BINS = 96, 8
-Opener = Callable[..., TensorRTBackend]
+WINDOW = 96
+Opener = Callable[[int], Bundle]
 
 
 @pytest.fixture(params=["discrete", "integrated"])
@@ -56,9 +54,9 @@ only_discrete = pytest.mark.parametrize("machine", ["discrete"], indirect=True)
 @pytest.fixture
 def opened(machine: Machine, tmp_path: Path) -> Iterator[Opener]:
     """Opens the demo's networks on engines for some cameras; all are closed before the machine is checked."""
-    backends: list[TensorRTBackend] = []
+    bundles: list[Bundle] = []
 
-    def open_it(cameras: int) -> TensorRTBackend:
+    def open_it(cameras: int) -> Bundle:
         import tensorrt as trt  # type: ignore[import-not-found,unused-ignore]
 
         folder = tmp_path / f"engines-{cameras}"
@@ -70,118 +68,42 @@ def opened(machine: Machine, tmp_path: Path) -> Iterator[Opener]:
             precision="fp32",
         )
         list(build_engines(trt, plan))
-        backend = open_bundle(backend="tensorrt", engines=folder).backend
-        assert isinstance(backend, TensorRTBackend)
-        backends.append(backend)
-        return backend
+        bundles.append(open_bundle(backend="tensorrt", engines=folder))
+        return bundles[-1]
 
     yield open_it
-    for backend in backends:
-        backend.close()
+    for bundle in bundles:
+        bundle.close()
 
 
-@dataclass
-class Camera:
-    """One camera of a script. seed: of its pictures. position: of its next frame in its segment."""
-
-    seed: int
-    backend: Backend
-    state: ExtractorState = field(init=False)
-    window: FeatureWindow = field(init=False)
-    position: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        self.state, self.window, self.position = self.backend.new_state(), self.backend.new_window(WINDOW), 0
-
-    def end(self) -> None:
-        self.state.close()
-        self.window.close()
-
-    def extract(self) -> Extract:
-        rng = np.random.default_rng([self.seed, self.position])
-        frames = rng.integers(0, 256, (8, 48, 64, 3), dtype=np.uint8)
-        self.position += 8
-        return Extract(frames, self.state, self.position - 8, UNKNOWN_LENGTH)
-
-    def evaluate(self) -> Evaluate:
-        rng = np.random.default_rng([self.seed, self.position, 1])
-        left, right = rng.integers(0, len(self.window), (2, 1 + self.seed % 5, BINS))
-        return Evaluate(self.window, left, right)
-
-
-def hop(cameras: Sequence[Camera], backend: Backend) -> list[tuple[Floats, Floats]]:
-    """One hop of some cameras, answered in batches -> stage probabilities and scores of each."""
-    for camera, features in zip(cameras, answers([each.extract() for each in cameras], backend), strict=True):
-        camera.window.push(features)
-    probabilities = answers([Stages(each.window) for each in cameras], backend)
-    scores = answers([each.evaluate() for each in cameras], backend)
-    return list(zip(probabilities, scores, strict=True))
-
-
-def answers(asks: Sequence[Ask], backend: Backend) -> list[Any]:
-    found = answer(asks, backend)
-    for item in found:
-        if isinstance(item, BackendError):
-            raise item
-    return found
-
-
-def play(backend: Backend, count: int, *, together: bool) -> dict[tuple[int, int], tuple[Floats, Floats]]:
-    """(hop, seed) -> what a camera was answered, over a script in which cameras join, leave, reset and miss hops."""
-    cameras = [Camera(seed, backend) for seed in range(count)]
-    found: dict[tuple[int, int], tuple[Floats, Floats]] = {}
-    for number in range(16):
-        if number == 5:  # the first leaves, and another takes its slot
-            cameras.pop(0).end()
-            cameras.append(Camera(100, backend))
-        if number == 8:  # a reset: the new segment is begun before the old one ends
-            old = cameras[-1].state, cameras[-1].window
-            cameras[-1].begin()
-            for each in old:
-                each.close()
-        # All of them; those that started late; every other; all, in the opposite order.
-        asking = [cameras, cameras[1:], cameras[::2], cameras[::-1]][number % 4] or cameras
-        groups = [asking] if together else [[camera] for camera in asking]
-        for group in groups:
-            for camera, answered in zip(group, hop(group, backend), strict=True):
-                found[number, camera.seed] = answered
-    for camera in cameras:
-        camera.end()
-    return found
+def backend_of(bundle: Bundle) -> TensorRTBackend:
+    assert isinstance(bundle.backend, TensorRTBackend)
+    return bundle.backend
 
 
 @pytest.fixture(scope="module")
-def expected() -> Callable[[int], dict[tuple[int, int], tuple[Floats, Floats]]]:
+def expected() -> Callable[[int], Played]:
     """What ONNX Runtime answers to the script, one camera at a time."""
 
-    def play_it(count: int) -> dict[tuple[int, int], tuple[Floats, Floats]]:
+    def play_it(count: int) -> Played:
         with open_bundle(backend="onnxruntime") as bundle:
-            return play(bundle.backend, count, together=False)
+            return play(bundle, count, together=False)
 
     return play_it
 
 
-def assert_same(found: dict[Any, tuple[Floats, Floats]], expected: dict[Any, tuple[Floats, Floats]]) -> None:
-    assert found.keys() == expected.keys()
-    for key, (probabilities, scores) in found.items():
-        np.testing.assert_allclose(probabilities, expected[key][0], atol=1e-5, err_msg=f"stages of {key}")
-        np.testing.assert_allclose(scores, expected[key][1], atol=1e-5, err_msg=f"scores of {key}")
-
-
 @pytest.mark.parametrize("count", [1, 2, 5, 8])
 def test_batched_is_as_one_by_one(count: int, opened: Opener, expected: Any) -> None:
-    assert_same(play(opened(8), count, together=True), expected(count))
+    assert apart(play(opened(8), count, together=True), expected(count)) <= 1e-5
 
 
 @only_discrete
 @pytest.mark.parametrize("cameras", [1, 3])
 def test_more_cameras_than_a_batch_takes(cameras: int, opened: Opener, expected: Any) -> None:
-    backend = opened(cameras)
+    bundle = opened(cameras)
+    backend = backend_of(bundle)
     assert backend.largest_batch == cameras
-    assert_same(play(backend, 8, together=True), expected(8))
+    assert apart(play(bundle, 8, together=True), expected(8)) <= 1e-5
 
 
 @only_discrete
@@ -189,7 +111,7 @@ def test_slots_that_tensorrt_cannot_address_are_gathered(
     opened: Opener, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(states_module, "ALIGNMENT", 1 << 20)
-    assert_same(play(opened(8), 5, together=True), expected(5))
+    assert apart(play(opened(8), 5, together=True), expected(5)) <= 1e-5
 
 
 @only_discrete
@@ -199,7 +121,7 @@ def test_few_graphs_that_come_and_go_give_the_same(
     monkeypatch.setattr(recurring_module, "_MOST_WORK", 5)
     monkeypatch.setattr(recurring_module, "_MOST_CONTEXTS", 2)
     monkeypatch.setattr(recurring_module, "_PATIENCE", 1)
-    assert_same(play(opened(8), 5, together=True), expected(5))
+    assert apart(play(opened(8), 5, together=True), expected(5)) <= 1e-5
 
 
 @pytest.fixture
@@ -221,8 +143,9 @@ def copies(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @only_discrete
 def test_neighbours_run_where_they_lie(opened: Opener, copies: list[int]) -> None:
     """In any order; cameras that had run apart change sides once, and then nothing is copied any more."""
-    backend = opened(4)
-    cameras = [Camera(seed, backend) for seed in range(4)]
+    bundle = opened(4)
+    backend = backend_of(bundle)
+    cameras = [Camera(seed, bundle) for seed in range(4)]
     for asking in (cameras, cameras[::-1], cameras[1:3], cameras[3:]):
         backend.extract([camera.extract() for camera in asking])
     assert copies == []
@@ -235,16 +158,18 @@ def test_neighbours_run_where_they_lie(opened: Opener, copies: list[int]) -> Non
 @only_discrete
 def test_others_are_gathered_and_scattered(opened: Opener, copies: list[int]) -> None:
     """Neighbours among them in one piece; states there and back, features back."""
-    backend = opened(4)
-    cameras = [Camera(seed, backend) for seed in range(4)]
+    bundle = opened(4)
+    backend = backend_of(bundle)
+    cameras = [Camera(seed, bundle) for seed in range(4)]
     backend.extract([cameras[index].extract() for index in (0, 2, 3)])
     assert len(copies) == 2 * (2 * len(backend.states) + 1)
 
 
 @only_discrete
 def test_windows_that_are_held_are_not_copied_for_the_evaluator(opened: Opener, copies: list[int]) -> None:
-    backend = opened(4)
-    cameras = [Camera(seed, backend) for seed in range(4)]
+    bundle = opened(4)
+    backend = backend_of(bundle)
+    cameras = [Camera(seed, bundle) for seed in range(4)]
     for camera, features in zip(cameras, backend.extract([each.extract() for each in cameras]), strict=True):
         camera.window.push(features)
     copies.clear()
@@ -256,8 +181,9 @@ def test_windows_that_are_held_are_not_copied_for_the_evaluator(opened: Opener, 
 
 @only_discrete
 def test_recurring_batches_become_graphs_of_a_bounded_number(opened: Opener, machine: Machine) -> None:
-    backend = opened(10)
-    cameras = [Camera(seed, backend) for seed in range(10)]
+    bundle = opened(10)
+    backend = backend_of(bundle)
+    cameras = [Camera(seed, bundle) for seed in range(10)]
     engine = backend._extractor._engine
     for _ in range(6):
         backend.extract([camera.extract() for camera in cameras])
@@ -275,12 +201,12 @@ def test_recurring_batches_become_graphs_of_a_bounded_number(opened: Opener, mac
 
 @only_discrete
 def test_memory_is_given_back_when_sequences_end(opened: Opener, machine: Machine) -> None:
-    backend = opened(2)
-    Camera(0, backend).end()
+    bundle = opened(2)
+    Camera(0, bundle).end()
     before = machine.allocated_bytes
-    cameras = [Camera(seed, backend) for seed in range(12)]
+    cameras = [Camera(seed, bundle) for seed in range(12)]
     for camera in cameras:
-        hop([camera], backend)
+        hop([camera], bundle)
     grown = machine.allocated_bytes
     assert grown > before
     thread = threading.Thread(target=lambda: deque(map(Camera.end, cameras)))
@@ -294,22 +220,23 @@ def test_memory_is_given_back_when_sequences_end(opened: Opener, machine: Machin
 
 @only_discrete
 def test_states_that_nobody_holds_are_used_again(opened: Opener, machine: Machine) -> None:
-    backend = opened(1)
-    camera = Camera(0, backend)
+    bundle = opened(1)
+    camera = Camera(0, bundle)
     before = machine.allocated_bytes
     for seed in range(5):
-        camera = Camera(seed, backend)  # the one before is not closed
+        camera = Camera(seed, bundle)  # the one before is not closed
         gc.collect()
     del camera
     gc.collect()
-    Camera(9, backend)
+    Camera(9, bundle)
     assert machine.allocated_bytes <= before * 2
 
 
 @only_discrete
 def test_what_has_ended_is_refused(opened: Opener) -> None:
-    backend = opened(2)
-    camera, other = Camera(0, backend), Camera(1, backend)
+    bundle = opened(2)
+    backend = backend_of(bundle)
+    camera, other = Camera(0, bundle), Camera(1, bundle)
     (features,) = backend.extract([camera.extract()])
     camera.end()
     with pytest.raises(BackendError, match="this state is closed"):
@@ -326,8 +253,9 @@ def test_what_has_ended_is_refused(opened: Opener) -> None:
 
 @only_discrete
 def test_a_batch_takes_each_camera_once_and_only_its_own(opened: Opener) -> None:
-    backend, another = opened(2), opened(1)
-    camera, stranger = Camera(0, backend), Camera(1, another)
+    bundle = opened(2)
+    backend = backend_of(bundle)
+    camera, stranger = Camera(0, bundle), Camera(1, opened(1))
     with pytest.raises(BackendError, match="came twice in a batch"):
         backend.extract([camera.extract(), camera.extract()])
     with pytest.raises(BackendError, match="a state of another backend"):
@@ -338,8 +266,9 @@ def test_a_batch_takes_each_camera_once_and_only_its_own(opened: Opener) -> None
 
 @only_discrete
 def test_a_state_is_as_before_where_the_engine_fails(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    backend = opened(3)
-    cameras = [Camera(seed, backend) for seed in range(3)]
+    bundle = opened(3)
+    backend = backend_of(bundle)
+    cameras = [Camera(seed, bundle) for seed in range(3)]
     backend.extract([camera.extract() for camera in cameras])
 
     def before() -> list[tuple[int, int]]:
@@ -361,8 +290,9 @@ def failing(*arguments: Any, **options: Any) -> None:
 @only_discrete
 @pytest.mark.parametrize("action", ["extract", "push", "stages", "new state"])
 def test_closing_while_a_camera_waits_for_the_device_is_one_error(action: str, opened: Opener) -> None:
-    backend = opened(1)
-    camera = Camera(0, backend)
+    bundle = opened(1)
+    backend = backend_of(bundle)
+    camera = Camera(0, bundle)
     (features,) = backend.extract([camera.extract()])
     camera.window.push(features)
     actions: dict[str, Callable[[], object]] = {

@@ -36,12 +36,14 @@ def on_torch(bundle: Path, *, device: str) -> Bundle:
     return Bundle(bundle, read_manifest(bundle), TorchBackend(torch_model(bundle, device=device)))
 
 
-def build_all(bundle: Path, engines: Path, *, version_compatible: bool = False, cache: Path | None = None) -> None:
-    """Build the FP16 engines of a bundle for one camera, those that are missing or do not fit."""
+def build_all(
+    bundle: Path, engines: Path, *, cameras: int = 1, version_compatible: bool = False, cache: Path | None = None
+) -> None:
+    """Build the FP16 engines of a bundle, those that are missing or do not fit. cameras: of a batch, at most."""
     plan = BuildPlan(
         bundle=bundle,
         engines=engines,
-        sizes=EngineSizes(),
+        sizes=EngineSizes(cameras=cameras),
         builder=BuilderSettings(version_compatible=version_compatible, timing_cache=cache),
     )
     list(build_engines(load_tensorrt(("tensorrt",)), plan))
