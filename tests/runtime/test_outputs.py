@@ -69,6 +69,17 @@ def test_sources_are_seen_through(folder: Path, address: str) -> None:
         require_separate([Place("--one", output)], source_places([address]))
 
 
+@pytest.mark.parametrize("address", ["inside/*.png", "inside/img_%03d.png", "up/inside/img_???.png", "inside"])
+@pytest.mark.parametrize("there", [True, False])
+def test_no_output_joins_the_pictures_of_a_source(folder: Path, address: str, there: bool) -> None:
+    picture = folder / "inside/img_001.png"
+    if there:
+        picture.touch()
+    with pytest.raises(SettingsError, match="overwrite the source"):
+        require_separate([Place("--one", picture)], source_places([address]))
+    require_separate([Place("--one", folder / "img_001.png")], source_places([address]))
+
+
 @pytest.mark.parametrize("address", ["rtsp://camera/file", "http://host/file", "a\0b"])
 def test_addresses_that_are_no_files_are_none(folder: Path, address: str) -> None:
     assert source_places([address]) == []

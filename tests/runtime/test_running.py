@@ -20,6 +20,7 @@ from cmsn_runtime.running import run_source
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.stages import Stage
+from cmsn_runtime.streams.health import StreamHealth
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
 
@@ -56,6 +57,8 @@ class FakeStream:
     def __init__(self, on_step: Callable[[StageStep], None], on_frame: Callable[[], None]) -> None:
         self._on_step = on_step
         self._on_frame = on_frame
+
+    health = StreamHealth(dropped=0, resets=0, apart=None, longest=Fraction(4))
 
     def __enter__(self) -> FakeStream:
         return self
@@ -164,11 +167,30 @@ def test_a_frame_that_is_refused_keeps_what_came_before() -> None:
 
 
 @pytest.mark.parametrize("error", [BackendError("lost"), MemoryError(), RuntimeError("of a library")])
-def test_a_backend_that_fails_is_not_asked_again(error: Exception) -> None:
+def test_a_backend_that_fails_keeps_what_was_under_way(error: Exception) -> None:
+    """A stream settles it without the backend where that broke off within a step."""
     said: list[str] = []
     with pytest.raises(type(error)):
         play(on_frame=raising(error), said=said)
-    assert said == ["begin", "step 0", "end"]
+    assert said == ["begin", "step 0", "final", "end"]
+
+
+def test_a_backend_that_fails_at_the_end_keeps_what_was_under_way() -> None:
+    class Failing(FakeStream):
+        asked = 0
+
+        def flush(self) -> list[StreamEvent]:
+            self.asked += 1
+            if self.asked == 1:
+                raise BackendError("lost")
+            return super().flush()
+
+    said: list[str] = []
+    notes = Notes(said)
+    with pytest.raises(BackendError):
+        run_source(lambda on_step: Failing(on_step, lambda: None), FakeSource(), [notes])
+    assert said == ["begin", *FRAMES, "final", "end"]
+    assert notes.ending == Ending(Fraction(2), "lost")
 
 
 def test_a_second_error_does_not_hide_the_first() -> None:
@@ -263,6 +285,17 @@ def test_what_a_source_could_not_show_is_a_warning() -> None:
 
     with pytest.warns(SourceWarning, match="camera: 2 damaged packets could not be shown"):
         run_source(lambda on_step: FakeStream(on_step, lambda: None), Lossy(), [])
+
+
+def test_what_a_stream_could_not_use_is_a_warning() -> None:
+    class Apart(FakeStream):
+        health = StreamHealth(dropped=2, resets=9, apart=Fraction(5), longest=Fraction(4))
+
+    with pytest.warns(SourceWarning) as given:
+        run_source(lambda on_step: Apart(on_step, lambda: None), FakeSource(), [])
+    lines = [str(warning.message) for warning in given]
+    assert lines[0] == "camera: 2 frames, no later than those before them, were left out"
+    assert lines[1].startswith("camera: frames come 5 s apart, and this model needs at least one in 4 s")
 
 
 def test_a_prediction_holds_everything_and_can_be_pickled() -> None:

@@ -21,7 +21,6 @@ from cmsn_runtime.sinks import timeline
 from cmsn_runtime.sinks.base import Ending
 from cmsn_runtime.sinks.console import ProgressSink, TableSink
 from cmsn_runtime.sinks.csv_file import CsvSink
-from cmsn_runtime.sinks.gaps import GapSink
 from cmsn_runtime.sinks.jsonl import JsonLinesSink
 from cmsn_runtime.sinks.ranking import BestActions
 from cmsn_runtime.sinks.results import ResultsSink
@@ -225,22 +224,6 @@ def test_a_terminal_shows_several_sources_at_once(names: tuple[str, str]) -> Non
     shown = screen.getvalue()
     assert shown.count("final after") == len(set(names))
     assert shown.count("score 0.900") == 2
-
-
-def test_frames_too_far_apart_are_one_line() -> None:
-    said: list[str] = []
-    sink = GapSink(Fraction(4), said.append)
-    for name, apart, resets in (("lapse", 5, 9), ("camera", 1, 1), ("still", 1, 0)):
-        sink.begin(name, None)
-        for number in range(10):
-            sink.advance(name, Fraction(number * apart))
-            if 0 < number <= resets:
-                sink.event(name, Reset(Fraction(number * apart), "a gap"))
-        sink.end(name, Ending(Fraction(9)))
-    assert said == [
-        "lapse: its frames come 5 s apart, this model needs at least one in 4 s; "
-        "it began anew at 9 of 10 frames and can find nothing"
-    ]
 
 
 @pytest.mark.parametrize(("end", "rows"), [(12.0, 1), (608.5, 5), (7200.0, 12), (10.0, 1)])

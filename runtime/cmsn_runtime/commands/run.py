@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -94,19 +95,12 @@ def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelCh
 
 
 def _watches(bundle: Bundle, truth: Mapping[str, VideoAnnotations] | None) -> list[Sink]:
-    """What reports a source of no use for this model, or another than the truth is of."""
+    """What reports a source of another length than its truth."""
     from cmsn_runtime.reporting import report
-    from cmsn_runtime.sinks.gaps import GapSink
     from cmsn_runtime.sinks.lengths import LengthSink
 
-    def warn(line: str) -> None:
-        report(line, kind="warning")
-
-    sinks: list[Sink] = []
-    if truth is not None:
-        rate = f"this model takes {float(bundle.grid.fps):g} rows per second, are these as many?"
-        sinks.append(LengthSink(truth, warn, hint=rate if bundle.takes_features else "are they of another video?"))
-    if not bundle.takes_features:
-        most = bundle.manifest.network.receptive_field_frames / bundle.grid.fps
-        sinks.append(GapSink(most, warn))
-    return sinks
+    if truth is None:
+        return []
+    rate = f"this model takes {float(bundle.grid.fps):g} rows per second, are these as many?"
+    hint = rate if bundle.takes_features else "are they of another video?"
+    return [LengthSink(truth, partial(report, kind="warning"), hint=hint)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +17,8 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.files import STDOUT, descriptor_of, is_stream, require_writable, written_to
 from cmsn_runtime.names import split_dataset
 from cmsn_runtime.text import printable
+
+_NUMBER = re.compile(r"%\d*d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,14 @@ def _destroys(output: Path, read: Path) -> bool:
     if _same(output, read):
         return True
     target = Path(os.path.realpath(output))
+    if _is_pattern(read):
+        return fnmatch.fnmatchcase(str(target), os.path.realpath(read.parent) + "/" + _NUMBER.sub("*", read.name))
     return read.is_dir() and target.is_relative_to(os.path.realpath(read)) and not is_stream(output)
+
+
+def _is_pattern(path: Path) -> bool:
+    """Whether a path stands for many: frames/*.png, frames/%05d.png."""
+    return (glob.has_magic(path.name) or _NUMBER.search(path.name) is not None) and not path.exists()
 
 
 def _identity(path: Path) -> tuple[object, ...] | None:
