@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cmsn_export.bundle_folder import require_place, write_bundle
 from cmsn_export.graphs import OPSET, build_graphs
 from cmsn_export.parity import TOLERANCES, measure_parity
 from cmsn_export.variants import ExportedVariant, TypedGraph, state_dtypes, typed_variants
@@ -25,7 +24,7 @@ from cmsn_runtime.manifest.contents import (
     StateShape,
     Variant,
 )
-from cmsn_runtime.manifest.writing import write_manifest
+from cmsn_runtime.names import first_few
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig
 from cmsn_training.models.cmsn import CMSN
@@ -44,13 +43,12 @@ def export_bundle(
     Parity between torch and ONNX Runtime is measured first, in each precision; a graph that misses the tolerance
     refuses the export. The folder appears whole or not at all. tolerance: in FP32. stacked: see build_graphs.
     Raises SettingsError where the checkpoint is not one or a layer of `stacked` is none, BundleError where the folder
-    exists already (and overwrite is off) or parity is missed.
+    exists already (and overwrite is off, or it is no bundle), where weights are not finite or parity is missed,
+    OutputError where nothing can be written.
     """
-    if folder.suffix != ".cmsn":
-        raise BundleError(f"{folder}: a bundle's name ends in .cmsn; give -o NAME.cmsn")
-    if folder.exists() and not overwrite:
-        raise BundleError(f"{folder} exists already; choose another name, or pass --force to replace it")
+    require_place(folder, overwrite=overwrite)
     model, config, provenance = load_model(checkpoint)
+    _require_finite(checkpoint, model)
     graphs = build_graphs(model, window=config.grid.window, stacked=stacked)
     tolerances = {**TOLERANCES, FULL_PRECISION: tolerance}
     variants = {
@@ -60,6 +58,15 @@ def export_bundle(
     manifest = describe(model, config, provenance, variants)
     write_bundle(folder, manifest, variants)
     return manifest
+
+
+def _require_finite(checkpoint: Path, model: CMSN) -> None:
+    wrong = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise BundleError(
+            f"{checkpoint}: {first_few(wrong)} holds values that are not finite; nothing was written; the training "
+            "diverged: train anew with a lower learning_rate"
+        )
 
 
 def _typed(folder: Path, graphs: Mapping[str, bytes]) -> dict[str, dict[str, TypedGraph]]:
@@ -127,20 +134,3 @@ def _listed(variant: ExportedVariant) -> Variant:
         parity=variant.parity,
         state_dtypes=state_dtypes(variant.graphs["extractor"].onnx),
     )
-
-
-def write_bundle(folder: Path, manifest: Manifest, variants: Mapping[str, ExportedVariant]) -> None:
-    """Build the folder beside its place and move it there in one step; what it replaces goes last."""
-    files = {
-        graph.file_name(name): graph.onnx for variant in variants.values() for name, graph in variant.graphs.items()
-    }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        built = Path(temporary) / "new"
-        built.mkdir()
-        for name, content in files.items():
-            (built / name).write_bytes(content)
-        write_manifest(built, manifest)
-        if folder.exists():
-            shutil.move(folder, Path(temporary) / "old")
-        shutil.move(built, folder)

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch")
 trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx, which compiles for a GPU without one")
 
 from cmsn_export.building import BuildPlan, inspect_graphs  # noqa: E402
-from cmsn_export.bundling import describe, write_bundle  # noqa: E402
+from cmsn_export.bundle_folder import write_bundle  # noqa: E402
+from cmsn_export.bundling import describe  # noqa: E402
 from cmsn_export.engine_building import BuilderSettings, build_plan  # noqa: E402
 from cmsn_export.engine_network import ParsedNetwork  # noqa: E402
 from cmsn_export.graphs import build_graphs  # noqa: E402

@@ -22,7 +22,8 @@ def network_bundle(folder: Path, *, width: float) -> Path:
         import torch
 
         from cmsn_benchmarks.speed.extraction import paper_config
-        from cmsn_export.bundling import describe, write_bundle
+        from cmsn_export.bundle_folder import write_bundle
+        from cmsn_export.bundling import describe
         from cmsn_export.graphs import build_graphs
         from cmsn_export.variants import unmeasured
         from cmsn_training.models.cmsn import CMSN
