@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def pytest_collection_finish() -> None:
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache folder of its own for each test: engines of the user who runs the tests are neither used nor replaced."""
     monkeypatch.setenv("CMSN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / f"cache-{next(_numbers)}"))
+
+
+def pytest_configure() -> None:
+    """Under nohup, and in a shell's background, Python leaves SIGINT ignored, and the tests of Ctrl-C would wait."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsn_export.engine_network import ParsedNetwork, check_precision, is_strongly_typed, new_builder, parse_network
-from cmsn_export.engine_progress import BuildProgress, attach, stopped_by_ctrl_c
+from cmsn_export.engine_progress import BuildProgress, attach, stopped_by_signals
 from cmsn_runtime.backends.shapes import Shapes
 from cmsn_runtime.backends.tensorrt.library import new_logger
 from cmsn_runtime.errors import BackendError, OutputError
@@ -47,7 +47,7 @@ def build_plan(
     precision: of the graph, "fp32", "fp16" ...; checked in what TensorRT made of it.
     configure: called with TensorRT's configuration at last, for targets that need more.
     Raises BackendError where a layer is refused, precision is not what was meant or the build fails;
-    KeyboardInterrupt where the user stopped it.
+    Stopped or KeyboardInterrupt where the user stopped it.
     """
     logger = new_logger(trt)
     builder = new_builder(trt, logger)
@@ -60,10 +60,8 @@ def build_plan(
     if configure is not None:
         configure(config)
     monitor = attach(trt, config, progress)
-    with stopped_by_ctrl_c(monitor):
+    with stopped_by_signals(monitor):
         plan = builder.build_serialized_network(parsed.network, config)
-    if monitor is not None and monitor.stopped:
-        raise KeyboardInterrupt
     if plan is None:
         raise BackendError(
             f"TensorRT {trt.__version__} could not build the {graph} engine: {logger.said()}; give it more memory with "

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cmsn_runtime.closing import Closing
+from cmsn_runtime.stopping import Steps
 from cmsn_runtime.text import printable
 
 
-class BuildProgress:
+class BuildProgress(Closing):
     """A bar for each phase of a build, with the time it will still take. Use it in a `with` block."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -35,9 +35,8 @@ class BuildProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Take the bars away."""
         self._bars.stop()
 
     def begin(self, phase: str, steps: int | None) -> None:
@@ -60,7 +59,7 @@ class BuildProgress:
 
 
 def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
-    """Let TensorRT report to `progress`, from 10 on; None where it cannot. `.stopped`: whether the user did so."""
+    """Let TensorRT report to `progress`, from 10 on; None where it cannot. `.is_stopped` is asked whether the user stops it."""
     if progress is None or not hasattr(trt, "IProgressMonitor"):
         return None
 
@@ -69,14 +68,14 @@ def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
-            self.stopped = False
+            self.is_stopped: Callable[[], bool] = lambda: False
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             bars.begin(phase_name, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             bars.step(phase_name, step + 1)
-            return not self.stopped
+            return not self.is_stopped()
 
         def phase_finish(self, phase_name: str) -> None:
             bars.end(phase_name)
@@ -87,20 +86,15 @@ def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
 
 
 @contextmanager
-def stopped_by_ctrl_c(monitor: Any) -> Iterator[None]:
-    """Ctrl-C asks the monitor to stop the build: an exception in one of its calls would be lost inside TensorRT.
+def stopped_by_signals(monitor: Any) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP ask the monitor to stop the build, and take effect at the end of the block: an
+    exception in one of its calls would be lost inside TensorRT.
 
     Without a monitor, or outside of the main thread, nothing is changed.
     """
-    if monitor is None or threading.current_thread() is not threading.main_thread():
+    if monitor is None:
         yield
         return
-
-    def stop(number: int, frame: Any) -> None:
-        monitor.stopped = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
+    with Steps() as steps, steps.whole:
+        monitor.is_stopped = lambda: steps.whole.waiting is not None
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)

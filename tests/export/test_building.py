@@ -29,6 +29,7 @@ from cmsn_runtime.backends.tensorrt.engine_files import read_sidecar
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
+from cmsn_runtime.stopping import stoppable
 
 VERSIONS = ["8.6.2.3", "10.3.0.26", "11.4.0.106"]
 
@@ -202,14 +203,21 @@ def test_a_precision_that_a_bundle_lacks_is_refused_by_name(library: FakeTensorR
     assert library.builds == 0
 
 
-def test_ctrl_c_stops_a_build_and_leaves_nothing_half(library: FakeTensorRT, bundle: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_a_build_and_leaves_nothing_half(
+    library: FakeTensorRT, bundle: Path, number: signal.Signals
+) -> None:
     class Impatient(BuildProgress):
         def step(self, phase: str, done: int) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
-    plan = BuildPlan(bundle=bundle, engines=bundle / "engines", sizes=EngineSizes(), builder=BuilderSettings())
-    with pytest.raises(KeyboardInterrupt), Impatient(Console(file=io.StringIO())) as progress:
-        list(build_engines(library.module(), plan, progress=progress))
+    def build() -> int:
+        plan = BuildPlan(bundle=bundle, engines=bundle / "engines", sizes=EngineSizes(), builder=BuilderSettings())
+        with Impatient(Console(file=io.StringIO())) as progress:
+            list(build_engines(library.module(), plan, progress=progress))
+        return 0
+
+    assert stoppable(build) == 128 + number
     assert not list(bundle.glob("engines/*"))
 
 

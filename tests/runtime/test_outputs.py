@@ -227,7 +227,7 @@ def test_any_installed_kind_by_its_name(video: Path, tiny_bundle: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("cvs=x", "no output called cvs; there are csv, json"), ("csv", "NAME=VALUE")]
+    ("text", "why"), [("cvs=x", "the output is 'cvs'; it must be one of csv, json"), ("csv", "NAME=VALUE")]
 )
 def test_a_kind_that_is_not_there_is_one_line(video: Path, tiny_bundle: Path, text: str, why: str) -> None:
     done = cmsn("run", video, "--bundle", tiny_bundle, "--sink", text)

@@ -126,14 +126,6 @@ def raising(error: BaseException) -> Callable[[], None]:
     return fail
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c_as_usual() -> Iterator[None]:
-    """Under nohup and in a shell's background Python ignores SIGINT, and so would these tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_everything_is_told_in_order() -> None:
     said: list[str] = []
     notes = play(said=said)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.files import write_whole
 from cmsn_training.ablation.config import AblationConfig, FoldConfig, RowConfig, configured
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.truth import read_truth, segments_of
@@ -109,9 +109,7 @@ def predicted(table: AblationConfig, cell: Cell, config: TrainingConfig) -> dict
         from cmsn_training.ablation.cell import propose_all
 
         found = propose_all(config, method=cell.row.method, hop_steps=table.hop_steps)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps({name: spans.tolist() for name, spans in found.items()}), encoding="utf-8")
-        os.replace(unfinished, path)
+        write_whole(path, json.dumps({name: spans.tolist() for name, spans in found.items()}).encode())
     raw = json.loads(path.read_text(encoding="utf-8"))
     return {name: np.array(spans, dtype=np.float64).reshape(-1, 2) for name, spans in raw.items()}
 

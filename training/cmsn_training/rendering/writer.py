@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -16,6 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.files import replacing, write_whole
 from cmsn_training.rendering.camera import film
 from cmsn_training.rendering.script import Script, write_script
 from cmsn_training.rendering.settings import RenderSettings
@@ -78,28 +78,21 @@ def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], *, size: t
 
     The same frames give the same bytes. The file is there whole or not at all.
     """
-    unfinished = path.with_name(f".{path.stem}.partial.mp4")
-    try:
-        with av.open(str(unfinished), "w") as container:
-            stream = container.add_stream("libx264", rate=fps)
-            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-            # With its macroblock tree on, x264 gives files that differ from run to run, even from one thread.
-            stream.options = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
-            for index, pixels in enumerate(frames):
-                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-                frame.pts, frame.time_base = index, 1 / fps
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished, av.open(str(unfinished), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        # With its macroblock tree on, x264 gives files that differ from run to run, even from one thread.
+        stream.options = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
+        for index, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = index, 1 / fps
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def write_annotations(path: Path, database: dict[str, Any]) -> None:
     """Write an ActivityNet-format JSON, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.partial")
-    unfinished.write_text(json.dumps({"database": database}, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    write_whole(path, (json.dumps({"database": database}, indent=1) + "\n").encode())
 
 
 def _entry(script: Script, settings: RenderSettings) -> dict[str, Any]:
