@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-_FAR_BEYOND = 5.0  # times the duration: no slip of an annotator
+# Times the duration: no slip of an annotator, where most segments of a video end so late.
+_FAR_BEYOND = 5.0
+_LAST_BEYOND = 12.0
 _HIGHEST_RATE = 130.0  # frames per second
 _MOST_MILLISECONDS = 1100.0  # per second, and some rounding
 
@@ -15,24 +17,30 @@ Unit = Literal["seconds", "milliseconds", "frames", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class VideoLength:
-    """last: the latest end of a segment, in the unit in question. duration: seconds.
+    """ends: of its segments, in the unit in question; one at least. duration: seconds.
 
     rate: frames per second, none where it is unknown.
     """
 
-    last: float
+    ends: tuple[float, ...]
     duration: float
     rate: float | None
 
     @property
     def ratio(self) -> float:
         """Units per second, where an action goes on until the end of the video; otherwise somewhat less."""
-        return self.last / self.duration
+        return max(self.ends) / self.duration
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether its segments cannot be seconds."""
+        late = sum(end > _FAR_BEYOND * self.duration for end in self.ends)
+        return 2 * late > len(self.ends) and self.ratio > _LAST_BEYOND
 
 
 def unit_of(videos: Sequence[VideoLength]) -> Unit:
     """The unit of most videos' segments. `frames` only where their rates are known; without, they are `unknown`."""
-    beyond = [video for video in videos if video.ratio > _FAR_BEYOND]
+    beyond = [video for video in videos if video.is_beyond]
     if 2 * len(beyond) <= len(videos):
         return "seconds"
     if all(video.rate is not None and video.ratio <= 1.1 * video.rate for video in beyond):

@@ -68,7 +68,7 @@ def read_annotations(path: Path, *, note: Callable[[str], object] = _warn) -> di
 
     An entry may also have a "subset"; other fields are ignored, and the object around {NAME: ...} may be missing.
     Numbers may be text. Segments in milliseconds or frames are recognised where durations (and rates) are there.
-    Segments that cannot be used are left out, those that begin before or end after their video are clipped.
+    Segments that cannot be used are left out; those that begin before or end after their video are clipped.
 
     note: is called with one line that counts what was left out or changed; without, it is an AnnotationWarning.
     Raises AnnotationError where nothing in the file can be used.
@@ -78,7 +78,7 @@ def read_annotations(path: Path, *, note: Callable[[str], object] = _warn) -> di
     entries = {str(name): _entry(item, str(name), account) for name, item in _database(file.content, path).items()}
     for name in sorted(file.repeated & set(entries)):
         account.add("named twice, the last is taken", name)
-    factors = _seconds_per_unit(entries, path, account)
+    factors = _seconds_per_unit(entries, account)
     videos = {name: _video(entry, name, factors[name], account) for name, entry in entries.items()}
     if any(entry.stated for entry in entries.values()) and not any(video.annotations for video in videos.values()):
         raise AnnotationError(f'{account}; nothing is left to use: give "segment": [start, end] in seconds')
@@ -137,10 +137,10 @@ def _positive(fields: Mapping[str, object], keys: tuple[str, ...], name: str, ac
     return None
 
 
-def _seconds_per_unit(entries: Mapping[str, _Entry], path: Path, account: Account) -> dict[str, float]:
-    """Name -> what its segments are multiplied by. Raises AnnotationError where they are in no unit that is known."""
+def _seconds_per_unit(entries: Mapping[str, _Entry], account: Account) -> dict[str, float | None]:
+    """Name -> what its segments are multiplied by; none where they are in no unit that is known."""
     timed = {
-        name: VideoLength(max(one.end for one in entry.segments), entry.duration, entry.rate)
+        name: VideoLength(tuple(one.end for one in entry.segments), entry.duration, entry.rate)
         for name, entry in entries.items()
         if entry.duration is not None and entry.segments
     }
@@ -148,26 +148,23 @@ def _seconds_per_unit(entries: Mapping[str, _Entry], path: Path, account: Accoun
     if unit == "seconds":
         return dict.fromkeys(entries, 1.0)
     name, length = max(timed.items(), key=lambda item: item[1].ratio)
-    example = f"{name} ends at {length.last:g}, its duration is {length.duration:g} s"
-    if unit == "unknown":
-        raise AnnotationError(
-            f'{path}: segments are no seconds ({example}); give seconds, or "fps" with each video where they are frames'
-        )
-    account.add(f"taken as {unit}, not seconds", example)
+    example = f"{name} ends at {max(length.ends):g}, its duration is {length.duration:g} s"
+    account.add("in no known unit, left out where far beyond" if unit == "unknown" else f"taken as {unit}", example)
     if unit == "milliseconds":
         return dict.fromkeys(entries, 1e-3)
-    unrated = [name for name, entry in entries.items() if entry.segments and entry.rate is None]
-    if unrated:
-        raise AnnotationError(
-            f'{path}: segments are frames ({example}), and {unrated[0]} has no "fps"; give it, or seconds'
-        )
-    return {name: 1.0 if entry.rate is None else 1.0 / entry.rate for name, entry in entries.items()}
+    if unit == "frames":
+        return {name: None if entry.rate is None else 1.0 / entry.rate for name, entry in entries.items()}
+    beyond = {name for name, length in timed.items() if length.is_beyond}
+    return {name: None if name in beyond else 1.0 for name in entries}
 
 
-def _video(entry: _Entry, name: str, factor: float, account: Account) -> VideoAnnotations:
+def _video(entry: _Entry, name: str, factor: float | None, account: Account) -> VideoAnnotations:
     kept: list[Annotation] = []
     for one in entry.segments:
         place = shown(name, one.start, one.end)
+        if factor is None:
+            account.add("left out, not in seconds, and no fps is given", place)
+            continue
         segment = within_video((one.start * factor, one.end * factor), entry.duration, account, place)
         if segment is not None:
             kept.append(Annotation(*segment, one.label))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -161,30 +160,37 @@ def test_milliseconds_are_recognised_where_durations_are_there(tmp_path: Path) -
     found, line = read(tmp_path, {"a": timed(60, (1500, 59000)), "b": timed(30, (500, 9000)), "c": {"annotations": [
         {"segment": [1000, 2000]}]}})  # fmt: skip
     assert [spans(video) for video in found.values()] == [[(1.5, 59)], [(0.5, 9)], [(1, 2)]]
-    assert "taken as milliseconds, not seconds: 1 (a ends at 59000, its duration is 60 s)" in line
+    assert "taken as milliseconds: 1 (a ends at 59000, its duration is 60 s)" in line
 
 
 @pytest.mark.parametrize("more", [{"fps": 25.0}, {"frame": 1500}])
 def test_frames_are_recognised_where_rates_are_there_too(tmp_path: Path, more: dict[str, float]) -> None:
     found, line = read(tmp_path, {"a": timed(60, (25, 1475), **more)})
     assert spans(found["a"]) == [(1, 59)]
-    assert "taken as frames, not seconds" in line
+    assert "taken as frames: 1 (a ends at 1475" in line
 
 
-@pytest.mark.parametrize(
-    ("videos", "fault"),
-    [
-        (
-            {"a": timed(60, (25, 1475))},
-            'segments are no seconds (a ends at 1475, its duration is 60 s); give seconds, or "fps"',
-        ),
-        ({"a": timed(60, (25, 1475), fps=25), "b": {"annotations": [{"segment": [25, 50]}]}}, 'b has no "fps"'),
-        ({"a": timed(60, (1, 60e6))}, "segments are no seconds"),
-    ],
-)
-def test_segments_of_no_clear_unit_are_refused(tmp_path: Path, videos: Any, fault: str) -> None:
-    with pytest.raises(AnnotationError, match=re.escape(fault)):
+@pytest.mark.parametrize("last", [1475, 60e6])
+def test_segments_of_no_clear_unit_are_left_out(tmp_path: Path, last: float) -> None:
+    videos = {"a": timed(60, (25, last)), "b": timed(60, (500, last)), "c": timed(60, (1, 2))}
+    found, line = read(tmp_path, videos)
+    assert [spans(video) for video in found.values()] == [[], [], [(1, 2)]]
+    assert f"in no known unit, left out where far beyond: 1 (a ends at {last:g}, its duration is 60 s)" in line
+    del videos["c"]
+    with pytest.raises(AnnotationError, match=r"no fps is given: 2.*nothing is left to use: give .* in seconds"):
         read(tmp_path, videos)
+
+
+def test_frames_of_a_video_without_a_rate_are_left_out(tmp_path: Path) -> None:
+    found, line = read(tmp_path, {"a": timed(60, (25, 1475), fps=25), "b": {"annotations": [{"segment": [25, 50]}]}})
+    assert [spans(video) for video in found.values()] == [[(1, 59)], []]
+    assert "left out, not in seconds, and no fps is given: 1 (b [25, 50])" in line
+
+
+def test_a_few_segments_beyond_their_video_change_no_unit(tmp_path: Path) -> None:
+    found, line = read(tmp_path, {"a": timed(10, (1, 5), (60, 70), (80, 90))})
+    assert spans(found["a"]) == [(1, 5)]
+    assert line.endswith("left out, before or after the video: 2 (a [60, 70], a [80, 90])")
 
 
 def test_one_wrong_video_changes_no_unit(tmp_path: Path) -> None:
