@@ -115,7 +115,7 @@ def inspect_graphs(trt: Any, plan: BuildPlan) -> Iterator[tuple[str, str, Parsed
 
 def _files(manifest: Manifest, plan: BuildPlan) -> dict[str, GraphFile]:
     """The graphs to build, in the order of a bundle. Raises SettingsError for a precision that it does not have."""
-    graphs = manifest.variant(plan.precision or manifest.best_precision("fp16")).graphs
+    graphs = manifest.variant(plan.precision or manifest.gpu_precision).graphs
     return {name: graphs[name] for name in GRAPH_NAMES}
 
 

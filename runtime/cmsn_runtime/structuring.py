@@ -19,6 +19,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from cmsn_runtime.checking import FieldError, shown
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.text import one_line
 
 Structured = TypeVar("Structured")
 
@@ -56,7 +57,7 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
         for nested in error.exceptions:
             yield from _faults(nested, path)
     else:
-        yield " ".join(_fault(error, path.removeprefix(".")).split())
+        yield one_line(_fault(error, path.removeprefix(".")))
 
 
 def _steps(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -173,6 +173,29 @@ def test_what_cannot_be_is_refused_and_named(raw: bytes, path: str, value: objec
     _put(content, path, value)
     message = refused(sealed(content))
     assert path.split(".")[-1] in message
+
+
+def _places(content: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of every value inside of JSON."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from _places(value, (*path, key))
+
+
+@pytest.mark.parametrize("value", [None, True, -1, 1.5, 10**30, "x", "\x1b[2J", [], [[]], {}, {"": {"": None}}])
+def test_whatever_a_field_holds_it_is_taken_or_refused_in_one_line(raw: bytes, value: object) -> None:
+    for path in _places(json.loads(raw)):
+        content = json.loads(raw)
+        holder: Any = content
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+        try:
+            parse_manifest(sealed(content), bundle="tiny.cmsn")
+        except BundleError as error:
+            assert str(error).isprintable()
+            assert len(str(error)) < 500
 
 
 @pytest.mark.parametrize(

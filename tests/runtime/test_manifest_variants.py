@@ -57,9 +57,9 @@ def test_a_variant_is_asked_for_by_name(with_half: Manifest) -> None:
         with_half.variant("int8")
 
 
-def test_the_best_precision_is_one_that_is_there(with_half: Manifest, plain_manifest: Manifest) -> None:
-    assert with_half.best_precision("int8", "fp16") == "fp16"
-    assert plain_manifest.best_precision("int8", "fp16") == "fp32"
+def test_gpus_run_fp16_where_it_is_there(with_half: Manifest, plain_manifest: Manifest) -> None:
+    assert with_half.gpu_precision == "fp16"
+    assert plain_manifest.gpu_precision == "fp32"
 
 
 def test_each_file_is_listed_once(with_half: Manifest) -> None:

@@ -157,9 +157,24 @@ def test_closed_is_said(tiny_graphs: dict[str, bytes]) -> None:
         ([*STATES, StateTensor("more", (1, 3))], "inputs"),
         ([StateTensor("step", (3,))], "shape of state step"),
         ([StateTensor("step", (1, 3), "float16")], r"type of state step tensor\(float\).* needs tensor\(float16\)"),
-        ([StateTensor("step", (1, 3), "bfloat16")], "type of state step"),
     ],
 )
 def test_other_states_are_refused(tiny_graphs: dict[str, bytes], states: list[StateTensor], reason: str) -> None:
     with pytest.raises(BackendError, match=f"the extractor graph has {reason}"):
         OnnxRuntimeBackend(tiny_graphs, states)
+
+
+def test_states_of_a_type_that_arrays_cannot_hold_are_refused(tiny_graphs: dict[str, bytes]) -> None:
+    with pytest.raises(BackendError, match="the state step is bfloat16; this backend holds float32, float16, int8"):
+        OnnxRuntimeBackend(tiny_graphs, [StateTensor("step", (1, 3), "bfloat16")])
+
+
+def test_states_whose_type_changes_from_chunk_to_chunk_are_refused(tiny_graphs: dict[str, bytes]) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(tiny_graphs["extractor"])
+    (slice_,) = (node for node in model.graph.node if node.output[0] == "next.step")
+    slice_.output[0] = "full"
+    model.graph.node.append(onnx.helper.make_node("Cast", ["full"], ["next.step"], to=onnx.TensorProto.FLOAT16))
+    model.graph.output[1].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    with pytest.raises(BackendError, match=r"type of state step tensor\(float16\).* needs tensor\(float\)"):
+        OnnxRuntimeBackend({**tiny_graphs, "extractor": model.SerializeToString()}, STATES)

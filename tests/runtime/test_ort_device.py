@@ -79,7 +79,7 @@ def test_auto_says_that_the_gpu_cannot_be_used(monkeypatch: pytest.MonkeyPatch) 
     """As with onnxruntime-gpu on a machine without CUDA: it lists the provider and falls back."""
     listed = [*onnxruntime.get_available_providers(), "CUDAExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
-    with pytest.warns(BackendWarning, match="ONNX Runtime cannot use the GPU"), open_bundle() as bundle:
+    with pytest.warns(BackendWarning, match="the backend ort-cuda cannot be used"), open_bundle() as bundle:
         assert "CPUExecutionProvider" in bundle.backend.name
 
 
@@ -97,6 +97,12 @@ def test_tensorrt_inside_is_given_profiles_and_a_cache(tmp_path: Path) -> None:
         "CUDAExecutionProvider",
         "CPUExecutionProvider",
     ]
+
+
+def test_tensorrt_inside_may_use_fp16_in_graphs_of_that_precision_alone() -> None:
+    provider = Provider("tensorrt", precisions={"extractor": "fp16", "stages": "fp32", "evaluator": "int8"})
+    flags = {graph: provider.listed(graph)[0][1]["trt_fp16_enable"] for graph in provider.precisions}
+    assert flags == {"extractor": "1", "stages": "0", "evaluator": "0"}
 
 
 def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:

@@ -35,9 +35,7 @@ def count_operations(bundle: Path) -> dict[str, Any]:
             "stages": 2 * manifest.grid.window * _weights(graphs["stages"], "LSTM", inputs=slice(1, 3)),
             "proposal": 2 * _weights(graphs["evaluator"], "Gemm", inputs=slice(1, 2)),
         },
-        "state_bytes_per_camera": sum(
-            state.nbytes for state in manifest.state_tensors(manifest.best_precision("fp16"))
-        ),
+        "state_bytes_per_camera": sum(state.nbytes for state in manifest.state_tensors(manifest.gpu_precision)),
     }
 
 

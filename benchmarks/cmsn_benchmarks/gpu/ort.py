@@ -20,7 +20,7 @@ class OrtWay:
 
     def __init__(self, bundle: Path, cameras: int, *, device: str) -> None:
         manifest = read_manifest(bundle)
-        precision = manifest.best_precision("fp16") if device == "cuda" else FULL_PRECISION
+        precision = manifest.gpu_precision if device == "cuda" else FULL_PRECISION
         graphs = manifest.variant(precision).graphs
         provider = Provider("cuda" if device == "cuda" else "cpu")
         options = onnxruntime.SessionOptions()

@@ -27,7 +27,7 @@ class Cameras:
 
     def __init__(self, bundle: Path, cameras: int, settings: BuilderSettings) -> None:
         manifest = read_manifest(bundle)
-        file = manifest.variant(manifest.best_precision("fp16")).graphs["extractor"]
+        file = manifest.variant(manifest.gpu_precision).graphs["extractor"]
         self.precision = file.precision
         largest = engine_shapes(manifest, "extractor", EngineSizes(cameras=cameras))
         self.shapes: dict[str, Shape] = {name: sizes[2] for name, sizes in largest.items()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from cmsn_runtime.checking import require
+from cmsn_runtime.checking import require, shown
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
@@ -19,6 +19,7 @@ from cmsn_runtime.tracking.tracker import TrackerSettings
 MANIFEST_FILE = "manifest.json"
 GRAPH_NAMES = ("extractor", "stages", "evaluator")
 FULL_PRECISION = "fp32"  # every bundle has it, and it is what the others are measured against
+_USUAL_ON_GPUS = "fp16"
 
 StateDtype = Literal["float32", "float16", "bfloat16", "int8"]
 _BYTES: dict[StateDtype, int] = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
@@ -187,9 +188,10 @@ class Manifest:
             )
         return found
 
-    def best_precision(self, *preferred: str) -> str:
-        """The first of some precisions that the bundle has, or the full one."""
-        return next((precision for precision in preferred if precision in self.variants), FULL_PRECISION)
+    @property
+    def gpu_precision(self) -> str:
+        """What GPUs run unless another precision is named: FP16 where the bundle has it."""
+        return _USUAL_ON_GPUS if _USUAL_ON_GPUS in self.variants else FULL_PRECISION
 
     def state_tensors(self, precision: str) -> tuple[StateTensor, ...]:
         """The extractor's states in one precision. Raises SettingsError as `variant` does."""
@@ -226,7 +228,7 @@ def _require_variant(path: str, precision: str, variant: Variant, states: Iterab
 
 def _require_names(field: str, found: Mapping[str, object], names: Iterable[str]) -> None:
     wanted = sorted(names)
-    require(sorted(found) == wanted, field, sorted(found), f"exactly {', '.join(wanted) or 'empty'}")
+    require(sorted(found) == wanted, field, sorted(found), f"exactly {shown(wanted)}")
 
 
 def _is_date(text: str) -> bool:

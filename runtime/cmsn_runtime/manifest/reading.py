@@ -6,11 +6,13 @@ import json
 import math
 from typing import Any
 
+from cmsn_runtime.checking import shown
 from cmsn_runtime.errors import BundleError, SettingsError
 from cmsn_runtime.manifest.contents import MANIFEST_FILE, Manifest
 from cmsn_runtime.manifest.format1 import Format1
 from cmsn_runtime.manifest.sealing import canonical, digest
 from cmsn_runtime.structuring import structure
+from cmsn_runtime.text import one_line
 
 FORMAT_VERSION = 2
 _KNOWN_VERSIONS = (1, FORMAT_VERSION)
@@ -25,7 +27,7 @@ def invalid(bundle: str, fault: str) -> BundleError:
     """The refusal of a manifest whose contents are at fault."""
     return refusal(
         bundle,
-        f"{MANIFEST_FILE} is not valid ({fault})",
+        f"{MANIFEST_FILE} is not valid ({one_line(fault)})",
         f"format version {FORMAT_VERSION} as `cmsn export` writes it is needed",
         "export the model again",
     )
@@ -41,7 +43,7 @@ def parse_manifest(raw: bytes, *, bundle: str) -> Manifest:
     if type(version) is not int or version not in _KNOWN_VERSIONS:
         raise refusal(
             bundle,
-            f"its format version is {version!r}",
+            f"its format version is {shown(version)}",
             f"this runtime reads version {' and '.join(map(str, _KNOWN_VERSIONS))}",
             "update cmsn, or export the model again with this version",
         )
@@ -72,7 +74,9 @@ def _json(raw: bytes, bundle: str) -> tuple[dict[str, Any], bytes]:
 
 
 def _no_object(bundle: str, found: str) -> BundleError:
-    return refusal(bundle, f"{MANIFEST_FILE} {found}", "a JSON object is needed", "get a fresh copy of the bundle")
+    return refusal(
+        bundle, f"{MANIFEST_FILE} {one_line(found)}", "a JSON object is needed", "get a fresh copy of the bundle"
+    )
 
 
 def _finite(text: str) -> float:

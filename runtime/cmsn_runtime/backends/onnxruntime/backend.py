@@ -15,7 +15,7 @@ from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.backends.joining import joined_rows, split_scores
 from cmsn_runtime.backends.onnxruntime.provider import Provider, run_bound
-from cmsn_runtime.backends.onnxruntime.state import OrtState, gathered, move_on, new_state
+from cmsn_runtime.backends.onnxruntime.state import OrtState, gathered, move_on, new_state, type_in_graphs
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
 from cmsn_runtime.manifest.contents import StateTensor
@@ -28,8 +28,6 @@ _INPUTS = {
 }
 _OUTPUTS = {"extractor": ["features"], "stages": ["probabilities"], "evaluator": ["scores"]}
 _TYPES = {"frames": "uint8", "position": "int64", "length": "int64", "left": "int64", "right": "int64"}
-# What numpy can hold; bfloat16 it cannot.
-_STATE_TYPES = {"float32": "tensor(float)", "float16": "tensor(float16)", "int8": "tensor(int8)"}
 _RANKS = {
     "extractor": {"frames": 5, "rows": 3, "position": 1, "length": 1},
     "stages": {"features": 3},
@@ -161,17 +159,18 @@ class OnnxRuntimeBackend(Closing):
         session = self._sessions[graph]
         states = self._states if graph == "extractor" else ()
         inputs = {item.name: item for item in session.get_inputs()}
-        outputs = [item.name for item in session.get_outputs()]
+        outputs = {item.name: item for item in session.get_outputs()}
         expected = [self._input if name == "frames" else name for name in _INPUTS[graph]]
         _expect(graph, "inputs", list(inputs), [*expected, *(f"past.{state.name}" for state in states)])
-        _expect(graph, "outputs", outputs, [*_OUTPUTS[graph], *(f"next.{state.name}" for state in states)])
+        _expect(graph, "outputs", list(outputs), [*_OUTPUTS[graph], *(f"next.{state.name}" for state in states)])
         for name in expected:
             _expect(graph, f"type of {name}", inputs[name].type, f"tensor({_TYPES.get(name, 'float')})")
             _expect(graph, f"rank of {name}", len(inputs[name].shape), _RANKS[graph][name])
         for state in states:
-            item = inputs[f"past.{state.name}"]
-            _expect(graph, f"type of state {state.name}", item.type, _STATE_TYPES.get(state.dtype, "one that it knows"))
-            _expect(graph, f"shape of state {state.name}", tuple(item.shape[1:]), state.shape)
+            past, following = inputs[f"past.{state.name}"], outputs[f"next.{state.name}"]
+            for item in (past, following):
+                _expect(graph, f"type of state {state.name}", item.type, type_in_graphs(state))
+            _expect(graph, f"shape of state {state.name}", tuple(past.shape[1:]), state.shape)
         return {name: tuple(item.shape) for name, item in inputs.items()}
 
 

@@ -25,14 +25,14 @@ def _open_cpu(networks: Networks) -> GraphBackend:
 def _open_cuda(networks: Networks) -> GraphBackend:
     from cmsn_runtime.backends.onnxruntime.provider import Provider
 
-    return _open(networks, networks.manifest.best_precision("fp16"), Provider("cuda"))
+    return _open(networks, networks.manifest.gpu_precision, Provider("cuda"))
 
 
 def _open_tensorrt(networks: Networks) -> GraphBackend:
     from cmsn_runtime.backends.onnxruntime.provider import Provider
 
     manifest = networks.manifest
-    precision = manifest.best_precision("fp16")
+    precision = manifest.gpu_precision
     files = manifest.variant(precision).graphs
     sizes = EngineSizes(cameras=networks.largest_batch or 1)
     provider = Provider(

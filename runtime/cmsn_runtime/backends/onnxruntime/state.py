@@ -10,10 +10,13 @@ import numpy.typing as npt
 
 from cmsn_runtime.backends.onnxruntime.provider import on_device
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.manifest.contents import StateTensor
+from cmsn_runtime.manifest.contents import StateDtype, StateTensor
 
 # Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value on a device.
 Tensors = dict[str, Any]
+
+# ONNX Runtime's names of the element types that arrays can hold; bfloat16 is none of them.
+_TYPES: dict[StateDtype, str] = {"float32": "tensor(float)", "float16": "tensor(float16)", "int8": "tensor(int8)"}
 
 
 class _Group:
@@ -49,6 +52,17 @@ class OrtState:
     def move(self, group: _Group, slot: int) -> None:
         """Its camera ran in another group."""
         self._group, self._slot = group, slot
+
+
+def type_in_graphs(state: StateTensor) -> str:
+    """What ONNX Runtime calls the element type of a state. Raises BackendError for one that arrays cannot hold."""
+    found = _TYPES.get(state.dtype)
+    if found is None:
+        raise BackendError(
+            f"the state {state.name} is {state.dtype}; this backend holds {', '.join(_TYPES)}; "
+            "choose another precision of the bundle, or export the model again"
+        )
+    return found
 
 
 def new_state(states: Sequence[StateTensor], device: str | None) -> OrtState:
