@@ -59,7 +59,7 @@ class BuildProgress(Closing):
 
 
 def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
-    """Let TensorRT report to `progress`, from 10 on; None where it cannot. `.is_stopped` is asked whether the user stops it."""
+    """Let TensorRT report to `progress`, from 10 on; None where it cannot. It asks `.is_stopped` at each step."""
     if progress is None or not hasattr(trt, "IProgressMonitor"):
         return None
 

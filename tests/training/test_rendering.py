@@ -19,7 +19,7 @@ pytest.importorskip("PIL")
 import av
 
 from cmsn_runtime.annotations import read_annotations
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.errors import OutputError, SettingsError
 from cmsn_training.rendering import writer
 from cmsn_training.rendering.camera import film
 from cmsn_training.rendering.pose import pose_at
@@ -163,7 +163,7 @@ def test_a_rendering_that_breaks_leaves_only_whole_files(tmp_path: Path, workers
     """The second of three streams cannot be put in place: a folder of its name is in the way."""
     (tmp_path / "render-7-0001.mp4").mkdir()
     (tmp_path / ANNOTATIONS_FILE).write_text("{}", encoding="utf-8")
-    with pytest.raises(OSError):
+    with pytest.raises(OutputError):
         render_streams(tmp_path, SMALL, streams=3, workers=workers)
     left = {path.name for path in tmp_path.iterdir()}
     assert "render-7-0000.mp4" in left
