@@ -226,6 +226,25 @@ def test_any_installed_kind_by_its_name(video: Path, tiny_bundle: Path, tmp_path
     assert (tmp_path / "a=b.csv").read_text().startswith("source,")
 
 
+def test_the_output_of_ones_own_that_the_docs_show(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    docs = (Path(__file__).parents[2] / "docs/outputs.md").read_text(encoding="utf-8")
+    code, line = (docs.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "toml"))
+    package = tmp_path / "site/my_package"
+    package.mkdir(parents=True)
+    (package / "counting.py").write_text(code)
+    (tmp_path / "site/my-1.dist-info").mkdir()
+    (tmp_path / "site/my-1.dist-info/METADATA").write_text("Name: my\nVersion: 1\n")
+    name, _, value = line.splitlines()[1].replace('"', "").partition(" = ")
+    (tmp_path / "site/my-1.dist-info/entry_points.txt").write_text(f"[cmsn.sinks]\n{name} = {value}\n")
+    environment = {"PYTHONPATH": str(tmp_path / "site")}
+    count = tmp_path / "n.txt"
+    done = cmsn("run", video, "--bundle", tiny_bundle, "--sink", f"count={count}", environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(count.read_text()) == len(finals(done.stdout)) > 0
+    blocked = cmsn("run", video, "--bundle", tiny_bundle, "--sink", f"count={video}", environment=environment)
+    assert "--sink count (" in blocked.stderr and "would overwrite the source" in blocked.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "why"), [("cvs=x", "the output is 'cvs'; it must be one of csv, json"), ("csv", "NAME=VALUE")]
 )

@@ -61,11 +61,11 @@ def plan_sinks(outputs: Outputs, sources: Sequence[str], inputs: Sequence[Place]
     inputs: what is read beside the sources. Raises SettingsError and OutputError.
     """
     outputs.require_names(sources)
-    asked = [(name, find_sink(name), value) for name, value in outputs.asked()]
-    places = [Place(f"--{name}", path) for name, kind, value in asked for path in kind.paths(value, sources)]
+    asked = [(option, find_sink(name), value) for option, name, value in outputs.asked()]
+    places = [Place(option, path) for option, kind, value in asked for path in kind.paths(value, sources)]
     screen = _is_terminal(sys.stdout)
     taken = any(place.path == STDOUT or descriptor_of(place.path) == 1 for place in places)
-    lines = not (outputs.quiet or screen or taken) and all(name != "json" for name, _, _ in asked)
+    lines = not (outputs.quiet or screen or taken) and all(name != "json" for _, name, _ in outputs.asked())
     table = screen and not outputs.quiet and not taken
     if (lines or table) and sys.stdout is not None:
         places.append(Place("standard output", STDOUT))

@@ -27,20 +27,20 @@ class Outputs:
     events: EventChoice = "all"
     quiet: bool = False
 
-    def asked(self) -> list[tuple[str, str]]:
-        """Kind and value of each output, in the order in which they are given what is found.
+    def asked(self) -> list[tuple[str, str, str]]:
+        """Option, kind and value of each output, in the order in which they are given what is found.
 
         Raises SettingsError where one of `sinks` is not NAME=VALUE.
         """
         from cmsn_runtime.errors import SettingsError
 
         own = {"json": self.json, "csv": self.csv, "results": self.results, "timeline": self.timeline}
-        found = [(name, str(path)) for name, path in own.items() if path is not None]
+        found = [(f"--{name}", name, str(path)) for name, path in own.items() if path is not None]
         for text in self.sinks:
             name, mark, value = text.partition("=")
             if not mark:
                 raise SettingsError(f"--sink {text}: give NAME=VALUE, such as csv=found.csv")
-            found.append((name, value))
+            found.append((f"--sink {name}", name, value))
         return found
 
     def require_names(self, sources: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ class Outputs:
 
         names = [video_id(url) for url in sources]
         doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled and {"results", "timeline"} & {kind for kind, _ in self.asked()}:
+        if doubled and {"results", "timeline"} & {kind for _, kind, _ in self.asked()}:
             raise SettingsError(
                 f"several sources are called {', '.join(doubled)}, and --results and --timeline go by that name; "
                 "run them one by one"
