@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,38 @@ def test_no_figure_and_no_name_is_cut_where_there_is_no_terminal(tmp_path: Path,
         assert [row[1] for row in rows if row[:1] == [name] and len(row) == 6] == ["thumos", "activitynet"]
         assert [name, "thumos", *["100.00"] * 11] in rows
         assert [name, *["100.00"] * 7] in rows  # mAP
+
+
+def test_tables_on_a_terminal(tmp_path: Path) -> None:
+    """One file fits 80 columns, turned where it must; ten files of long names keep every figure in one piece."""
+    write(tmp_path, "t.json", {"database": {"a": entry()}})
+    names = ["r", *(f"{LONG}{number}" for number in range(10))]
+    for name in names:
+        write(tmp_path, f"{name}.json", {"results": {"a": [HIT]}})
+    for files in (names[:1], names[1:]):
+        command = [*CMSN, *(f"{name}.json" for name in files), "--truth", "t.json", "--an", "1"]
+        ours, theirs = pty.openpty()
+        env = {**os.environ, "TERM": "dumb", "COLUMNS": "80"}
+        with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL, env=env) as process:
+            os.close(theirs)
+            lines = read_to_its_end(ours).decode().splitlines()
+            assert process.wait() == 0
+        assert not any("…" in line for line in lines)
+        assert max(map(len, lines)) <= 80 or len(files) > 1
+        assert sum(line.count("100.00") for line in lines) >= 21 * len(files)
+
+
+def read_to_its_end(descriptor: int) -> bytes:
+    content = b""
+    while True:
+        try:
+            part = os.read(descriptor, 65536)
+        except OSError:  # Linux's end of a terminal that nobody writes to any more
+            part = b""
+        if not part:
+            os.close(descriptor)
+            return content
+        content += part
 
 
 def test_a_terminal_that_is_not_utf_8_and_names_that_are_no_latin(tmp_path: Path) -> None:

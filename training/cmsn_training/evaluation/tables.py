@@ -1,94 +1,148 @@
-"""The figures of `cmsn evaluate` for people: a row per results file and protocol, so that any number of files fits."""
+"""The figures of `cmsn evaluate` for people: no figure is ever cut, however many files there are."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from cmsn_runtime.tables import cell, print_table
+from cmsn_runtime.text import printable
 from cmsn_training.evaluation.protocols import THUMOS, RecallCurve
 from cmsn_training.evaluation.report import RECALL_NUMBER, Delays, Report, delay_name
 
+_WIDEST = 100_000  # columns; a table is measured in a console of this width
 _SHORTEST_NAME = 20  # columns that names get on a terminal, however narrow it is
 
 
-def tables(report: Report, delays: Delays | None, numbers: Sequence[float]) -> list[Table]:
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """One table before it is laid out.
+
+    labels: of each row, a text for each of `label_headings`. figures: [rows, headings], as they are shown.
+    """
+
+    title: str
+    label_headings: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    headings: tuple[str, ...]
+    figures: tuple[tuple[str, ...], ...]
+
+    def upright(self, longest_name: int | None = None) -> Table:
+        """A row per label. longest_name: columns at which names are folded."""
+        table = Table(title=self.title, title_justify="left", box=box.SIMPLE)
+        for heading in self.label_headings:
+            table.add_column(heading, overflow="fold", max_width=longest_name)
+        for heading in self.headings:
+            table.add_column(heading, justify="right", no_wrap=True)
+        for label, row in zip(self.labels, self.figures, strict=True):
+            table.add_row(*map(Text, label), *row)
+        return table
+
+    def turned(self) -> Table:
+        """A column per label."""
+        table = Table(title=self.title, title_justify="left", box=box.SIMPLE)
+        table.add_column("")
+        for label in self.labels:
+            table.add_column(Text("\n".join(label)), justify="right", no_wrap=True)
+        for heading, row in zip(self.headings, zip(*self.figures, strict=True), strict=True):
+            table.add_row(heading, *row)
+        return table
+
+
+def tables(report: Report, delays: Delays | None, numbers: Sequence[float]) -> list[Grid]:
     """AR@AN and area under both protocols, recall at each tIoU, mAP, delays: what there is of them."""
-    found = [_average_table(report, numbers), _recall_table(report)] if report.curves else []
+    found = [_averages(report, numbers), _recall(report)] if report.curves else []
     if report.precision:
-        found.append(_precision_table(report))
+        found.append(_precision(report))
     if delays is not None:
-        found.append(_delay_table(delays))
+        found.append(_delays(delays))
     return found
 
 
-def print_tables(found: Sequence[Table]) -> None:
-    """Write them to stdout. No figure is ever cut: where there is no terminal, a table is as wide as it needs."""
-    terminal = Console()
-    for table in found:
-        if terminal.is_terminal:
-            table.columns[0].max_width = max(_SHORTEST_NAME, terminal.width // 3)
-        print_table(table, shrink=False)
+def print_tables(grids: Sequence[Grid]) -> None:
+    """Write them to stdout.
+
+    On a terminal, a table that is too wide is turned where that helps, and goes beyond the edge otherwise; where there
+    is no terminal it is as wide as it needs to be.
+    """
+    screen = Console()
+    for grid in grids:
+        table = _for_terminal(grid, screen.width) if screen.is_terminal else grid.upright()
+        width = max(_width(table), screen.width) if screen.is_terminal else _width(table)
+        # With a height, rich takes the width as it is on a dumb terminal too.
+        Console(width=width, height=screen.height).print(table)
 
 
-def _average_table(report: Report, numbers: Sequence[float]) -> Table:
-    headings = [*(f"AR@{number:g}" for number in numbers), "area", "most AN"]
-    table = _table("Average recall, percent (-: outside the curve)", "results", "protocol", figures=headings)
-    for name, curve in _curves(report):
-        averages = [curve.average_recall_at(number) for number in numbers]
-        table.add_row(name, curve.protocol.name, *map(_shown, [*averages, curve.area, float(curve.numbers[-1])]))
-    return table
+def _for_terminal(grid: Grid, width: int) -> Table:
+    layouts = (grid.upright(), grid.turned())
+    folded = grid.upright(max(_SHORTEST_NAME, width // 3))
+    return next((table for table in (*layouts, folded) if _width(table) <= width), folded)
 
 
-def _recall_table(report: Report) -> Table:
-    title = f"Recall at each tIoU, percent, at AN={RECALL_NUMBER:g} or all there are"
+def _width(table: Table) -> int:
+    console = Console(width=_WIDEST, height=1)
+    return Measurement.get(console, console.options, table).maximum
+
+
+def _averages(report: Report, numbers: Sequence[float]) -> Grid:
+    curves = list(_curves(report))
+    figures = [
+        (*(curve.average_recall_at(number) for number in numbers), curve.area, float(curve.numbers[-1]))
+        for _, curve in curves
+    ]
+    headings = (*(f"AR@{number:g}" for number in numbers), "area", "most AN")
+    return _by_curve("Average recall, percent (-: outside the curve)", curves, headings, figures)
+
+
+def _recall(report: Report) -> Grid:
+    curves = list(_curves(report))
+    figures = [curve.recall_at(min(RECALL_NUMBER, float(curve.numbers[-1]))).tolist() for _, curve in curves]
     # One protocol stops before tIoU 1.0; both have the same thresholds until then.
-    headings = [f"{limit:.2f}" for limit in THUMOS.thresholds]
-    table = _table(title, "results", "protocol", figures=headings)
-    for name, curve in _curves(report):
-        recall = curve.recall_at(min(RECALL_NUMBER, float(curve.numbers[-1])))
-        table.add_row(name, curve.protocol.name, *map(_shown, recall.tolist()))
-    return table
+    headings = tuple(f"{limit:.2f}" for limit in THUMOS.thresholds)
+    title = f"Recall at each tIoU, percent, at AN={RECALL_NUMBER:g} or all there are"
+    return _by_curve(title, curves, headings, figures)
 
 
-def _precision_table(report: Report) -> Table:
-    headings = [f"{limit:g}" for limit in next(iter(report.precision.values()))]
-    table = _table("mAP at each tIoU, percent", "results", figures=headings)
-    for name, row in report.precision.items():
-        table.add_row(cell(name), *map(_shown, row.values()))
-    return table
+def _precision(report: Report) -> Grid:
+    headings = tuple(f"{limit:g}" for limit in next(iter(report.precision.values())))
+    labels = tuple((printable(name),) for name in report.precision)
+    figures = tuple(_shown(row.values()) for row in report.precision.values())
+    return Grid("mAP at each tIoU, percent", ("results",), labels, headings, figures)
 
 
-def _delay_table(delays: Delays) -> Table:
+def _delays(delays: Delays) -> Grid:
     first = "" if math.isinf(delays.median) else f", at the median {delays.median:+.2f} s from its end"
     hits = f"{delays.share:.1f} % of the actions were hit at tIoU 0.5{first}"
-    headings = [delay_name(delay) for delay in next(iter(delays.by_number.values()))]
-    table = _table(f"Average recall against allowed delay, percent; {hits}", "", figures=headings)
-    for number, row in delays.by_number.items():
-        table.add_row(f"AR@{number}", *map(_shown, row.values()))
-    return table
+    headings = tuple(delay_name(delay) for delay in next(iter(delays.by_number.values())))
+    labels = tuple((f"AR@{number}",) for number in delays.by_number)
+    figures = tuple(_shown(row.values()) for row in delays.by_number.values())
+    return Grid(f"Average recall against allowed delay, percent; {hits}", ("",), labels, headings, figures)
 
 
-def _curves(report: Report) -> Iterator[tuple[Text, RecallCurve]]:
+def _curves(report: Report) -> Iterator[tuple[str, RecallCurve]]:
     """Each curve, with the name of its file as it may be shown."""
     for name, mine in report.curves.items():
         for curve in mine.values():
-            yield cell(name), curve
+            yield printable(name), curve
 
 
-def _table(title: str, *names: str, figures: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for heading in figures:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
+def _by_curve(
+    title: str,
+    curves: Sequence[tuple[str, RecallCurve]],
+    headings: tuple[str, ...],
+    figures: Sequence[Sequence[float]],
+) -> Grid:
+    """A row per curve; one that is shorter than the headings is filled up."""
+    labels = tuple((name, curve.protocol.name) for name, curve in curves)
+    rows = tuple((*_shown(row), *[""] * (len(headings) - len(row))) for row in figures)
+    return Grid(title, ("results", "protocol"), labels, headings, rows)
 
 
-def _shown(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f}"
+def _shown(values: Iterable[float]) -> tuple[str, ...]:
+    return tuple("-" if math.isnan(value) else f"{value:.2f}" for value in values)
