@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,6 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CMSN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / f"cache-{next(_numbers)}"))
 
 
-def pytest_configure() -> None:
-    """Under nohup, and in a shell's background, Python leaves SIGINT ignored, and the tests of Ctrl-C would wait."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared data, `../shared` beside the repository.
@@ -54,3 +49,20 @@ def shared() -> Path:
             pytest.fail("CMSN_REQUIRE_SHARED=1, but there is no folder `shared` beside the repository")
         pytest.skip("needs the folder `shared` beside the repository, which is absent")
     return folder
+
+
+@pytest.fixture
+def signals_as_at_a_terminal() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP do as usual, here and in the processes that a test starts.
+
+    nohup and a shell's background have this process ignore some of them, and what it starts inherits that.
+    """
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

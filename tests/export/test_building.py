@@ -203,6 +203,7 @@ def test_a_precision_that_a_bundle_lacks_is_refused_by_name(library: FakeTensorR
     assert library.builds == 0
 
 
+@pytest.mark.usefixtures("signals_as_at_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_a_build_and_leaves_nothing_half(
     library: FakeTensorRT, bundle: Path, number: signal.Signals

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from command_line import ACTION, FPS, cmsn, finals, shell, start
 
+pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
+
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 LENGTH = 30 * len(ACTION) / float(FPS)
 

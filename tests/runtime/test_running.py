@@ -22,6 +22,8 @@ from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.stages import Stage
 from cmsn_runtime.streams.health import StreamHealth
 
+pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
+
 PICTURE = np.zeros((2, 2, 3), np.uint8)
 
 

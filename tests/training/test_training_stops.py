@@ -21,7 +21,10 @@ from cmsn_training.callbacks import EpochCheckpoint, FiniteOnly
 from cmsn_training.checkpoint import load_model
 
 # Lightning's advice about loggers and workers is no fault of the code.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("stages_that_propose")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("stages_that_propose", "signals_as_at_a_terminal"),
+]
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 EPOCHS = ("[stages]\nepochs = 1", "[stages]\nepochs = 4")
