@@ -82,9 +82,12 @@ def shell(script: str, **paths: Path) -> subprocess.CompletedProcess[str]:
 
 
 def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    """A run that has reported its first event on standard output. options: of Popen."""
+    """A run that has reported its first event on standard output. options: of Popen.
+
+    Its pipes hold 4 KiB: until they are read it waits, and cannot have ended before a test sends it a signal.
+    """
     process = subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096, **options
     )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["kind"] == "provisional"
