@@ -27,7 +27,7 @@ from cmsn_runtime.manifest.contents import GRAPH_NAMES, GraphFile, Manifest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one graph. reason: why it was built, or that it is as it should be."""
+    """The result for one graph. reason: why it was built, or that it is up to date."""
 
     graph: str
     precision: str
@@ -99,7 +99,7 @@ def build_engines(
             graph=name,
             precision=graph.precision,
             built=reason is not None,
-            reason=reason or "it is as it should be",
+            reason=reason or "it is up to date",
             megabytes=size / 1e6,
         )
 
@@ -120,7 +120,7 @@ def _files(manifest: Manifest, plan: BuildPlan) -> dict[str, GraphFile]:
 
 
 def _reason(folder: Path, name: str, key: EngineKey) -> str | None:
-    """Why an engine has to be built; None where the one there is good."""
+    """Why an engine must be built; None where the existing one is up to date."""
     sidecar = read_sidecar(folder, name)
     if sidecar is None:
         return "there is none"

@@ -45,8 +45,8 @@ def build_plan(
     """Build an engine -> its plan.
 
     precision: of the graph, "fp32", "fp16" ...; checked in what TensorRT made of it.
-    configure: called with TensorRT's configuration at last, for targets that need more.
-    Raises BackendError where a layer is refused, precision is not what was meant or the build fails;
+    configure: called last, with TensorRT's configuration, for targets that need more.
+    Raises BackendError where a layer is refused, has another precision than it should, or the build fails;
     Stopped or KeyboardInterrupt where the user stopped it.
     """
     logger = new_logger(trt)
@@ -82,7 +82,7 @@ def inspect_graph(trt: Any, onnx: bytes, shapes: Shapes, *, graph: str, precisio
 def _config(trt: Any, builder: Any, settings: BuilderSettings, *, precision: str) -> Any:
     config = builder.create_builder_config()
     flags = trt.BuilderFlag
-    # FP32 means FP32: by default matrix products would lose 13 bits on GPUs since Ampere.
+    # FP32 means FP32: by default matrix products lose 13 bits on GPUs since Ampere.
     config.clear_flag(flags.TF32)
     narrow = getattr(flags, precision.upper(), None)  # FP16, BF16, INT8; gone in 11
     if not is_strongly_typed(trt):  # 8.6
@@ -116,7 +116,7 @@ def _add_profile(builder: Any, config: Any, shapes: Shapes) -> None:
 
 
 def _load_cache(config: Any, path: Path | None) -> Any:
-    """Give the builder what earlier builds measured; one of another device or version is left aside."""
+    """Give the builder what earlier builds measured; a cache of another device or version is ignored."""
     if path is None:
         return None
     try:

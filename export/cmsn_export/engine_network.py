@@ -1,4 +1,4 @@
-"""An ONNX graph parsed by TensorRT, with its shapes fixed, and what it makes of every layer."""
+"""An ONNX graph parsed by TensorRT, with its shapes fixed, and the type of every layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from cmsn_runtime.backends.shapes import Shapes
 from cmsn_runtime.errors import BackendError
 
-# Layers whose arithmetic takes the time; everything else moves or compares.
+# Layers whose arithmetic takes most of the time; all others move or compare.
 _WIDE = ("CONVOLUTION", "FULLY_CONNECTED", "MATRIX_MULTIPLY")
 _NARROW_TYPES = {"fp16": "HALF"}  # precision of a graph -> what TensorRT calls the type of its wide layers
 
@@ -40,7 +40,7 @@ class ParsedNetwork:
 
 
 def new_builder(trt: Any, logger: Any) -> Any:
-    """TensorRT's builder. Raises BackendError where there is none to be had: it needs a driver and a GPU."""
+    """TensorRT's builder. Raises BackendError where it is unavailable: it needs a driver and a GPU."""
     try:
         return trt.Builder(logger)
     except TypeError as error:  # what pybind11 makes of a null pointer
@@ -51,23 +51,23 @@ def new_builder(trt: Any, logger: Any) -> Any:
 
 
 def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shapes, *, graph: str) -> ParsedNetwork:
-    """Parse a graph and fix every side of its inputs that has but one size.
+    """Parse a graph and fix every side of its inputs that has only one size.
 
     Precision is the graph's own: the network is strongly typed from TensorRT 10 on, always so in 11.
-    Raises BackendError that names the node TensorRT cannot take, or an input there is not.
+    Raises BackendError, naming the node that TensorRT refuses or the inputs that differ from the manifest.
     """
     network = builder.create_network(_creation_flags(trt))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(onnx):
         faults = "; ".join(_reason(parser.get_error(index)) for index in range(parser.num_errors))
         raise BackendError(
-            f"TensorRT {trt.__version__} cannot take the {graph} graph: {faults or logger.said()}; every layer must be "
-            "taken; export the model again with this version of cmsn, or report this"
+            f"TensorRT {trt.__version__} cannot take the {graph} graph: {faults or logger.said()}; every layer must "
+            "be supported; export the model again with this version of cmsn, or report this"
         )
     inputs = {network.get_input(index).name: network.get_input(index) for index in range(network.num_inputs)}
     if set(inputs) != set(shapes):
         raise BackendError(
-            f"the {graph} graph has inputs {', '.join(sorted(inputs))}; its manifest means "
+            f"the {graph} graph has inputs {', '.join(sorted(inputs))}; its manifest lists "
             f"{', '.join(sorted(shapes))}; export the model again"
         )
     for name, (smallest, _, largest) in shapes.items():

@@ -1,4 +1,4 @@
-"""How far a build is: minutes of silence look like a crash."""
+"""The progress of a build: minutes of silence look like a crash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cmsn_runtime.text import printable
 
 
 class BuildProgress(Closing):
-    """A bar for each phase of a build, with the time it will still take. Use it in a `with` block."""
+    """A bar for each phase of a build, with the time that remains. Use it in a `with` block."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._bars = Progress(
@@ -40,12 +40,12 @@ class BuildProgress(Closing):
         self._bars.stop()
 
     def begin(self, phase: str, steps: int | None) -> None:
-        """A phase of so many steps begins; None: nobody knows how many."""
+        """A phase of so many steps begins; None where the number is unknown."""
         with self._lock:
             self._phases[phase] = self._bars.add_task(printable(phase), total=steps)
 
     def step(self, phase: str, done: int) -> None:
-        """So many steps of it are done."""
+        """So many of its steps are done."""
         with self._lock:
             if phase in self._phases:
                 self._bars.update(self._phases[phase], completed=done)

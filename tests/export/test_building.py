@@ -91,7 +91,7 @@ def test_each_version_builds(version: str, machine: Machine, bundle: Path, monke
     assert sidecar.key.onnx_sha256 == read_manifest(bundle).variant("fp16").graphs["extractor"].sha256
 
 
-def test_what_is_as_it_should_be_is_kept(library: FakeTensorRT, bundle: Path) -> None:
+def test_engines_that_are_up_to_date_are_kept(library: FakeTensorRT, bundle: Path) -> None:
     outcomes(library, bundle)
     again = outcomes(library, bundle)
     assert not any(outcome.built for outcome in again)
@@ -166,14 +166,14 @@ def test_a_layer_that_is_refused_is_named_and_the_old_engine_stays(
     assert (bundle / "engines" / "stages.engine").read_bytes() == before
 
 
-def test_a_build_that_fails_says_why(machine: Machine, bundle: Path) -> None:
+def test_a_failed_build_reports_the_reason(machine: Machine, bundle: Path) -> None:
     with pytest.raises(BackendError, match=r"could not build the extractor engine: .*no kernel.*--workspace"):
         outcomes(FakeTensorRT(machine, version="10.3.0.26", build_error="no kernel fits"), bundle)
     assert not list(bundle.glob("engines/*.engine"))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_progress_is_shown_where_tensorrt_tells_it(version: str, machine: Machine, bundle: Path) -> None:
+def test_progress_is_shown_where_tensorrt_reports_it(version: str, machine: Machine, bundle: Path) -> None:
     text = io.StringIO()
     library = FakeTensorRT(machine, version=version)
     plan = BuildPlan(bundle=bundle, engines=bundle / "engines", sizes=EngineSizes(), builder=BuilderSettings())
@@ -222,7 +222,9 @@ def test_a_signal_stops_a_build_and_leaves_nothing_half(
     assert not list(bundle.glob("engines/*"))
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_anything_is_built(library: FakeTensorRT, bundle: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_before_anything_is_built(
+    library: FakeTensorRT, bundle: Path
+) -> None:
     (bundle / "engines").write_text("a file")
     with pytest.raises(BackendError, match="--engines"):
         outcomes(library, bundle)
@@ -238,7 +240,7 @@ def test_a_timing_cache_that_cannot_be_written_costs_no_engine(
     assert all(outcome.built for outcome in build_engines(library.module(), plan))
 
 
-def test_no_gpu_is_said_before_anything_is_built(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gpu_is_reported_before_anything_is_built(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(driver=False)
     machine.install(monkeypatch)
     FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
@@ -247,13 +249,13 @@ def test_no_gpu_is_said_before_anything_is_built(bundle: Path, monkeypatch: pyte
     assert "no NVIDIA driver that works" in str(result.exception)
 
 
-def test_the_command_builds_keeps_and_says_so(library: FakeTensorRT, bundle: Path, tmp_path: Path) -> None:
+def test_the_command_reports_what_it_builds_and_keeps(library: FakeTensorRT, bundle: Path, tmp_path: Path) -> None:
     first = command(bundle, "--cameras", "2", "--level", "1", "--engines", tmp_path / "there")
     assert first.exit_code == 0, first.output
     assert "extractor: built (there is none), FP16" in first.output
     assert "stages: built (there is none), FP32" in first.output
     again = command(bundle, "--cameras", "2", "--level", "1", "--engines", tmp_path / "there")
-    assert again.output.count("kept (it is as it should be)") == 3
+    assert again.output.count("kept (it is up to date)") == 3
     sidecar = json.loads((tmp_path / "there" / "extractor.engine.json").read_text())
     assert sidecar["key"]["shapes"]["frames"] == [[1, 8, 48, 64, 3], [2, 8, 48, 64, 3], [2, 8, 48, 64, 3]]
 

@@ -140,12 +140,11 @@ class Mark:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Entry:
-    """What a queue holds: work, with the host memory it will read as it was; a mark; or a wait for another mark."""
+    """What a queue holds: work, with the host memory it will read as it was; or a mark."""
 
     work: Work | None = None
     seen: tuple[tuple[Region, Bytes], ...] = ()
     mark: Mark | None = None
-    wait: Mark | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -382,23 +381,10 @@ class Simulation:
                 queue.entries.append(Entry(mark=mark))
             return mark
 
-    def wait(self, queue: Queue, mark: Mark) -> None:
-        """Let a stream wait for a mark on another."""
-        with self.lock:
-            if queue.capture is not None or mark.captured:
-                raise self.violation("a stream under capture and another wait for each other, which no fake can do")
-            queue.entries.append(Entry(wait=mark))
-
     def drain(self, queue: Queue, until: Mark | None = None) -> None:
         """Do what the stream has to do, in order; all of it, or as far as a mark."""
         with self.lock, _no_collection():
             while queue.entries and not (until is not None and until.done):
-                self._do(queue.entries.pop(0))
-
-    def step(self, queue: Queue) -> None:
-        """Do one thing: polls make progress, or they would never end."""
-        with self.lock, _no_collection():
-            if queue.entries:
                 self._do(queue.entries.pop(0))
 
     def drain_all(self) -> None:
@@ -421,8 +407,6 @@ class Simulation:
         )
 
     def _do(self, entry: Entry) -> None:
-        if entry.wait is not None:
-            self.drain(entry.wait.queue, entry.wait)
         if entry.mark is not None:
             entry.mark.done = True
         if entry.work is None:

@@ -193,10 +193,6 @@ class Device(_Bound):
         """In bytes."""
         return self.simulation.memory_bytes
 
-    def pci_bus_id(self) -> str:
-        """Where it is plugged in."""
-        return f"0000:{self._number + 1:02X}:00.0"
-
     def get_attribute(self, attribute: device_attribute) -> int:
         """One fact of it."""
         values = {
@@ -244,15 +240,6 @@ class Event(_Bound):
             self.simulation.drain(mark.queue, mark)
         return self
 
-    def query(self) -> bool:
-        """Whether the stream was there; each question lets it do one thing more."""
-        self.simulation.require_context("cuEventQuery")
-        mark = self._checked("cuEventQuery")
-        if mark is None or mark.done:
-            return True
-        self.simulation.step(mark.queue)
-        return False
-
     def _checked(self, call: str) -> Mark | None:
         if self._mark is not None and self._mark.captured:
             raise self.simulation.violation(f"{call} of an event that was recorded under capture")
@@ -281,20 +268,6 @@ class Stream(_Bound):
         self.simulation.require_context("cuStreamSynchronize")
         self.simulation.forbid_on_captured(self._queue, "cuStreamSynchronize")
         self.simulation.drain(self._queue)
-
-    def is_done(self) -> bool:
-        """Whether it has nothing to do; each question lets it do one thing."""
-        self.simulation.require_context("cuStreamQuery")
-        self.simulation.forbid_on_captured(self._queue, "cuStreamQuery")
-        done = not self._queue.entries
-        self.simulation.step(self._queue)
-        return done
-
-    def wait_for_event(self, evt: Event) -> None:
-        """Do nothing more before another stream was there."""
-        self.simulation.require_context("cuStreamWaitEvent")
-        if evt._mark is not None:
-            self.simulation.wait(self._queue, evt._mark)
 
     def __del__(self) -> None:
         context = getattr(self, "_context", None)
@@ -373,10 +346,6 @@ class PagelockedHostAllocation(_Bound):
             raise CudaLogicError("cuMemHostGetDevicePointer failed: invalid argument")
         return self._block.base
 
-    def get_flags(self) -> int:
-        """Those that it was made with, of which only DEVICEMAP is remembered."""
-        return host_alloc_flags.DEVICEMAP if self._block.mapped else 0
-
     def free(self) -> None:
         """Give it back; no work that is queued may need it, and no array of it may be touched."""
         if not self._held:
@@ -407,14 +376,6 @@ class Functions:
         if not self._facts.devices:
             raise CudaRuntimeError("cuInit failed: no CUDA-capable device is detected")
         self._facts.initialised = True
-
-    def get_version(self) -> tuple[int, int, int]:
-        """Of CUDA, as pycuda was built."""
-        return (13, 0, 0)
-
-    def get_driver_version(self) -> int:
-        """The newest CUDA that the driver knows."""
-        return 13000
 
     def mem_get_info(self) -> tuple[int, int]:
         """Free and total bytes."""

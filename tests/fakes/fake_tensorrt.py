@@ -10,7 +10,7 @@ import pytest
 from fake_trt_builder import Builder, IBuilderConfig, INetworkDefinition, IOptimizationProfile, ITimingCache, OnnxParser
 from fake_trt_library import ILogger, IProgressMonitor, Library, Logger
 from fake_trt_plan import Dims, HostMemory
-from fake_trt_runtime import EngineInspector, ICudaEngine, IExecutionContext, Runtime
+from fake_trt_runtime import ICudaEngine, IExecutionContext, Runtime
 
 __all__ = ["FakeTensorRT"]
 
@@ -24,9 +24,7 @@ class FakeTensorRT(Library):
     def module(self) -> ModuleType:
         """The module `tensorrt`, or `tensorrt_lean`."""
         module = ModuleType("tensorrt_lean" if self.lean else "tensorrt", "A simulated TensorRT.")
-        contents = {**self._running(), **({} if self.lean else self._building())}
-        lacking = {name for name in contents if name in self.lacks}
-        vars(module).update({name: value for name, value in contents.items() if name not in lacking})
+        vars(module).update({**self._running(), **({} if self.lean else self._building())})
         return module
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -45,12 +43,8 @@ class FakeTensorRT(Library):
             "Runtime": type("Runtime", (Runtime,), {"library": self, "__slots__": ()}),
             "ICudaEngine": ICudaEngine,
             "IExecutionContext": IExecutionContext,
-            "EngineInspector": EngineInspector,
             "IHostMemory": HostMemory,
             "Dims": Dims,
-            "nptype": self.nptype,
-            "volume": self.volume,
-            "init_libnvinfer_plugins": lambda logger, namespace: True,
             **enumerations,
         }
 

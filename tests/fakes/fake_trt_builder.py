@@ -70,16 +70,6 @@ class ITensor:
         """Its type."""
         return self._library.dtype(self._facts.dtype)
 
-    @property
-    def is_network_input(self) -> bool:
-        """Whether it is an input."""
-        return self._facts.is_input
-
-    @property
-    def is_shape_tensor(self) -> bool:
-        """Never, here."""
-        return False
-
     def facts(self) -> TensorFacts:
         """As they go into the plan."""
         self._facts.name = self.name
@@ -102,11 +92,6 @@ class ILayer:
         return self._library.enumerations["LayerType"][_LAYERS.get(self._facts.kind, "ELEMENTWISE")]
 
     @property
-    def num_inputs(self) -> int:
-        """How many it has."""
-        return len(self._facts.inputs)
-
-    @property
     def num_outputs(self) -> int:
         """How many it has."""
         return len(self._facts.outputs)
@@ -115,10 +100,6 @@ class ILayer:
         """With name and type; nothing is known of the shape."""
         name, dtype = self._facts.outputs[index]
         return ITensor(self._library, TensorFacts(name, name, False, dtype, dtype, ()))
-
-    def get_output_type(self, index: int) -> Any:
-        """Of one of them."""
-        return self.get_output(index).dtype
 
     def facts(self) -> LayerFacts:
         """As they go into the plan."""
@@ -150,11 +131,6 @@ class INetworkDefinition:
         return len(self.inputs)
 
     @property
-    def num_outputs(self) -> int:
-        """How many there are."""
-        return len(self.outputs)
-
-    @property
     def num_layers(self) -> int:
         """How many there are."""
         return len(self.layers)
@@ -163,17 +139,9 @@ class INetworkDefinition:
         """None beyond the last."""
         return self.inputs[index] if index < len(self.inputs) else None
 
-    def get_output(self, index: int) -> ITensor | None:
-        """None beyond the last."""
-        return self.outputs[index] if index < len(self.outputs) else None
-
     def get_layer(self, index: int) -> ILayer | None:
         """None beyond the last."""
         return self.layers[index] if index < len(self.layers) else None
-
-    def get_flag(self, flag: Any) -> bool:
-        """Whether it was created with it."""
-        return bool(self.strongly_typed if flag.name == "STRONGLY_TYPED" else self.explicit_batch)
 
 
 class ParserError:
@@ -195,9 +163,6 @@ class ParserError:
     def node(self) -> int:
         """Number of the node, or -1."""
         return self._node
-
-    def __str__(self) -> str:
-        return f"In node {self._node}: {self._code.name}: {self._desc}"
 
 
 class OnnxParser:
@@ -221,10 +186,6 @@ class OnnxParser:
     def get_error(self, index: int) -> ParserError:
         """One of them."""
         return self._errors[index]
-
-    def clear_errors(self) -> None:
-        """Forget them."""
-        self._errors.clear()
 
     def parse(self, model: Any, path: str | None = None) -> bool:
         """Read a file; False where that fails."""
@@ -301,10 +262,6 @@ class IOptimizationProfile:
             raise ValueError(f"Shape provided for min/opt/max of {input} is inconsistent")
         self.shapes[input] = (tuple(min), tuple(opt), tuple(max))
 
-    def get_shape(self, input: str) -> list[Dims]:
-        """The three that were set."""
-        return [Dims(shape) for shape in self.shapes.get(input, ())]
-
     def __bool__(self) -> bool:
         return bool(self.shapes)
 
@@ -333,10 +290,8 @@ class IBuilderConfig:
         "_monitor",
         "builder_optimization_level",
         "flags",
-        "hardware_compatibility_level",
         "pools",
         "profiles",
-        "profiling_verbosity",
         "tactic_sources",
     )
 
@@ -347,19 +302,13 @@ class IBuilderConfig:
         self._monitor: IProgressMonitor | None = None
         self.builder_optimization_level = 3
         self.flags = 0
-        self.hardware_compatibility_level = library.enumerations["HardwareCompatibilityLevel"]["NONE"]
         self.pools: dict[str, int] = {}
         self.profiles: list[IOptimizationProfile] = []
-        self.profiling_verbosity = library.enumerations["ProfilingVerbosity"]["LAYER_NAMES_ONLY"]
         self.tactic_sources = (1 << len(library.enumerations["TacticSource"])) - 1
 
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
         """How much memory kernels may use."""
         self.pools[self._member("MemoryPoolType", pool)] = pool_size
-
-    def get_memory_pool_limit(self, pool: Any) -> int:
-        """All of the device's, unless it was set."""
-        return self.pools.get(pool.name, self._library.machine.memory_bytes)
 
     def set_tactic_sources(self, tactic_sources: int) -> bool:
         """Libraries whose kernels are tried: bits of TacticSource."""
@@ -474,10 +423,6 @@ class Builder:
         """An empty profile."""
         return IOptimizationProfile()
 
-    def is_network_supported(self, network: INetworkDefinition, config: IBuilderConfig) -> bool:
-        """Whether it can be built."""
-        return self._wrong(network, config) is None
-
     def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> HostMemory | None:
         """The plan; None where that fails, with the reason in the log."""
         self.library.builds += 1
@@ -537,7 +482,6 @@ class Builder:
             _step(monitor, "Building Engine", 1)
 
     def _plan(self, network: INetworkDefinition, config: IBuilderConfig) -> Plan:
-        flags = [*config.flag_names(), config.hardware_compatibility_level.name]
         shapes = config.profiles[0].shapes if config.profiles else {}
         inputs, outputs = [item.facts() for item in network.inputs], [item.facts() for item in network.outputs]
         for facts in inputs:
@@ -548,8 +492,7 @@ class Builder:
         return Plan(
             version=self.library.version,
             capability=self.library.capability,
-            flags=flags,
-            verbosity=config.profiling_verbosity.name,
+            flags=config.flag_names(),
             tensors=[*inputs, *outputs],
             layers=[layer.facts() for layer in network.layers],
             onnx=network.onnx,

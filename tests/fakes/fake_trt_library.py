@@ -6,17 +6,12 @@ import enum
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from fake_cuda import Machine
-from fake_trt_plan import TYPES
 
 _MEMBERS = {
     "TensorIOMode": "NONE INPUT OUTPUT",
     "MemoryPoolType": ("WORKSPACE DLA_MANAGED_SRAM DLA_LOCAL_DRAM DLA_GLOBAL_DRAM TACTIC_DRAM TACTIC_SHARED_MEMORY"),
-    "ProfilingVerbosity": "LAYER_NAMES_ONLY NONE DETAILED",
-    "LayerInformationFormat": "ONELINE JSON",
     "TacticSource": "CUBLAS CUBLAS_LT CUDNN EDGE_MASK_CONVOLUTIONS JIT_CONVOLUTIONS",
-    "HardwareCompatibilityLevel": "NONE AMPERE_PLUS",
     "LayerType": (
         "CONVOLUTION ACTIVATION POOLING SOFTMAX CONCATENATION ELEMENTWISE UNARY SHUFFLE REDUCE GATHER "
         "MATRIX_MULTIPLY CONSTANT CAST SLICE SHAPE LOOP_OUTPUT PLUGIN"
@@ -91,7 +86,7 @@ class IProgressMonitor:
         return True
 
     def phase_finish(self, phase_name: str) -> None:
-        """It is over."""
+        """The phase has ended."""
 
 
 class Library:
@@ -99,7 +94,6 @@ class Library:
 
     lean: the runtime alone. refuses: ONNX operators that the parser does not know. build_error: with which builds fail.
     workspace_needed: bytes that building takes. context_bytes: device memory of an execution context.
-    lacks: members of the module, or "Enumeration.MEMBER", that this version is said not to have.
     strict_graphs: no launch of a graph whose execution context was changed since, as NVIDIA's guide has it.
     check_uninitialised: engines must not read device memory that nothing wrote.
     capture_refused: engines do not run on a stream under capture, as some with loops do not.
@@ -115,7 +109,6 @@ class Library:
         build_error: str | None = None,
         workspace_needed: int = 0,
         context_bytes: int = 4096,
-        lacks: Iterable[str] = (),
         strict_graphs: bool = False,
         check_uninitialised: bool = True,
         capture_refused: bool = False,
@@ -128,7 +121,6 @@ class Library:
         self.build_error = build_error
         self.workspace_needed = workspace_needed
         self.context_bytes = context_bytes
-        self.lacks = frozenset(lacks)
         self.strict_graphs = strict_graphs
         self.check_uninitialised = check_uninitialised
         self.capture_refused = capture_refused
@@ -154,17 +146,6 @@ class Library:
         """Log what went wrong."""
         logger.log(Severity.ERROR, message)
 
-    def nptype(self, trt_type: Any) -> Any:
-        """numpy's type of a member of DataType."""
-        if trt_type.name not in TYPES:
-            raise TypeError("Could not resolve TensorRT datatype to an equivalent numpy datatype.")
-        return TYPES[trt_type.name]
-
-    def volume(self, iterable: Iterable[int]) -> int:
-        """How many elements a shape has."""
-        sides = list(iterable)
-        return int(np.prod(sides)) if sides else 0
-
     def _enumerations(self) -> dict[str, Any]:
         old, newest = self.major < 10, self.major >= 11
         members = {
@@ -173,12 +154,8 @@ class Library:
             "NetworkDefinitionCreationFlag": _CREATION[self.major],
             "DataType": "FLOAT HALF INT8 INT32 BOOL UINT8 FP8" + ("" if old else " BF16 INT64 INT4"),
         }
-        return {name: self._enumeration(name, names.split()) for name, names in members.items()}
-
-    def _enumeration(self, name: str, members: Iterable[str]) -> Any:
-        """Counted from 0, without what is lacking."""
         make: Any = enum.IntEnum
-        return make(name, [(item, n) for n, item in enumerate(members) if f"{name}.{item}" not in self.lacks])
+        return {name: make(name, names.split(), start=0) for name, names in members.items()}
 
 
 def checked_logger(logger: object) -> ILogger:

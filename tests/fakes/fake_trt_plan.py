@@ -65,7 +65,6 @@ class Plan:
     version: str
     capability: str
     flags: list[str]
-    verbosity: str
     tensors: list[TensorFacts]
     layers: list[LayerFacts]
     onnx: bytes = field(default=b"", repr=False)

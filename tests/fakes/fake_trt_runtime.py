@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from math import prod
@@ -12,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from fake_device import Block, ContractViolation, Life, Region, Work
 from fake_trt_library import ILogger, Library, checked_logger
-from fake_trt_plan import Dims, HostMemory, Network, Plan, Shape, TensorFacts, read_plan
+from fake_trt_plan import Dims, Network, Plan, Shape, TensorFacts, read_plan
 
 _ALIGNMENT = 256
 
@@ -29,11 +28,6 @@ class Runtime:
         self.max_threads = 1
         if not self.library.machine.has_gpu:
             raise self.library.machine.violation("Runtime() without a driver or a GPU: the process would die of it")
-
-    @property
-    def logger(self) -> ILogger:
-        """The one it was given."""
-        return self._logger
 
     def deserialize_cuda_engine(self, serialized_engine: Any) -> ICudaEngine | None:
         """The engine of a plan; None where that cannot be, with the reason in the log."""
@@ -58,7 +52,7 @@ class Runtime:
             return "the lean runtime takes version compatible plans alone"
         if not (portable and self.library.numbers >= built) and built != self.library.numbers:
             return f"the plan was built by TensorRT {plan.version}, this is {self.library.version}"
-        if plan.capability != self.library.capability and "AMPERE_PLUS" not in plan.flags:
+        if plan.capability != self.library.capability:
             return f"the plan was built for compute capability {plan.capability}, this is {self.library.capability}"
         return None
 
@@ -84,24 +78,9 @@ class ICudaEngine:
         return len(self.plan.tensors)
 
     @property
-    def num_layers(self) -> int:
-        """How many it has."""
-        return len(self.plan.layers)
-
-    @property
-    def num_optimization_profiles(self) -> int:
-        """Always one."""
-        return 1
-
-    @property
-    def profiling_verbosity(self) -> Any:
-        """How much an inspector will see."""
-        return self.library.enumerations["ProfilingVerbosity"][self.plan.verbosity]
-
-    @property
     def logger(self) -> ILogger:
         """Its runtime's."""
-        return self._runtime.logger
+        return self._runtime._logger
 
     def get_tensor_name(self, index: int) -> str:
         """Inputs first."""
@@ -126,10 +105,6 @@ class ICudaEngine:
             raise self.library.machine.violation(f"get_tensor_profile_shape({name}, {profile_index}): no such profile")
         return [Dims(shape) for shape in profile]
 
-    def serialize(self) -> HostMemory:
-        """The plan."""
-        return HostMemory(self.plan.serialize())
-
     def create_execution_context(self, strategy: Any = None) -> IExecutionContext | None:
         """One that runs it; None where the device has no memory for it."""
         machine = self.library.machine
@@ -142,10 +117,6 @@ class ICudaEngine:
         first, self._contexts = self._contexts == 0, self._contexts + 1
         return IExecutionContext(self, memory, profile=0 if first else None)
 
-    def create_engine_inspector(self) -> EngineInspector:
-        """What tells of its layers."""
-        return EngineInspector(self)
-
     def tensor(self, name: str) -> TensorFacts:
         """By its name."""
         if name not in self._tensors:
@@ -155,37 +126,6 @@ class ICudaEngine:
     def __del__(self) -> None:
         if hasattr(self, "_weights"):
             _give_back(self.library, self._weights)
-
-
-class EngineInspector:
-    """Tells of an engine's layers."""
-
-    __slots__ = ("_engine", "execution_context")
-
-    def __init__(self, engine: ICudaEngine) -> None:
-        self._engine = engine
-        self.execution_context: IExecutionContext | None = None
-
-    def get_engine_information(self, format: Any) -> str:
-        """All of it, as far as the engine was built to tell."""
-        plan = self._engine.plan
-        if plan.verbosity == "NONE":
-            return "{}" if format.name == "JSON" else ""
-        if format.name != "JSON":
-            return "\n".join(layer.name for layer in plan.layers)
-        layers: list[Any] = [layer.name for layer in plan.layers]
-        if plan.verbosity == "DETAILED":
-            layers = [
-                {
-                    "Name": layer.name,
-                    "LayerType": layer.kind,
-                    "Inputs": [{"Name": name} for name in layer.inputs],
-                    "Outputs": [{"Name": name, "Format/Datatype": dtype} for name, dtype in layer.outputs],
-                    "TacticName": "simulated",
-                }
-                for layer in plan.layers
-            ]
-        return json.dumps({"Layers": layers, "Bindings": [tensor.name for tensor in plan.tensors]})
 
 
 class IExecutionContext:
@@ -205,18 +145,13 @@ class IExecutionContext:
         }
         self._settled: dict[str, Shape] | None = None  # shapes of the last run that was not captured
 
-    @property
-    def active_optimization_profile(self) -> int:
-        """The only one there is; -1 where it was not set."""
-        return -1 if self._profile is None else self._profile
-
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
         """Which profile this context runs with. Before TensorRT 10 each context needs one of its own."""
         machine = self.engine.library.machine
         machine.require_context("set_optimization_profile_async")
         machine.queue(int(stream_handle), "set_optimization_profile_async")
         if profile_index != 0 or self.engine.library.major < 10:
-            self._error(f"set_optimization_profile_async: profile {profile_index} cannot be had")
+            self._error(f"set_optimization_profile_async: profile {profile_index} is unavailable")
             return False
         self._profile = profile_index
         return True
@@ -242,10 +177,6 @@ class IExecutionContext:
             self._addresses[name] = int(memory)
             self._life.changes += 1
         return True
-
-    def get_tensor_address(self, name: str) -> int:
-        """0 where it was not set."""
-        return self._addresses.get(self.engine.tensor(name).name, 0)
 
     def get_tensor_shape(self, name: str) -> Dims:
         """As it is now; -1 where that depends on inputs that have none."""

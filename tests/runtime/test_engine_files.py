@@ -65,7 +65,7 @@ def test_a_cut_engine_is_found(folder: Path, length: int) -> None:
         read(folder)
 
 
-def test_none_at_all_says_how_to_build(tmp_path: Path) -> None:
+def test_a_missing_engine_names_the_command_that_builds_it(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"holds no engine of the extractor graph.*cmsn build x\.cmsn"):
         read(tmp_path)
 
@@ -117,7 +117,7 @@ def test_a_build_that_was_cut_leaves_what_was_there(folder: Path, monkeypatch: p
     assert not [path for path in folder.iterdir() if path.name.endswith(".partial")]
 
 
-def test_a_folder_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BackendError, match="--engines"):
         write_engine(tmp_path / "file", "extractor", PLAN, KEY)

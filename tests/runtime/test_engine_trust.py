@@ -72,7 +72,7 @@ def test_engines_that_lie_in_a_bundle_are_passed_over_unless_they_are_named(bund
         open_bundle(bundle, backend="tensorrt")
     assert backend_of(bundle, engines=bundle / "engines") == "TensorRT"
     built(bundle)
-    assert backend_of(bundle) == "TensorRT"  # one's own; the others need no word any more
+    assert backend_of(bundle) == "TensorRT"  # one's own: no warning any more
 
 
 def test_a_named_folder_without_engines_is_reported(bundle: Path, tmp_path: Path) -> None:

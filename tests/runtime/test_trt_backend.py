@@ -123,18 +123,18 @@ def features_of(bundle: Bundle, frames: list[Frame], chunk: int = 8) -> npt.NDAr
     backend = bundle.backend
     state, window = backend.new_state(), backend.new_window(96)
     pixels = np.stack([frame.pixels for frame in frames])
-    said: list[npt.NDArray[np.float32]] = []
+    found: list[npt.NDArray[np.float32]] = []
     for at in range(0, len(pixels), chunk):
         window.push(answer_alone(extract(pixels[at : at + chunk], state, position=at, length=UNKNOWN_LENGTH), backend))
-        said.append(answer_alone(stages(window), backend).ravel())
+        found.append(answer_alone(stages(window), backend).ravel())
     left = np.arange(24, dtype=np.int64).reshape(3, 8) % len(window)
-    said.append(answer_alone(evaluate(window, left, left[::-1].copy()), backend))
-    return np.concatenate(said)
+    found.append(answer_alone(evaluate(window, left, left[::-1].copy()), backend))
+    return np.concatenate(found)
 
 
 @pytest.mark.parametrize("integrated", [False, True], ids=["discrete", "integrated"])
 @pytest.mark.parametrize("graphs", [False, True], ids=["plain launches", "CUDA graphs"])
-def test_a_stream_says_what_it_says_on_the_cpu(
+def test_a_stream_gives_the_events_of_the_cpu(
     graphs: bool, integrated: bool, videos: list[list[Frame]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than a window: graphs are captured and replayed, and the window moves on."""
@@ -175,7 +175,7 @@ def test_states_of_another_type_than_the_manifest_has_are_refused(gpu: Machine, 
         open_bundle(bundle, backend="tensorrt", engines=engines)
 
 
-def test_longer_chunks_say_the_same(opened: Opener, videos: list[list[Frame]]) -> None:
+def test_longer_chunks_give_the_same_finals(opened: Opener, videos: list[list[Frame]]) -> None:
     frames = videos[1][: 61 * 8 + 5]
     with open_bundle(backend="onnxruntime") as bundle:
         expected = run(bundle, frames)
@@ -188,7 +188,7 @@ def test_longer_chunks_say_the_same(opened: Opener, videos: list[list[Frame]]) -
 
 
 def test_cameras_do_not_mix(opened: Opener, videos: list[list[Frame]]) -> None:
-    """Two streams in turn, and a third whose memory the first had: each says what it says alone."""
+    """Two streams in turn, and a third whose memory the first had: each gives what it gives alone."""
     bundle = opened()
     first, second = videos[1][:600], videos[2][:600]
     alone = [run(bundle, frames) for frames in (first, second)]
@@ -342,7 +342,7 @@ def test_wrong_frames_are_named(opened: Opener, wrong: npt.NDArray[Any]) -> None
         answer_alone(extract(wrong, backend.new_state(), position=0, length=UNKNOWN_LENGTH), backend)
 
 
-def test_closed_is_said(opened: Opener) -> None:
+def test_a_closed_backend_is_refused(opened: Opener) -> None:
     bundle = opened()
     state, window = bundle.backend.new_state(), bundle.backend.new_window(96)
     bundle.close()
@@ -357,7 +357,7 @@ def test_closed_is_said(opened: Opener) -> None:
             action()
 
 
-def test_a_capture_that_fails_is_done_without(
+def test_runs_are_plain_where_a_capture_fails(
     videos: list[list[Frame]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = videos[0][:400]
@@ -376,7 +376,7 @@ def test_a_capture_that_fails_is_done_without(
         cuda_module._primary_context.cache_clear()
 
 
-def test_not_enough_memory_is_said_and_nothing_is_left(
+def test_not_enough_memory_is_one_error_and_nothing_is_left(
     videos: list[list[Frame]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine()

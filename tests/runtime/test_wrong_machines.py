@@ -1,4 +1,4 @@
-"""What a machine gets that cannot run the engines: one clear error each, or a warning and another backend."""
+"""Machines that cannot run the engines: one clear error each, or a warning and another backend."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_version_compatible_engine_runs_under_a_later_one(place: Place) -> Non
     assert "which is older" in place.refused()
 
 
-def test_an_engine_that_brings_code_is_asked_about(place: Place) -> None:
+def test_an_engine_that_brings_code_needs_consent(place: Place) -> None:
     place.build(version_compatible=True)
     message = place.refused()
     assert "carries code of its own" in message
@@ -272,7 +272,7 @@ def test_auto_is_quiet_where_nobody_built_engines(place: Place) -> None:
         assert bundle.backend.name.startswith("ONNX Runtime")
 
 
-def test_the_command_line_says_it_in_one_line(place: Place, tmp_path: Path) -> None:
+def test_the_command_line_warns_in_one_line(place: Place, tmp_path: Path) -> None:
     place.become(version="11.4.0.106")
     (tmp_path / "no.mp4").write_bytes(b"no video")
     warned = CliRunner().invoke(cmsn, ["run", str(tmp_path / "no.mp4"), "--bundle", str(place.bundle), "--quiet"])

@@ -29,7 +29,7 @@ _FLOAT_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All that the networks say of one stream, hop by hop.
+    """Everything that the networks compute for one stream, hop by hop.
 
     features: [hops, C]. probabilities: [hops, window, 6], NaN where the window was not full yet. scores: [hops, K].
     """
@@ -62,7 +62,7 @@ def answers(bundle: Bundle, frames: Sequence[npt.NDArray[np.uint8]]) -> Answers:
 
 
 def answers_to(bundle: Bundle, features: Array) -> Answers:
-    """What the other two networks say to step features [hops, C] that come from elsewhere."""
+    """What the other two networks compute from step features [hops, C] that come from elsewhere."""
     backend = bundle.backend
     state = backend.new_state()
     return _answers(bundle, ((_to_backend(backend, state, row), row) for row in features[:, None]))

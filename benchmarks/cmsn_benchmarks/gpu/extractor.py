@@ -67,7 +67,7 @@ def ratios(figures: dict[str, dict[str, float]]) -> dict[str, Any]:
 
 
 def open_ways(plan: Plan, cameras: int, tell: Tell) -> dict[str, Way]:
-    """All ways that work here, by name; what fails is told, and is no way."""
+    """All ways that work here, by name; those that fail are reported with a line."""
     ways: dict[str, Way] = {}
     for part in sorted(plan.parts):
         try:
@@ -85,7 +85,7 @@ def plan_for(plan: Plan, way: str) -> Plan:
 
 
 def close_ways(ways: dict[str, Way]) -> None:
-    """All of them, and what they held."""
+    """Close all of them and release what they held."""
     for way in ways.values():
         way.close()
     ways.clear()

@@ -1,4 +1,4 @@
-"""What a machine is, as far as its figures depend on it: nothing that names it, no paths."""
+"""The facts of a machine that its figures depend on: nothing that identifies it, no paths."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def machine_facts() -> dict[str, object]:
 
 
 def gpu_items(items: tuple[str, ...]) -> dict[str, str]:
-    """What nvidia-smi says of the first GPU, by item, in its own units; none without nvidia-smi or a GPU."""
+    """Items of the first GPU by nvidia-smi, in its own units; none without nvidia-smi or a GPU."""
     command = ["nvidia-smi", "--id=0", f"--query-gpu={','.join(items)}", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
@@ -61,7 +61,7 @@ def gpu_items(items: tuple[str, ...]) -> dict[str, str]:
 
 
 def used_mebibytes() -> float | None:
-    """Of the GPU's memory, by every process on it; None where nobody can say."""
+    """GPU memory in use by all processes; None where it is unknown."""
     found = gpu_items(("memory.used",)).get("memory.used", "").split()
     return float(found[0]) if found and found[0].replace(".", "", 1).isdigit() else None
 

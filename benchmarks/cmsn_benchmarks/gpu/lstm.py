@@ -12,7 +12,7 @@ LARGEST_ERROR = 1e-3  # of values between -1 and 1, as of stage probabilities
 
 
 def wrong_directions(found: Array, expected: Array) -> list[str]:
-    """What differs of [steps, 2, cameras, hidden], forward and backward, in words."""
+    """Differences in [steps, 2, cameras, hidden], forward and backward, a sentence each."""
     faults: list[str] = []
     for direction, name in enumerate(("forward", "backward")):
         error = np.abs(found[:, direction] - expected[:, direction]).max(axis=(1, 2))

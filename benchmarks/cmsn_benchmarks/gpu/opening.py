@@ -50,5 +50,5 @@ def build_all(
 
 
 def reference_for(stacks: set[StackName], tested: RunnerName) -> RunnerName:
-    """What a runner is held against: torch on CUDA where it is there and is not itself what is tested."""
+    """The reference of a runner: torch on CUDA where it is available and is not itself tested."""
     return "torch" if "torch" in stacks and tested != "torch" else "cpu"

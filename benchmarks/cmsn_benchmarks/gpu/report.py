@@ -1,4 +1,4 @@
-"""The report of a run, written anew after each part, so that a run that is cut leaves what it had."""
+"""The report of a run, written anew after each part, so that an interrupted run leaves what it had."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Report:
         self._path = path
 
     def add(self, name: str, result: Any) -> None:
-        """A part is done."""
+        """Add the result of a part."""
         self.results[name] = result
         self.results["finished"].append(name)
         self._write()
         click.echo(f"{name}: {json.dumps(result, indent=1)}")
 
     def append(self, name: str, result: Any) -> None:
-        """One more of a part that comes in several."""
+        """Add one more result of a part with several."""
         self.results.setdefault(name, []).append(result)
         self._write()
         click.echo(f"{name}: {json.dumps(result, indent=1)}")
 
     def note(self, line: str) -> None:
-        """Something that did not work, or that a reader must know."""
+        """Something that failed, or that a reader must know."""
         self.results["notes"].append(without_paths(line))
         self._write()
         click.echo(without_paths(line), err=True)

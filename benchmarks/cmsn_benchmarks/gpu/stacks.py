@@ -1,4 +1,4 @@
-"""Which GPU stacks are here, found by using each of them once."""
+"""Which GPU stacks work here, found by using each of them once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ StackName = Literal["torch", "ort-cuda", "ort-tensorrt", "tensorrt", "builder"]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One of them. found: it works here. about: its version and what it runs on, or why it does not; no paths."""
+    """One stack. found: it works here. about: its version and what it runs on, or why it does not; no paths."""
 
     name: StackName
     found: bool
@@ -44,7 +44,7 @@ def without_paths(text: str) -> str:
 
 
 def _stack(name: StackName, look: Callable[[], str]) -> Stack:
-    """A broken library is one that is not here: what it raises, whatever that is, is the reason."""
+    """A broken library counts as absent; whatever it raises is the reason."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -14,7 +14,7 @@ _WARM_UP_HOPS = 6  # both sides of double-buffered states, plain and captured, a
 
 
 class Way(Protocol):
-    """One way to run a hop of some cameras. name: tells them apart in the results."""
+    """One way to run a hop of some cameras. name: identifies it in the results."""
 
     name: str
 
@@ -27,7 +27,7 @@ class Way(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
 
 
@@ -39,7 +39,7 @@ class Timings:
     bursts: list[float] = field(default_factory=list)
 
     def figures(self, *, frames: int) -> dict[str, float]:
-        """Frames per second of the median burst, and milliseconds a hop. frames: of all cameras in one hop."""
+        """Frames per second of the median burst, and milliseconds per hop. frames: of all cameras in one hop."""
         p50, p99 = np.percentile(self.latencies, [50, 99]) * 1e3
         return {
             "frames_per_second": round(frames / float(np.median(self.bursts)), 2),

@@ -40,7 +40,7 @@ def torch_model(bundle: Path, *, device: str) -> CMSN:
 
 
 def exact_float32() -> None:
-    """No TF32 in this process, which has but 10 bits and is what cuDNN takes by default."""
+    """No TF32 in this process: it has only 10 bits, and cuDNN uses it by default."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 

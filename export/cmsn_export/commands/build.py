@@ -28,7 +28,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--version-compatible", is_flag=True, help="For later TensorRT versions; see `cmsn run`.")
 @click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; beside the engines by default.")
 @click.option("--dry-run", is_flag=True, help="Only parse the graphs and list their layers and precisions.")
-@click.option("--force", is_flag=True, help="Build engines that are as they should be, too.")
+@click.option("--force", is_flag=True, help="Build engines that are up to date, too.")
 def build(
     bundle: Path | None,
     engines: Path | None,

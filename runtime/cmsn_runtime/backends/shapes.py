@@ -1,4 +1,4 @@
-"""What each graph of a bundle is fed with: the shapes an engine is built for."""
+"""The shapes of every input of a bundle's graphs, for which engines are built."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NVIDIA's driver through pycuda: loading it, what it says of a GPU, its errors as ours."""
+"""NVIDIA's driver through pycuda: loading it, the facts of a GPU, its errors as ours."""
 
 from __future__ import annotations
 

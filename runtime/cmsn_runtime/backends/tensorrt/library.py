@@ -1,4 +1,4 @@
-"""NVIDIA's TensorRT as it is installed here, whichever version: the module, its version, a logger that remembers."""
+"""NVIDIA's TensorRT as it is installed, whichever version: the module, its version, a logger that keeps errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def load_tensorrt(names: tuple[str, ...] = _RUNTIMES) -> Any:
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """(10, 3, 0, 26) of "10.3.0.26"; what is not a number ends it."""
+    """(10, 3, 0, 26) of "10.3.0.26"; a part that is no number ends it."""
     numbers: list[int] = []
     for part in version.split("."):
         if not part.isdigit():

@@ -1,4 +1,4 @@
-"""From the engines on disk to the TensorRT backend: what can be wrong is found before an engine is loaded."""
+"""From the engines on disk to the TensorRT backend: faults are found before an engine is loaded."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def has_engines(folder: Path) -> bool:
-    """Whether engines were built there, of whatever use they are."""
+    """Whether a folder has engines, usable or not."""
     return any(engine_file(folder, name).exists() for name in GRAPH_NAMES)
 
 
 def has_own_engines(manifest: Manifest) -> bool:
-    """Whether this user has built engines of a bundle, of whatever use they are: for any device, by any TensorRT."""
+    """Whether this user has built engines of a bundle, for any device and by any TensorRT."""
     folder = graphs_folder(manifest)
     return folder.is_dir() and any(has_engines(device) for device in folder.iterdir())
 
@@ -88,7 +88,7 @@ def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts) -
 
 
 def _state_fault(found: Mapping[str, Tensor], key: EngineKey, manifest: Manifest) -> str | None:
-    """What is wrong with the states of an extractor's engine, in words."""
+    """Why the states of an extractor's engine do not fit; None where they do."""
     precision = next(
         name for name, item in manifest.variants.items() if item.graphs["extractor"].sha256 == key.onnx_sha256
     )
