@@ -31,6 +31,7 @@ _SEQUENCE = re.compile(
     r"(?P<name>.*?)[-_. ]*(\*|%0?\d*d|\?+(?=[^.]*\.(jpe?g|png|bmp|webp|tiff?|p[gpnb]m)$))", re.IGNORECASE
 )
 _COMMON = frozenset({"", "img", "image", "im", "frame", "picture", "pic", "flow_x", "flow_y"})
+_COMMON_PLAYLISTS = frozenset({"index", "playlist", "master", "manifest", "chunklist", "stream"})
 
 Value = TypeVar("Value")
 
@@ -38,9 +39,9 @@ Value = TypeVar("Value")
 def video_id(source: str) -> str:
     """What annotations and results call a source.
 
-    The dataset of FILE.h5::DATASET; of a sequence of pictures the name before its numbers, or its folder; otherwise the
-    last part of a path or URL without a video's or feature file's suffix; the host where a URL has no path. Never any
-    part of a password or query.
+    The dataset of FILE.h5::DATASET; of a sequence of pictures the name before its numbers, or its folder; of a playlist
+    such as NAME/index.m3u8 its folder; otherwise the last part of a path or URL without a video's or feature file's
+    suffix; the host where a URL has no path. Never any part of a password or query.
     """
     _, dataset = split_dataset(source)
     if dataset:
@@ -51,7 +52,10 @@ def video_id(source: str) -> str:
     if sequence:
         name = sequence["name"]
         return (parent if name.lower() in _COMMON else name) or source
-    return without_suffix(base) or source
+    name = without_suffix(base)
+    if base.lower().endswith(_PLAYLIST_SUFFIXES) and name.lower() in _COMMON_PLAYLISTS:
+        name = parent or name
+    return name or source
 
 
 def split_dataset(address: str) -> tuple[str, str]:

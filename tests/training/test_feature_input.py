@@ -206,6 +206,34 @@ def test_the_command_line_takes_rows(bundle_path: Path, folder: Path, tmp_path: 
     assert CliRunner().invoke(cmsn, ["inspect", str(bundle_path)]).exit_code == 0
 
 
+def test_a_file_that_cannot_be_used_stops_no_other(bundle_path: Path, tmp_path: Path) -> None:
+    """Each is one line; what was found before a row that is not finite is kept; datasets go by their names."""
+    h5py = pytest.importorskip("h5py")
+    rows, actions = rows_and_actions(5)
+    broken = rows.copy()
+    broken[400] = np.nan
+    for name, content in (("ct", rows.T), ("broken", broken), ("flat", rows[:, 0]), ("good", rows)):
+        np.save(tmp_path / f"{name}.npy", content)
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file["v_a/rows"], file["b"] = rows, rows[:300]
+    truth = {"database": {"a": {"duration": 60, "annotations": [{"segment": list(action)} for action in actions]}}}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    names = ["ct.npy", "broken.npy", "flat.npy", "all.h5::v_a", "all.h5::b", "all.h5::c", "good.npy"]
+    sources = [str(tmp_path / name) for name in names]
+    options = ["--bundle", str(bundle_path), "--quiet", "--results", str(tmp_path / "r.json")]
+    result = CliRunner().invoke(cmsn, ["run", *sources, *options, "--truth", str(tmp_path / "truth.json")])
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("cmsn: error")]
+    assert [any(part in line for line in errors) for part in ("[5, 600]: transposed?", "row 400 (from 0", "[n, 5]")]
+    assert len(errors) == 4
+    assert "6 of 7 sources are not in" in result.stderr
+    found = json.loads((tmp_path / "r.json").read_text())["results"]
+    assert {name: bool(proposals) for name, proposals in found.items()} == dict.fromkeys(
+        ("broken", "v_a", "b", "good"), True
+    )
+    assert found["v_a"] == found["good"]
+
+
 def test_pictures_and_rows_are_not_mixed_up(bundle_path: Path) -> None:
     with open_bundle(bundle_path) as bundle, pytest.raises(SettingsError, match="feature rows"):
         bundle.stream()
