@@ -158,7 +158,21 @@ def test_segments_beyond_the_frames_are_clipped_or_left_out_and_told(
     assert video.segments.tolist() == [[0, 0.5], [1, 2], [3, 4]]
     first, second = caplog.messages  # before the video, in the file; beyond its frames, once these are known
     assert "before or after the video: 1 (a [-3, -1]); clipped to the video: 1 (a [-1, 0.5])" in first
-    assert "a: lasts 4.000 s; of its 5 segments 2 lie outside and are left out, 1 reach beyond" in second
+    assert "left out, outside the video: 2 (a [4, 5] of 4.000 s, a [50, 60] of 4.000 s)" in second
+    assert "clipped to the video: 1 (a [3, 9] of 4.000 s)" in second
+
+
+def test_annotations_of_which_nothing_lies_in_the_videos_are_refused(
+    tmp_path: Path, cache: FrameCache, write: Write
+) -> None:
+    write("a.mp4")
+    annotations = truth(tmp_path, {"a": entry((3, 5), (20, 60))})
+    with pytest.raises(SettingsError, match=r"a \[3, 5\] of 2\.000 s.*no segment is left to learn"):
+        load_corpus(tmp_path / "videos", annotations, cache)
+    write_features(tmp_path, a=np.zeros((50, 3)))
+    with pytest.raises(SettingsError, match="no segment is left to learn"):
+        load_feature_corpus(tmp_path, annotations, width=3, rate=Fraction(25))
+    assert len(load_feature_corpus(tmp_path, truth(tmp_path, {"a": entry()}), width=3, rate=Fraction(25))) == 1
 
 
 def test_durations_that_were_rounded_are_no_news(
@@ -243,7 +257,7 @@ def test_segments_beyond_the_rows_are_clipped_as_beyond_frames(
     annotations = truth(tmp_path, {"a": entry((1, 9), (5, 6))})
     (video,) = load_feature_corpus(tmp_path, annotations, width=3, rate=Fraction(25))
     assert video.segments.tolist() == [[1, 2]]
-    assert any("of its 2 segments 1 lie outside" in line for line in caplog.messages)
+    assert ["left out, outside the video: 1 (a [5, 6] of 2.000 s)" in line for line in caplog.messages] == [True]
 
 
 def test_rows_at_another_rate_than_the_annotations_are_noticed(

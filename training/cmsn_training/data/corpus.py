@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.annotations import VideoAnnotations
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.segments import Account, shown
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.decoding import ensure_all
 from cmsn_training.data.finding import VIDEOS_WANTED, Missing, find_videos, those_there
@@ -48,40 +51,43 @@ def load_corpus(
     videos without a file are an error, or left out with a warning. decoders: see `ensure_all`. progress: wraps the
     iteration, for a progress bar. Faults of the annotations and of the videos are logged as warnings, one line each.
 
-    Raises SettingsError where annotated videos have no file, AnnotationError where the annotations are wrong,
-    SourceError where a video cannot be decoded at all.
+    Raises SettingsError where annotated videos have no file or no segment lies in its video, AnnotationError where the
+    annotations are wrong, SourceError where a video cannot be decoded at all.
     """
     truth = read_truth(annotations, subset=subset, note=_LOG.warning)
     found = find_videos(videos, sorted(truth))
     paths = those_there(found, annotations, videos, wanted=VIDEOS_WANTED, missing=missing)
     corpus: list[AnnotatedVideo] = []
+    account = Account(str(annotations))
     with closing(ensure_all(cache, list(paths.values()), decoders=decoders)) as decoded:
         for name, path in progress(list(paths.items())):
             next(decoded)
             frames = cache.frames(path)
             step, duration = float(cache.grid.step_seconds), len(frames) / float(cache.grid.fps)
-            segments = within(segments_of(truth[name]), duration, name, tolerance=step)
+            segments = within(segments_of(truth[name]), duration, name, account, tolerance=step)
             corpus.append(AnnotatedVideo(name, frames, segments))
+    require_segments(corpus, truth, account)
     return corpus
 
 
 def within(
-    segments: npt.NDArray[np.float64], duration: float, name: str, *, tolerance: float
+    segments: npt.NDArray[np.float64], duration: float, name: str, account: Account, *, tolerance: float
 ) -> npt.NDArray[np.float64]:
-    """Segments clipped to the video's frames; what lies wholly outside is left out. Both are logged.
+    """Segments clipped to the video's frames; what lies wholly outside is left out. Both go into the account.
 
     tolerance: seconds that annotations may be off by without a report; durations are rounded everywhere.
     """
-    inside = segments[(segments[:, 0] < duration) & (segments[:, 1] > 0)]
-    outside = len(segments) - len(inside)
-    clipped = int(((inside[:, 1] > duration + tolerance) | (inside[:, 0] < -tolerance)).sum())
-    if outside or clipped:
-        _LOG.warning(
-            "%s: lasts %.3f s; of its %d segments %d lie outside and are left out, %d reach beyond and are clipped",
-            name,
-            duration,
-            len(segments),
-            outside,
-            clipped,
-        )
-    return np.clip(inside, 0.0, duration)
+    inside = (segments[:, 0] < duration) & (segments[:, 1] > 0)
+    beyond = (segments[:, 1] > duration + tolerance) | (segments[:, 0] < -tolerance)
+    for kind, which in (("left out, outside the video", ~inside), ("clipped to the video", inside & beyond)):
+        for start, end in segments[which].tolist():
+            account.add(kind, f"{shown(name, start, end)} of {duration:.3f} s")
+    return np.clip(segments[inside], 0.0, duration)
+
+
+def require_segments(corpus: Sequence[AnnotatedVideo], truth: Mapping[str, VideoAnnotations], account: Account) -> None:
+    """Log what did not fit the videos, in one line. Raises SettingsError where no segment at all did."""
+    if any(truth[video.name].annotations for video in corpus) and not any(len(video.segments) for video in corpus):
+        raise SettingsError(f"{account}; no segment is left to learn: are they in seconds, and of these videos?")
+    if account:
+        _LOG.warning("%s", account)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.names import first_few
+from cmsn_runtime.segments import Account
 from cmsn_runtime.sources.features import length_fault, read_features, require_finite
-from cmsn_training.data.corpus import AnnotatedVideo, within
+from cmsn_training.data.corpus import AnnotatedVideo, require_segments, within
 from cmsn_training.data.finding import FEATURES_WANTED, Missing, find_features, those_there
 from cmsn_training.data.truth import read_truth, segments_of
 
@@ -35,6 +36,7 @@ def load_feature_corpus(
     found = find_features(features, sorted(truth))
     addresses = those_there(found, annotations, features, wanted=FEATURES_WANTED, missing=missing)
     corpus: list[AnnotatedVideo] = []
+    account = Account(str(annotations))
     faults: dict[str, str] = {}
     for name, address in addresses.items():
         rows = read_features(address, width=width)
@@ -42,10 +44,11 @@ def load_feature_corpus(
         fault = length_fault(len(rows), rate, truth[name].duration)
         if fault is not None:
             faults[name] = fault
-        segments = within(segments_of(truth[name]), float(len(rows) / rate), name, tolerance=float(1 / rate))
+        segments = within(segments_of(truth[name]), float(len(rows) / rate), name, account, tolerance=float(1 / rate))
         corpus.append(AnnotatedVideo(name, rows, segments))
     timed = sum(truth[name].duration is not None for name in addresses)
     _report_lengths(features, faults, timed)
+    require_segments(corpus, truth, account)
     return corpus
 
 
