@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 @truth_options
 @output_options
 def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: Outputs) -> None:
-    """Find actions in each SOURCE: a video file, a stream's URL, or a camera such as /dev/video0.
+    """Find actions in each SOURCE: a video file, a stream's URL, a camera such as /dev/video0, a folder or glob of
+    pictures, or -, standard input.
 
     Where the bundle takes feature rows, a SOURCE is a file of them: .npy, .txt, .csv, or FILE.h5::DATASET.
 
@@ -49,6 +50,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     annotations = truth.read(sources.addresses)
     with reported(BackendWarning, SourceWarning), ExitStack() as stack:
         bundle = stack.enter_context(model.open())
+        sources.check(features=bundle.takes_features)
         changed = bundle.tuning.values
         context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events, changed)
         outlets = stack.enter_context(

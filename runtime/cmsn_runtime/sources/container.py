@@ -56,6 +56,8 @@ def open_container(
         problem = f"{error}; this build of FFmpeg lacks that input"
     else:
         return cast(InputContainer, container)
+    if isinstance(url, PipeReader):
+        url.raise_failure()
     # Outside of `except`: FFmpeg's error repeats the URL, password and all, and would be shown as the cause.
     raise SourceError(f"{name}: cannot be opened: {problem}")
 
@@ -102,8 +104,10 @@ def reason(error: av.error.FFmpegError, url: str | PipeReader = "") -> str:
 
 def no_frame_advice(url: str | PipeReader) -> str:
     """What to do about a container that opens and in which nothing can be decoded."""
+    if not isinstance(url, str):
+        return _CUT_PIPE
     known = _diagnosis(url)
-    if known is None and isinstance(url, str) and scheme_of(url):
+    if known is None and scheme_of(url):
         return "it may be encrypted, or of an unknown codec; try to play it"
     return known or "it is damaged, encrypted or cut short; try to play it, or get a whole copy"
 
@@ -119,9 +123,8 @@ def _advice(error: av.error.FFmpegError, url: str | PipeReader) -> str:
     return next((text for kind, text in _ADVICE if isinstance(error, kind)), "check that it can be reached")
 
 
-def _diagnosis(url: str | PipeReader) -> str | None:
-    is_path = isinstance(url, str) and not scheme_of(url)
-    return diagnosis(Path(str(url).removeprefix("file:"))) if is_path else None
+def _diagnosis(url: str) -> str | None:
+    return None if scheme_of(url) else diagnosis(Path(url.removeprefix("file:")))
 
 
 def _is_cover(stream: VideoStream) -> bool:

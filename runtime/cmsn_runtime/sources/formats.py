@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -47,6 +48,11 @@ def counter_period(format: str, time_base: Fraction) -> int | None:
 def never_ends(format: str) -> bool:
     """Whether only live streams have the format."""
     return format in _NEVER_ENDING
+
+
+def is_end(scheme: str, error: Exception | None) -> bool:
+    """Whether an error is how FFmpeg says that an HTTP server, which gave no length, has closed the connection."""
+    return scheme in ("http", "https") and isinstance(error, OSError) and error.errno == errno.EIO
 
 
 def demuxer_options(scheme: str, given: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,8 @@ class PipeReader:
     FFmpeg's own reads of a silent pipe cannot be interrupted: Ctrl-C would be lost. A pipe ends when its writers do; it
     is waited for as long as one has it open, or none ever had, and a SourceWarning says so once.
 
-    name: for messages.
+    name: for messages. PyAV turns what a read raises, KeyboardInterrupt too, into an error of FFmpeg's or the end of
+    the data; `raise_failure` raises it after all.
     """
 
     def __init__(self, descriptor: int, *, name: str) -> None:
@@ -28,6 +29,7 @@ class PipeReader:
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
         self._warned = False
+        self._failure: BaseException | None = None
 
     @classmethod
     def open(cls, path: str) -> PipeReader:
@@ -39,13 +41,19 @@ class PipeReader:
 
     def read(self, size: int) -> bytes:
         """What there is, `size` bytes at most; none at the end."""
-        while True:
-            if self._poll.poll(_SILENCE_MS):
-                try:
-                    return os.read(self._descriptor, size)
-                except BlockingIOError:
-                    continue
-            self._warn()
+        try:
+            while not self._poll.poll(_SILENCE_MS):
+                self._warn()
+            return os.read(self._descriptor, size)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def raise_failure(self) -> None:
+        """Raise what ended a read, if anything did."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """Close the pipe; standard input stays open. May be called twice."""

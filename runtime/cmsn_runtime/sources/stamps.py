@@ -151,8 +151,9 @@ class DecodingStamps:
 
 
 class ArrivalStamps(DecodingStamps):
-    """Seconds since the first packet, by this machine's clock, for live streams that carry no time.
+    """Seconds since the source was opened, by this machine's clock, for live streams that carry no time.
 
+    The first packet, which opening has read, is at zero; the model may take its time before it asks for the next.
     FFmpeg's own use_wallclock_as_timestamps would round to the time base it invents, and is to be asked for before the
     format is known.
     """
@@ -160,12 +161,13 @@ class ArrivalStamps(DecodingStamps):
     def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
         super().__init__(_NANOSECOND)
         self._now = now
-        self._begin: int | None = None
+        self._begin = now()
+        self._first = True
 
     def sent(self, pts: int | None, dts: int | None) -> int | None:
-        now = self._now()
-        self._begin = now if self._begin is None else self._begin
-        return super().sent(now - self._begin, now - self._begin)
+        stamp = 0 if self._first else self._now() - self._begin
+        self._first = False
+        return super().sent(stamp, stamp)
 
 
 class CountedStamps:

@@ -165,11 +165,12 @@ class VideoSource(Closing):
         packets = self._packets()
         while True:
             try:
-                packet = next(packets)
-            except StopIteration:
-                return
+                packet = next(packets, None)
             except av.error.FFmpegError as error:
-                self._failure = error
+                self._failure, packet = error, None
+            if packet is None:
+                if isinstance(self._url, PipeReader):
+                    self._url.raise_failure()
                 yield None
                 return
             ours = packet.stream.index == self._stream.index
@@ -193,6 +194,8 @@ class VideoSource(Closing):
 
     def _check(self, last: Fraction | None, *, shown: bool) -> None:
         """What is to be raised once the frames are out. Causes are not chained: FFmpeg's repeat the URL."""
+        if isinstance(self._url, str) and formats.is_end(scheme_of(self._url), self._failure):
+            self._failure = None
         if is_open_ended(self._container) and (not self._failure or isinstance(self._failure, av.error.ExitError)):
             self._failure = None
             warn_of_end(self.name)

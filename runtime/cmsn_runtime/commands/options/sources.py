@@ -1,4 +1,4 @@
-"""What `cmsn run` reads."""
+"""What `cmsn run` reads, and how."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from cmsn_runtime.commands.options.grouping import grouped
 if TYPE_CHECKING:
     from cmsn_runtime.sources.base import Source
     from cmsn_runtime.sources.features import FeatureSource
+    from cmsn_runtime.sources.options import SourceOptions
 
 
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
-    """addresses: files, URLs, cameras; one is run after the other."""
+    """addresses: files, URLs, cameras; one is run after the other. The rest as in SourceOptions."""
 
     addresses: tuple[str, ...]
+    fps: Fraction | None = None
+    demuxer: tuple[tuple[str, str], ...] = ()
+    video_stream: int | None = None
+    begin: Fraction | None = None
+    length: Fraction | None = None
 
     @staticmethod
     def name_of(address: str) -> str:
@@ -29,11 +35,39 @@ class SourceChoice:
 
         return public_name(address)
 
+    def options(self) -> SourceOptions:
+        """How videos are read. Raises SettingsError."""
+        from cmsn_runtime.sources.options import SourceOptions
+
+        return SourceOptions(
+            fps=self.fps,
+            demuxer=dict(self.demuxer),
+            video_stream=self.video_stream,
+            begin=self.begin,
+            length=self.length,
+        )
+
+    def check(self, *, features: bool) -> None:
+        """Refuse what does not go together; a SourceWarning says which sources will not be read. Raises SettingsError.
+
+        features: the sources are files of feature rows.
+        """
+        from cmsn_runtime.errors import SettingsError
+        from cmsn_runtime.sources.order import warn_of_never_read
+
+        options = self.options()
+        if not features:
+            warn_of_never_read(self.addresses, ends=options.length is not None)
+        elif self != SourceChoice(self.addresses):
+            raise SettingsError(
+                "--fps, --option, --video-stream, --from and --for are for videos; this model takes rows of features"
+            )
+
     def open_video(self, address: str) -> AbstractContextManager[Source]:
         """Open one of them as pictures. Raises SourceError."""
         from cmsn_runtime.sources.opening import open_source
 
-        return open_source(address)
+        return open_source(address, options=self.options())
 
     def open_features(self, address: str, *, rate: Fraction, width: int) -> FeatureSource:
         """Open one of them as rows of `width` features, `rate` per second. Raises SourceError and MissingExtraError."""
@@ -42,8 +76,42 @@ class SourceChoice:
         return FeatureSource(address, rate=rate, width=width)
 
 
+def _exact(ctx: click.Context, param: click.Parameter, value: str | None) -> Fraction | None:
+    """An exact number: 29.97, 30000/1001, 12."""
+    try:
+        return None if value is None else Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"{value!r} is no number such as 25, 29.97 or 30000/1001") from None
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """KEY=VALUE, any number of them."""
+    parts = [value.partition("=") for value in values]
+    bad = next((key + mark for key, mark, _ in parts if not (key and mark)), None)
+    if bad is not None:  # the value is not repeated: it may be a password
+        raise click.BadParameter(f"{bad!r} is not KEY=VALUE, such as rtsp_transport=udp")
+    return tuple((key, value) for key, _, value in parts)
+
+
 source_options = grouped(
     "sources",
     SourceChoice,
     click.argument("addresses", metavar="SOURCE...", nargs=-1, required=True),
+    click.option("--from", "begin", metavar="SECONDS", callback=_exact, help="Begin there, on the source's own clock."),
+    click.option("--for", "length", metavar="SECONDS", callback=_exact, help="End each source after so long."),
+    click.option(
+        "--fps",
+        metavar="RATE",
+        callback=_exact,
+        help="Frame n is at n / RATE: for what has no timestamps, or wrong ones.",
+    ),
+    click.option("--video-stream", metavar="N", type=click.IntRange(0), help="Which of several, from 0; covers apart."),
+    click.option(
+        "--option",
+        "demuxer",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=_pairs,
+        help="For FFmpeg's demuxer or protocol, such as rtsp_transport=udp; may be repeated.",
+    ),
 )
