@@ -65,7 +65,8 @@ def run(network: Path, output: Path, *options: str) -> dict[str, Any]:
 
 
 def test_torch_and_onnx_runtime_on_the_cpu(network: Path, tmp_path: Path) -> None:
-    report = run(network, tmp_path / "gpu.json", "--device", "cpu", "--cameras", "1,2")
+    parts = "torch,ort,extractor,hop,endurance"
+    report = run(network, tmp_path / "gpu.json", "--device", "cpu", "--cameras", "1,2", "--parts", parts)
     assert report["finished"] == ["machine", "stacks", "ceilings", "network", "hop", "endurance"]
     assert [result["cameras"] for result in report["extractor"]] == [1, 2]
     ways = {"ONNX Runtime FP32", "torch eager FP32", "torch eager FP32, channels_last_3d"}
@@ -85,6 +86,8 @@ def test_tensorrt_over_a_simulated_gpu(network: Path, tmp_path: Path, library: F
         {"TensorRT FP16", "TensorRT FP16, CUDA graph"}
     ] * 2
     assert set(report["hop"]) == {"tensorrt"}
+    assert [hop["cameras"] for hop in report["batches"]["tensorrt"]["hops"]] == [1, 3]
+    assert {hop["largest_batch"] for hop in report["batches"]["tensorrt"]["hops"]} == {3}
     assert report["endurance"]["hops"] > 0
     assert report["stacks"]["builder"]["found"]
 
@@ -93,7 +96,7 @@ def test_a_ceiling_that_cannot_be_measured_costs_no_other_figure(
     network: Path, tmp_path: Path, library: FakeTensorRT
 ) -> None:
     library.refuses = frozenset({"MatMul"})
-    report = run(network, tmp_path / "gpu.json", "--parts", "tensorrt", "--cameras", "1")
+    report = run(network, tmp_path / "gpu.json", "--parts", "tensorrt,extractor", "--cameras", "1")
     assert report["ceilings"] == {}
     assert [note.split(":")[0] for note in report["notes"]] == ["ceilings"]
     assert report["extractor"][0]["ways"]["TensorRT FP16"]["frames_per_second"] > 0
@@ -102,7 +105,14 @@ def test_a_ceiling_that_cannot_be_measured_costs_no_other_figure(
 def test_hop_is_left_out_and_measured_kernels_are_kept_for_the_next_run(
     network: Path, tmp_path: Path, library: FakeTensorRT
 ) -> None:
-    options = ["--parts", "tensorrt", "--cameras", "1", "--timing-cache", str(tmp_path / "there" / "timing.cache")]
+    options = [
+        "--parts",
+        "tensorrt,extractor",
+        "--cameras",
+        "1",
+        "--timing-cache",
+        str(tmp_path / "there" / "timing.cache"),
+    ]
     report = run(network, tmp_path / "gpu.json", *options)
     assert "hop" not in report
     assert library.builds == 2  # a matrix product and the extractor
@@ -113,7 +123,7 @@ def test_hop_is_left_out_and_measured_kernels_are_kept_for_the_next_run(
 
 def test_the_cpu_needs_no_torch(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    report = run(network, tmp_path / "gpu.json", "--device", "cpu", "--cameras", "1", "--parts", "torch,ort,hop")
+    report = run(network, tmp_path / "gpu.json", "--device", "cpu", "--cameras", "1", "--parts", "torch,ort")
     assert report["ceilings"] == {}
     assert set(report["extractor"][0]["ways"]) == {"ONNX Runtime FP32"}
     assert set(report["hop"]) == {"ort"}

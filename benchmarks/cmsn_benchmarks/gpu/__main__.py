@@ -1,9 +1,10 @@
 """Measures the GPU stacks of this machine: ceilings, the extractor for 1 to 64 cameras, a whole hop, minutes of load.
 
-    python -m cmsn_benchmarks.gpu [--json OUT] [--cameras 1,2,4] [--parts torch,ort,tensorrt,hop,endurance]
+    python -m cmsn_benchmarks.gpu [--json OUT] [--cameras 1,2,4] [--parts torch,ort,tensorrt,extractor,hop]
 
-All that is compared runs in turns within one run. `--device cpu --width 0.125` tries the program where there is no GPU;
-its figures mean nothing. Where torch and TensorRT live in different environments, make the network's bundle with one
+`--parts` names stacks and what is timed on them; where it names stacks alone, that is the extractor and the hop. All
+that is compared runs in turns within one run. `--device cpu --width 0.125` tries the program where there is no GPU; its
+figures mean nothing. Where torch and TensorRT live in different environments, make the network's bundle with one
 (`--bundle FOLDER.cmsn --parts ""`) and measure with both. `--timing-cache FILE` shortens the builds of later runs.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 import click
 
 from cmsn_benchmarks.gpu.arithmetic import count_operations
+from cmsn_benchmarks.gpu.batches import time_batches
 from cmsn_benchmarks.gpu.ceilings import measure_ceilings
 from cmsn_benchmarks.gpu.endurance import endure
 from cmsn_benchmarks.gpu.extractor import CHUNK_FRAMES, Plan, close_ways, open_ways, plan_for, time_cameras
@@ -32,7 +34,9 @@ from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.bundle_files import read_manifest
 from cmsn_runtime.errors import CmsnError
 
-PARTS = ("torch", "ort", "tensorrt", "hop", "endurance")
+TIMED = ("extractor", "hop", "batches", "endurance")
+PARTS = ("torch", "ort", "tensorrt", *TIMED)
+_USUAL = frozenset({"extractor", "hop"})
 _NEEDS: dict[str, StackName] = {"torch": "torch", "ort": "ort-cuda", "tensorrt": "builder"}
 _RUNNERS: dict[str, RunnerName] = {"torch": "torch", "ort": "ort-cuda", "tensorrt": "tensorrt"}
 
@@ -59,7 +63,7 @@ def numbers(context: click.Context, option: click.Parameter, value: str) -> tupl
     "--parts",
     default=",".join(PARTS),
     show_default=True,
-    help="Stacks, and what is timed beside the extractor; none only makes the bundle.",
+    help="Stacks, and what is timed on them (extractor and hop where none is named); nothing only makes the bundle.",
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Of the network; made if it is not there.")
 @click.option("--compile/--no-compile", "compiled", default=None, help="torch.compile as well; on CUDA by default.")
@@ -116,10 +120,14 @@ def main(
         side = side or (8192 if device == "cuda" else 512)
         report.add("ceilings", attempted(report, "ceilings", lambda: measure_ceilings(found, device=device, side=side)))
         report.add("network", describe_network(plan))
-        measure_extractor(plan, cameras, report)
-        if "hop" in wanted:
+        timed = wanted & set(TIMED) or _USUAL
+        if timed & {"extractor", "endurance"}:  # whose fastest way endures
+            measure_extractor(plan, cameras, report)
+        if "hop" in timed:
             measure_hop(plan, report, work / "engines")
-        if "endurance" in wanted:
+        if "batches" in timed:
+            measure_batches(plan, cameras, report, work / "batched-engines")
+        if "endurance" in timed:
             measure_endurance(plan, report, endurance_seconds)
 
 
@@ -175,6 +183,17 @@ def measure_hop(plan: Plan, report: Report, engines: Path) -> None:
     report.add("hop", {part: result for part, result in results.items() if result})
 
 
+def measure_batches(plan: Plan, cameras: tuple[int, ...], report: Report, engines: Path) -> None:
+    """Hops of many cameras through the backend, on each stack; TensorRT's engines take the most of them at once."""
+
+    def on(part: str) -> dict[str, Any]:
+        with _opened(part, plan, engines, cameras=max(cameras)) as bundle:
+            return {"backend": bundle.backend.name, "hops": time_batches(bundle, cameras, seconds=plan.seconds_each)}
+
+    results = {part: attempted(report, f"batches on {part}", partial(on, part)) for part in sorted(plan.parts)}
+    report.add("batches", {part: result for part, result in results.items() if result})
+
+
 def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
     """The fastest way at its best number of cameras."""
     best = max(
@@ -200,9 +219,9 @@ def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
         close_ways(ways)
 
 
-def _opened(part: str, plan: Plan, engines: Path) -> Bundle:
+def _opened(part: str, plan: Plan, engines: Path, *, cameras: int = 1) -> Bundle:
     if part == "tensorrt":
-        build_all(plan.bundle, engines, cache=plan.cache)
+        build_all(plan.bundle, engines, cameras=cameras, cache=plan.cache)
     if part == "torch":
         return on_torch(plan.bundle, device=plan.device)
     runner: RunnerName = "cpu" if plan.device == "cpu" and part == "ort" else _RUNNERS[part]
