@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fake_cuda import Machine
+from fake_cuda import Machine, process_on
 from fake_tensorrt import FakeTensorRT
 
 pytest.importorskip("torch")
@@ -25,7 +25,6 @@ from cmsn_benchmarks.gpu.lstm import cut_after, wrong_directions
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import on_torch, open_on
 from cmsn_benchmarks.gpu.stacks import find_stacks, without_paths
-from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
 from cmsn_runtime.manifest.contents import FULL_PRECISION
@@ -44,16 +43,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorRT]:
     """TensorRT on a simulated GPU, and nothing else; everything must be given back at the end."""
-    machine = Machine()
-    for cached in (cuda_module._primary_context, find_stacks):
-        cached.cache_clear()
-    machine.install(monkeypatch)
-    library = FakeTensorRT(machine, version="10.3.0.26")
-    library.install(monkeypatch)
-    yield library
-    machine.check_clean(contexts=False)
-    for cached in (cuda_module._primary_context, find_stacks):
-        cached.cache_clear()
+    find_stacks.cache_clear()
+    with process_on(Machine(), monkeypatch) as machine:
+        library = FakeTensorRT(machine, version="10.3.0.26")
+        library.install(monkeypatch)
+        yield library
+    find_stacks.cache_clear()
 
 
 def run(network: Path, output: Path, *options: str) -> dict[str, Any]:

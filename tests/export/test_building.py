@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import os
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fake_cuda import Machine
+from fake_cuda import Machine, process_on
 from fake_tensorrt import FakeTensorRT
 from rich.console import Console
 
@@ -42,13 +41,8 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    cuda_module._primary_context.cache_clear()
-    machine = Machine()
-    machine.install(monkeypatch)
-    yield machine
-    gc.collect()
-    machine.check_clean(contexts=False)
-    cuda_module._primary_context.cache_clear()
+    with process_on(Machine(), monkeypatch) as machine:
+        yield machine
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ pytest.importorskip("onnx")
 
 import torch
 from click.testing import CliRunner
+from full_disk import disk_of
 
 from cmsn_export.bundling import export_bundle
 from cmsn_runtime.bundle import open_bundle
@@ -39,17 +37,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     save_model(CMSN(config), config, {}, path)
     return path
-
-
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """No file grows beyond so many bytes: what a full disk does, without one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere/a.cmsn", "file/a.cmsn", "n" * 300 + ".cmsn"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fake_cuda import Machine
+from fake_cuda import Machine, process_on
 from fake_tensorrt import FakeTensorRT
 
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.bundling import export_bundle
 from cmsn_export.engine_building import BuilderSettings, build_plan
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.events import Event
@@ -56,13 +54,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    cuda_module._primary_context.cache_clear()
-    machine = Machine()
-    machine.install(monkeypatch)
-    yield machine
-    gc.collect()
-    machine.check_clean(contexts=False)
-    cuda_module._primary_context.cache_clear()
+    with process_on(Machine(), monkeypatch) as machine:
+        yield machine
 
 
 def events(bundle: Path, **options: Any) -> list[Event]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -14,7 +15,9 @@ from fake_device import ContractViolation, Simulation
 from fake_graphs import graph_module
 from fake_pycuda import Facts, driver_module
 
-__all__ = ["ContractViolation", "Machine"]
+from cmsn_runtime.backends.tensorrt import cuda as cuda_module
+
+__all__ = ["ContractViolation", "Machine", "process_on"]
 
 
 class Machine(Simulation):
@@ -92,6 +95,16 @@ class Machine(Simulation):
         left = [line for line in self.leftovers() if contexts or "primary context" not in line]
         wrong = [*self.violations, *self.damaged_graves(), *left]
         assert not wrong, "\n".join(wrong)
+
+
+@contextmanager
+def process_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """This process on that machine; at the end everything must be given back, and nothing done wrong."""
+    cuda_module._primary_context.cache_clear()
+    machine.install(monkeypatch)
+    yield machine
+    machine.check_clean(contexts=False)
+    cuda_module._primary_context.cache_clear()
 
 
 class _NoDriver(MetaPathFinder):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fake_cuda import Machine
+from fake_cuda import Machine, process_on
 from fake_tensorrt import FakeTensorRT
 
 from cmsn_runtime.backends.answering import answer_alone
@@ -44,20 +44,10 @@ Opener = Callable[..., Bundle]
 
 
 @pytest.fixture
-def machine() -> Machine:
-    return Machine()
-
-
-@pytest.fixture
-def gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """This process on that machine; everything must be given back at the end, and nothing done wrong."""
-    cuda_module._primary_context.cache_clear()
-    machine.install(monkeypatch)
-    FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
-    yield machine
-    gc.collect()
-    machine.check_clean(contexts=False)
-    cuda_module._primary_context.cache_clear()
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    with process_on(Machine(), monkeypatch) as machine:
+        FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
+        yield machine
 
 
 def build(folder: Path, *, precision: str = "fp32", bundle: Path = DEMO_BUNDLE, **sizes: int) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fake_cuda import Machine
+from fake_cuda import Machine, process_on
 from fake_tensorrt import FakeTensorRT
 
 pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with onnx")
@@ -22,7 +22,6 @@ from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.asks import Stages
 from cmsn_runtime.backends.shapes import EngineSizes
-from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt import recurring as recurring_module
 from cmsn_runtime.backends.tensorrt import states as states_module
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
@@ -38,14 +37,9 @@ Opener = Callable[[int], Bundle]
 @pytest.fixture(params=["discrete", "integrated"])
 def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A simulated GPU, where everything must be given back at the end and nothing be done wrong."""
-    machine = Machine(integrated=request.param == "integrated")
-    cuda_module._primary_context.cache_clear()
-    machine.install(monkeypatch)
-    FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
-    yield machine
-    gc.collect()
-    machine.check_clean(contexts=False)
-    cuda_module._primary_context.cache_clear()
+    with process_on(Machine(integrated=request.param == "integrated"), monkeypatch) as machine:
+        FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
+        yield machine
 
 
 only_discrete = pytest.mark.parametrize("machine", ["discrete"], indirect=True)

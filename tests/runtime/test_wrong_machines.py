@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -73,13 +74,25 @@ class Place:
         return message
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds engines of the demo."""
+    cache = tmp_path_factory.mktemp("built") / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CMSN_CACHE_DIR", str(cache))
+        place = Place(DEMO_BUNDLE, patch)
+        machine = place.become()
+        place.build()
+        machine.check_clean(contexts=False)
+    return cache
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     shutil.copytree(DEMO_BUNDLE, tmp_path / "x.cmsn", ignore=shutil.ignore_patterns("engines"))
+    shutil.copytree(built, os.environ["CMSN_CACHE_DIR"])
     place = Place(tmp_path / "x.cmsn", monkeypatch)
-    machine = place.become()
-    place.build()
-    machine.check_clean(contexts=False)
+    place.become()
     yield place
     cuda_module._primary_context.cache_clear()
 

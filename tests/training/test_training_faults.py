@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 pytest.importorskip("lightning")
 
 import torch
+from full_disk import disk_of
 
 from cmsn_benchmarks.datasets.small_training import write_training
 from cmsn_runtime.errors import BackendError, OutputError, SettingsError
@@ -53,17 +52,6 @@ def no_data_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("the data were read before the fault was found")
 
     monkeypatch.setattr(training, "open_inputs", read)
-
-
-@contextmanager
-def disk_of(size: int) -> Iterator[None]:
-    """No file grows beyond so many bytes: what a full disk does, without one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
