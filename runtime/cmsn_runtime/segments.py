@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from cmsn_runtime.names import first_few
+from cmsn_runtime.text import printable
 
 _MOST = 1e9  # seconds; beyond it something else was meant
 _ROUNDING = 1.0  # seconds; durations are rounded everywhere
@@ -21,7 +22,7 @@ class Account:
 
     def add(self, kind: str, place: str) -> None:
         """One more case of a kind, such as "left out, of no length or reversed"."""
-        self._places.setdefault(kind, []).append(place)
+        self._places.setdefault(kind, []).append(printable(place))
 
     def __bool__(self) -> bool:
         return bool(self._places)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations, read_annotations
 from cmsn_runtime.errors import AnnotationError, AnnotationWarning
@@ -220,3 +224,43 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     for name in ("nowhere.json", "."):
         with pytest.raises(AnnotationError, match="cannot be read as JSON"):
             read_annotations(tmp_path / name)
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1", "2.5", "nan"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["database", "annotations", "segment", "label", "duration", "subset", "fps", "v", "w"]),
+            inner,
+        )
+    ),
+    max_leaves=20,
+)
+times = st.integers(-5, 200) | st.floats(-5, 200) | values
+entries = st.fixed_dictionaries(
+    {
+        "annotations": st.lists(st.fixed_dictionaries({"segment": st.lists(times, max_size=3)}) | values, max_size=4)
+        | values
+    },
+    optional={"duration": times, "fps": times, "subset": values},
+)
+
+
+@given(st.fixed_dictionaries({"database": st.dictionaries(st.text(max_size=3), entries | values, max_size=4)}) | values)
+def test_whatever_a_file_holds_its_segments_can_be_used_or_it_is_refused(content: Any) -> None:
+    with TemporaryDirectory() as folder:
+        try:
+            found = read_annotations(write(Path(folder), json.dumps(content)), note=lambda line: None)
+        except AnnotationError as error:
+            assert "\n" not in str(error)
+            return
+    for video in found.values():
+        for one in video.annotations:
+            assert 0 <= one.start < one.end < math.inf
+            assert video.duration is None or one.end <= video.duration + 1

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmsn_runtime.errors import DecodeError, SourceError
 from cmsn_runtime.sources.features import (
@@ -109,7 +112,7 @@ def test_arrays_of_another_shape_are_refused_with_advice(
 
 def test_objects_and_archives_are_refused_in_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"code": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(SourceError, match=r"x\.npy: .*Python objects are never loaded"):
+    with pytest.raises(SourceError, match=r"x\.npy: .*Python objects, which are never loaded"):
         read_features(tmp_path / "x.npy")
     np.savez(tmp_path / "y.npz", np.zeros((2, 2)))
     (tmp_path / "y.npz").rename(tmp_path / "y.npy")
@@ -164,3 +167,33 @@ def test_datasets_go_by_the_names_of_their_videos(tmp_path: Path) -> None:
         read_features(tmp_path / "all.h5")
     with pytest.raises(SourceError, match="rows of numbers"):
         read_features(tmp_path / "all.h5::text")
+
+
+CELLS = st.sampled_from(["1", "-2.5", "3,5", "nan", "", "a", '"b"', "1e5", "#", "0", "٣", "\x00"])
+
+
+@given(st.lists(st.lists(CELLS, max_size=4), max_size=5), st.sampled_from([",", ";", "\t", " ", ", "]))
+def test_whatever_a_table_holds_it_is_rows_or_refused(rows: list[list[str]], separator: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = written(Path(folder), "\n".join(separator.join(row) for row in rows))
+        try:
+            found = read_features(path)
+        except SourceError as error:
+            assert "x.csv: " in str(error)
+            assert "\n" not in str(error)
+        else:
+            assert found.ndim == 2
+            assert found.size
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"]))
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".h5"])
+def test_whatever_bytes_a_file_holds_it_is_rows_or_refused(suffix: str, content: bytes, begin: bytes) -> None:
+    pytest.importorskip("h5py")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"x{suffix}"
+        path.write_bytes(begin + content)
+        try:
+            assert read_features(path).size
+        except SourceError as error:
+            assert f"x{suffix}: " in str(error)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmsn_runtime.errors import AnnotationError
 from cmsn_training.evaluation.results_file import Results, read_results
@@ -98,3 +102,32 @@ def test_videos_that_were_not_read_to_their_end_are_reported(tmp_path: Path) -> 
     _, line = read(tmp_path, {"results": {"a": [GOOD], "b": []}, "external_data": {"incomplete": incomplete}})
     assert line.endswith("r.json: not read to their end: 1 (a)")
     assert read(tmp_path, {"results": {"a": [GOOD]}, "external_data": {"used": True}})[1] == ""
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["1", "nan"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["results", "segment", "score", "label", "external_data", "incomplete"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+proposals = st.fixed_dictionaries(
+    {"segment": st.lists(values, max_size=3), "score": values}, optional={"label": values}
+)
+
+
+@given(st.fixed_dictionaries({"results": st.dictionaries(st.text(max_size=3), st.lists(proposals | values))}) | values)
+def test_whatever_a_file_holds_it_is_ranked_or_refused(content: Any) -> None:
+    with TemporaryDirectory() as folder:
+        try:
+            found, _ = read(Path(folder), json.dumps(content))
+        except AnnotationError as error:
+            assert "\n" not in str(error)
+            return
+    for spans in found.proposals.values():
+        assert spans.shape[1] == 2
+        assert np.isfinite(spans).all()
+        assert (spans[:, 0] <= spans[:, 1]).all()

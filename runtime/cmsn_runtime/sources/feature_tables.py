@@ -64,7 +64,7 @@ def _meaningful(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
 
 def _layout(first: str, second: str | None = None) -> _Layout:
     typical = first if second is None else second
-    separator = next((mark for mark in ";,\t" if mark in typical), None)
+    separator = next((mark for line in (typical, first) for mark in ";,\t" if mark in line), None)
     plain = _Layout(separator, separator == ";" and "." not in typical, names=False, indexed=False)
     if second is None:
         return plain
@@ -101,6 +101,6 @@ def _parsed(lines: Iterator[tuple[int, str]], layout: _Layout) -> npt.NDArray[np
         try:
             rows.append(np.array(cells, dtype=np.float64))
         except ValueError as error:
-            wrong = next(cell for cell in cells if not _is_number(cell))
+            wrong = next((cell for cell in cells if not _is_number(cell)), line)
             raise ValueError(f"line {number} holds {wrong[:40]!r}, which is no number") from error
     return np.array(rows).reshape(len(rows), -1)

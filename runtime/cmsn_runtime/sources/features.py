@@ -20,6 +20,8 @@ from cmsn_runtime.streams.feature_stream import FeatureRow
 
 Rows = npt.NDArray[np.float32]
 
+_NPY_MARK = b"\x93NUMPY"
+
 
 class FeatureSource(Closing):
     """The rows of one file, in order; row k begins at k / rate seconds.
@@ -107,18 +109,15 @@ def length_fault(count: int, rate: Fraction, duration: float | None) -> str | No
 
 
 def _read_npy(path: Path) -> npt.NDArray[np.generic]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        if "pickle" not in str(error).lower():
-            raise
-        raise ValueError(
-            "no plain array; Python objects are never loaded, since they may run code: save one array of numbers"
-        ) from error
-    if isinstance(array, np.ndarray):
-        return array
-    array.close()
-    raise ValueError("an archive of arrays (.npz); save one array")
+    """One plain array. Not np.load, which takes archives and pickles too."""
+    with path.open("rb") as file:
+        begin = file.read(len(_NPY_MARK))
+        if begin != _NPY_MARK:
+            what = "an archive of arrays (.npz)" if begin.startswith(b"PK") else "not NumPy's .npy format"
+            raise ValueError(f"{what}; save one array of numbers by numpy.save")
+        file.seek(0)
+        array: npt.NDArray[np.generic] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def _as_rows(found: npt.NDArray[np.generic], name: str, width: int | None) -> Rows:
@@ -162,4 +161,6 @@ def _not_finite(name: str, rows: Rows, bad: int) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if "allow_pickle" in str(error):
+        return "Python objects, which are never loaded, since they may run code"
     return " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())[:200] or type(error).__name__
