@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 import pytest
 
+from cmsn_benchmarks.gpu.cameras import Camera, apart, play
 from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import evaluate, extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.onnxruntime import state as state_module
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
-from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.errors import BackendError, BackendWarning, BundleError
 from cmsn_runtime.manifest.contents import GRAPH_NAMES, StateTensor
@@ -48,6 +52,48 @@ def test_states_on_a_device_give_the_same_features(precision: str, kind: Any, mo
     monkeypatch.setattr(Provider, "device", property(lambda self: "cpu"))
     np.testing.assert_array_equal(features(Provider()), plain)
     assert np.abs(plain).max() > 0
+
+
+@pytest.fixture
+def batched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bundle]:
+    """The demo, five cameras at once; its states are in arrays, or on a device, which is the CPU here."""
+    if request.param == "device":
+        monkeypatch.setattr(Provider, "device", property(lambda self: "cpu"))
+    manifest = read_manifest(DEMO_BUNDLE)
+    graphs = {name: read_graph(DEMO_BUNDLE, file) for name, file in manifest.variant("fp32").graphs.items()}
+    backend = OnnxRuntimeBackend(graphs, manifest.state_tensors("fp32"), threads=1, largest_batch=5)
+    with Bundle(DEMO_BUNDLE, manifest, backend) as bundle:
+        yield bundle
+
+
+@pytest.mark.parametrize("batched", ["arrays", "device"], indirect=True)
+def test_batches_are_to_the_bit_as_one_by_one(batched: Bundle) -> None:
+    """Cameras join, leave, reset and miss hops."""
+    assert apart(play(batched, 5, together=True), play(batched, 5, together=False)) == 0
+
+
+@pytest.mark.parametrize("batched", ["arrays", "device"], indirect=True)
+def test_only_cameras_that_are_no_neighbours_are_copied(batched: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[int] = []
+    real = state_module._on_host
+
+    def counted(tensor: Any) -> npt.NDArray[Any]:
+        copied.append(1)
+        return real(tensor)
+
+    monkeypatch.setattr(state_module, "_on_host", counted)
+    cameras = [Camera(seed, batched) for seed in range(5)]
+
+    def run(*indices: int) -> int:
+        """Number of states that were copied together."""
+        copied.clear()
+        batched.backend.extract([cameras[index].extract() for index in indices])
+        return len(copied)
+
+    states = len(batched.manifest.states)
+    assert run(0, 1, 2, 3, 4) == 5 * states  # each was alone
+    assert [run(0, 1, 2, 3, 4), run(4, 3, 2, 1, 0), run(1, 2, 3), run(3), run(0)] == [0] * 5
+    assert run(0, 2) == 2 * states
 
 
 def test_a_state_is_as_before_where_the_graph_fails(

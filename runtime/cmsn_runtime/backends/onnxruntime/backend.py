@@ -15,7 +15,7 @@ from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.backends.joining import joined_rows, split_scores
 from cmsn_runtime.backends.onnxruntime.provider import Provider, run_bound
-from cmsn_runtime.backends.onnxruntime.state import OrtState, gathered, move_on, new_state, type_in_graphs
+from cmsn_runtime.backends.onnxruntime.state import OrtState, batch_order, gathered, move_on, new_state, type_in_graphs
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, SettingsError
 from cmsn_runtime.manifest.contents import StateTensor
@@ -95,9 +95,11 @@ class OnnxRuntimeBackend(Closing):
 
     def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
         """See Backend.extract."""
-        states = [own(ask.state, OrtState) for ask in asks]
         for ask in asks:
             self._check_moments(ask.frames)
+        order = batch_order([own(ask.state, OrtState) for ask in asks])
+        asks = [asks[index] for index in order]
+        states = [own(ask.state, OrtState) for ask in asks]
         feeds: dict[str, npt.NDArray[Any]] = {
             self._input: np.stack([ask.frames for ask in asks]) if len(asks) > 1 else asks[0].frames[None],
             "position": np.array([ask.position for ask in asks], np.int64),
@@ -106,7 +108,7 @@ class OnnxRuntimeBackend(Closing):
         # On the CPU plain arrays: binding them saved nothing that could be measured (6.5 MB at full width).
         features, *following = self._run("extractor", feeds, gathered(states, self._device))
         move_on(states, following)
-        return list(features)
+        return [features[order.index(index)] for index in range(len(asks))]
 
     def stages(self, asks: Sequence[Stages]) -> list[Floats]:
         """See Backend.stages."""

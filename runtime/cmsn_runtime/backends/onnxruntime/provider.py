@@ -8,6 +8,7 @@ from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from io import StringIO
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ _NAMES = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 _DEVICE_BATCH = 16
+_ALIGNMENT = 256  # bytes, as allocations on a device have it: kernels read several elements at once
+_ELEMENTS: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +128,46 @@ def on_device(array: npt.NDArray[Any], device: str) -> Any:
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), device, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class DevicePart:
+    """Some cameras of a value [cameras, ...] on a device, which it keeps alive. address: of the first of them."""
+
+    value: Any
+    address: int
+    shape: tuple[int, ...]
+
+
+def part_of(tensor: Any, begin: int, count: int) -> Any:
+    """Neighbouring cameras of an array or a value on a device, without a copy; None where it cannot begin there."""
+    if isinstance(tensor, np.ndarray):
+        return tensor[begin : begin + count]
+    cameras, *shape = tensor.shape()
+    if cameras == count:
+        return tensor
+    offset = begin * prod(shape) * np.dtype(_ELEMENTS[tensor.data_type()]).itemsize
+    if offset % _ALIGNMENT:
+        return None
+    return DevicePart(tensor, tensor.data_ptr() + offset, (count, *shape))
+
+
 def run_bound(session: Any, feeds: Mapping[str, npt.NDArray[Any]], states: Mapping[str, Any], device: str) -> list[Any]:
     """Run a graph whose states are on a device and stay there.
 
-    feeds: arrays by input name. states: values on the device by input name, "past." and the state's name.
+    feeds: arrays by input name. states: values, or parts of some, on the device by input name, "past." and the
+    state's name.
     Returns the first output as an array, then the next states on the device, in the order of `states`.
     """
     binding = session.io_binding()
-    # Held until the run is over: older releases do not hold the arrays they are bound to.
+    # Held until the run has ended: older releases do not hold the arrays they are bound to.
     held = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
     for name, array in held.items():
         binding.bind_cpu_input(name, array)
     for name, value in states.items():
-        binding.bind_ortvalue_input(name, value)
+        if isinstance(value, DevicePart):
+            kind = _ELEMENTS[value.value.data_type()]
+            binding.bind_input(name, device, 0, kind, list(value.shape), value.address)
+        else:
+            binding.bind_ortvalue_input(name, value)
     first, *following = [item.name for item in session.get_outputs()]
     binding.bind_output(first, "cpu")
     for name in following:

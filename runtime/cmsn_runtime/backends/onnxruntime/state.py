@@ -1,4 +1,4 @@
-"""Extractor states of cameras on ONNX Runtime: those that ran in one batch lie in one piece, and stay so."""
+"""Extractor states of cameras on ONNX Runtime: those that ran in one batch are contiguous, and stay so."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.backends.onnxruntime.provider import on_device
+from cmsn_runtime.backends.onnxruntime.provider import on_device, part_of
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest.contents import StateDtype, StateTensor
 
-# Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value on a device.
+# Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value, or some
+# cameras of one, on a device.
 Tensors = dict[str, Any]
 
 # ONNX Runtime's names of the element types that arrays can hold; bfloat16 is none of them.
@@ -71,18 +72,32 @@ def new_state(states: Sequence[StateTensor], device: str | None) -> OrtState:
     return OrtState(_Group(_placed(arrays, device), 1), 0)
 
 
-def gathered(states: Sequence[OrtState], device: str | None) -> Tensors:
-    """The states of a batch of cameras, in order.
+def batch_order(states: Sequence[OrtState]) -> list[int]:
+    """Indices in the order in which cameras that last ran together are neighbours.
 
-    Cameras that last ran together, in the same order, are taken as they lie. Only where a camera joined, left or was
-    reset are tensors copied together (on a device: through the host, once).
+    Raises BackendError for a state that is closed or that comes twice.
     """
-    places = [state.place for state in states]
     if len({id(state) for state in states}) < len(states):
         raise BackendError("one state came twice in a batch; each camera needs a state of its own")
-    first = places[0][0]
-    if first.cameras == len(places) and all(place == (first, slot) for slot, place in enumerate(places)):
-        return first.tensors
+    places = [state.place for state in states]
+    groups: dict[int, int] = {}
+    for group, _ in places:
+        groups.setdefault(id(group), len(groups))
+    return sorted(range(len(states)), key=lambda index: (groups[id(places[index][0])], places[index][1]))
+
+
+def gathered(states: Sequence[OrtState], device: str | None) -> Tensors:
+    """The states of a batch of cameras, in the order of `batch_order`.
+
+    Neighbours of one group are taken as they lie. Only where a camera joined, was reset, or is missing between others
+    are tensors copied together (on a device: through the host, once).
+    """
+    places = [state.place for state in states]
+    first, begin = places[0]
+    if all(place == (first, begin + index) for index, place in enumerate(places)):
+        parts = {name: part_of(tensor, begin, len(places)) for name, tensor in first.tensors.items()}
+        if all(part is not None for part in parts.values()):
+            return parts
     arrays = {
         name: np.concatenate([_on_host(group.tensors[name])[slot : slot + 1] for group, slot in places])
         for name in first.tensors
