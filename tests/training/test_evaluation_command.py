@@ -100,6 +100,18 @@ def test_two_files_of_one_name_go_by_their_paths(folder: Path) -> None:
     assert "given twice" in str(twice.exception)
 
 
+def test_figures_go_to_standard_output_and_never_over_an_input(folder: Path) -> None:
+    done = evaluate(folder / "mine.json", "--truth", folder / "truth.json", "--json", "-")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["results"]["mine"]["activitynet"]["average_number"]
+    for name in ("mine", "truth"):
+        before = (folder / f"{name}.json").read_bytes()
+        refused = evaluate(folder / "mine.json", "--truth", folder / "truth.json", "--json", folder / f"{name}.json")
+        assert isinstance(refused.exception, SettingsError)
+        assert "would overwrite" in str(refused.exception)
+        assert (folder / f"{name}.json").read_bytes() == before
+
+
 def test_thumos_annotations_as_truth(shared: Path, tmp_path: Path) -> None:
     """The official annotations, proposed as they are: everything is found. The Ambiguous ones do not count."""
     official = shared / "data/thumos14/temporal_annotations_test"

@@ -31,7 +31,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--max-per-video", metavar="N", type=click.IntRange(min=1), help="Only the best N of each video.")
 @click.option("--pictures", metavar="DIR", type=_PATH, help="Curves as PNGs (Figures 6 to 9).")
 @click.option("--events", metavar="JSONL", type=_PATH, help="Of `cmsn run --json`: recall against delay.")
-@click.option("--json", "output", metavar="OUT", type=_PATH, help="All figures, for programs.")
+@click.option("--json", "output", metavar="OUT", type=_PATH, help="All figures, for programs; - is standard output.")
 def evaluate(
     results: tuple[Path, ...],
     truth: Path,
@@ -56,8 +56,9 @@ def evaluate(
     """
     import json
 
-    from cmsn_runtime.files import written_to
+    from cmsn_runtime.files import STDOUT, write_whole
     from cmsn_runtime.reporting import report as report_line
+    from cmsn_runtime.sinks.places import Place, require_separate
     from cmsn_training.evaluation.events import read_events
     from cmsn_training.evaluation.meeting import read_truth_for
     from cmsn_training.evaluation.report import DEFAULT_NUMBERS, EventsFile, as_json, delays_of, measure
@@ -69,6 +70,9 @@ def evaluate(
 
     if not results and events is None:
         raise click.UsageError("nothing to evaluate: give RESULTS.json files, --events, or both")
+    inputs = {"RESULTS": results, "--truth": (truth,), "--rates": (rates,), "--events": (events,)}
+    read = [Place(purpose, path) for purpose, paths in inputs.items() for path in paths if path is not None]
+    require_separate([] if output is None else [Place("--json", output)], read)
     wanted = numbers or DEFAULT_NUMBERS
     files = read_all(results, most=max_per_video, note=note)
     stream = None if events is None else EventsFile(events, read_events(events))
@@ -76,9 +80,9 @@ def evaluate(
     against = read_truth_for(truth, named, ambiguous=ambiguous, subset=subset, note=note)
     report = measure(files, against, rates=rates, fps=fps, note=note)
     delays = None if stream is None else delays_of(stream, against, wanted, note=note)
-    print_tables(tables(report, delays, wanted))
+    if output != STDOUT:
+        print_tables(tables(report, delays, wanted))
     if pictures is not None and results:
         report.draw(pictures)
     if output is not None:
-        with written_to(output):
-            output.write_text(json.dumps(as_json(report, wanted, delays), indent=1) + "\n", encoding="utf-8")
+        write_whole(output, (json.dumps(as_json(report, wanted, delays), indent=1) + "\n").encode())
