@@ -28,7 +28,8 @@ _CUT = frozenset((*VIDEO_SUFFIXES, *FEATURE_SUFFIXES, *_PLAYLIST_SUFFIXES))
 _PREFIX = "v_"  # ActivityNet's annotations leave out the "v_" that its files begin with
 # A sequence of pictures: NAME_%05d.png, NAME/img_%05d.jpg, NAME/*.png. Some prefixes are common to all.
 _SEQUENCE = re.compile(
-    r"(?P<name>.*?)[-_. ]*(\*|%0?\d*d|\?+(?=[^.]*\.(jpe?g|png|bmp|webp|tiff?|p[gpnb]m)$))", re.IGNORECASE
+    r"(?P<name>.*?)(?:[-_. ]+\d*)?(?:\*|%0?\d*d|\?|\[)(?=.*\.(?:jpe?g|png|bmp|webp|tiff?|p[gpnb]m|\*)$|[^.]*\*$|$)",
+    re.IGNORECASE,
 )
 _COMMON = frozenset({"", "img", "image", "im", "frame", "picture", "pic", "flow_x", "flow_y"})
 _COMMON_PLAYLISTS = frozenset({"index", "playlist", "master", "manifest", "chunklist", "stream"})
