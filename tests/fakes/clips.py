@@ -69,10 +69,10 @@ def _tick(path: Path, rate: int) -> Fraction:
 
 
 def write_pictures(folder: Path, names: Sequence[str], *, sizes: Sequence[tuple[int, int]] = ((48, 64),)) -> None:
-    """Numbered pictures as files; their (height, width) go round."""
+    """Numbered pictures as files, from 0 again after 20; their (height, width) go round."""
     for number, name in enumerate(names):
         height, width = sizes[number % len(sizes)]
-        picture = np.full((height, width, 3), 20 + 10 * number, np.uint8)
+        picture = np.full((height, width, 3), 20 + 10 * (number % 20), np.uint8)
         av.VideoFrame.from_ndarray(picture, format="rgb24").save(folder / name)
 
 

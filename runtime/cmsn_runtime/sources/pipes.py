@@ -19,8 +19,8 @@ class PipeReader:
     FFmpeg's own reads of a silent pipe cannot be interrupted: Ctrl-C would be lost. A pipe ends when its writers do; it
     is waited for as long as one has it open, or none ever had, and a SourceWarning says so once.
 
-    name: for messages. PyAV turns what a read raises, KeyboardInterrupt too, into an error of FFmpeg's or the end of
-    the data; `raise_failure` raises it after all.
+    name: for messages. PyAV prints what a read raises, and goes on as if the data had ended; so a read that fails, or
+    that a signal interrupts, only ends the data, and `raise_failure` raises what did it.
     """
 
     def __init__(self, descriptor: int, *, name: str) -> None:
@@ -40,14 +40,14 @@ class PipeReader:
             raise SourceError(f"{path}: cannot be opened: {error.strerror}; check who may read it") from error
 
     def read(self, size: int) -> bytes:
-        """What there is, `size` bytes at most; none at the end."""
+        """What there is, `size` bytes at most; none at the end, or where it failed."""
         try:
             while not self._poll.poll(_SILENCE_MS):
                 self._warn()
             return os.read(self._descriptor, size)
         except BaseException as error:
             self._failure = error
-            raise
+            return b""
 
     def raise_failure(self) -> None:
         """Raise what ended a read, if anything did."""

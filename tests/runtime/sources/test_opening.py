@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from clips import pictures, write_clip
 
-from cmsn_runtime.errors import SourceError
-from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.errors import SourceError, SourceWarning
+from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.sources import kinds
+from cmsn_runtime.sources.formats import demuxer_options
+from cmsn_runtime.sources.kinds import SourceKind
+from cmsn_runtime.sources.losses import Losses
+from cmsn_runtime.sources.opening import SourceOptions, open_source
+from cmsn_runtime.sources.order import warn_of_never_read
 
 
 def test_a_name_that_looks_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +33,7 @@ def test_a_name_that_looks_like_a_protocol(tmp_path: Path, monkeypatch: pytest.M
         assert len(list(source)) == 3
 
 
-def test_passwords_are_not_told() -> None:
+def test_passwords_are_not_shown() -> None:
     with pytest.raises(SourceError, match=r"rtsp://\*\*\*@127\.0\.0\.1:1/door") as caught:
         open_source("rtsp://guard:s3cr@t@127.0.0.1:1/door")
     assert "s3cr" not in str(caught.value)
@@ -37,3 +51,92 @@ def test_closing_ends_the_iteration_and_may_be_done_twice(tmp_path: Path) -> Non
     source.close()
     source.close()
     assert list(frames) == []
+
+
+class PaintedSource:
+    """A source of another package: one white picture."""
+
+    live = False
+    duration = None
+    losses = Losses()
+
+    def __init__(self, address: str, *, options: SourceOptions) -> None:
+        self.name = address
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield Frame(np.full((2, 2, 3), 255, np.uint8), Fraction(0))
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> PaintedSource:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+PAINTED = SourceKind(claims=lambda address: address.startswith("paint:"), open=PaintedSource, is_live=lambda _: True)
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if a package had registered the kind, beside one that cannot be imported."""
+    entries = [
+        EntryPoint("painted", f"{__name__}:PAINTED", "cmsn.sources"),
+        EntryPoint("broken", "no_such_package:KIND", "cmsn.sources"),
+    ]
+    monkeypatch.setitem(sys.modules, __name__, SimpleNamespace(PAINTED=PAINTED))
+    monkeypatch.setattr(kinds, "entry_points", lambda group: entries)
+    kinds._kinds.cache_clear()
+    yield
+    kinds._kinds.cache_clear()
+
+
+@pytest.mark.usefixtures("painted")
+def test_a_kind_of_another_package_is_found_and_a_broken_one_takes_nothing_with_it(tmp_path: Path) -> None:
+    with pytest.warns(SourceWarning, match="'broken' are unavailable: No module named"):
+        source = open_source("paint:white")
+    assert [frame.seconds for frame in source] == [0]
+    assert len(list(open_source(write_clip(tmp_path / "a.mp4", pictures(3))))) == 3
+
+
+@pytest.mark.parametrize(
+    ("addresses", "says"),
+    [
+        (["rtsp://u:pw@cam1/x", "rtsp://u:pw@cam2/x"], r"rtsp://\*\*\*@cam1/x has no end.*rtsp://\*\*\*@cam2/x will"),
+        (["a.mp4", "udp://:5000", "b.mp4", "c.mp4"], r"udp://:5000 has no end of its own, and b\.mp4, c\.mp4"),
+        (["/dev/video0", "a.mp4"], r"/dev/video0 has no end"),
+        (["-", "a.mp4", "pipe:0"], "standard input is given more than once"),
+        (["a.mp4", "http://host/b.mp4", "rtsp://cam"], None),
+        (["rtsp://cam"], None),
+        (["-", "a.mp4"], None),
+    ],
+)
+def test_what_would_never_be_read_is_reported(addresses: list[str], says: str | None) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_never_read(addresses, ends=False)
+    assert len(caught) == (says is not None)
+    if says is not None:
+        assert re.search(says, str(caught[0].message))
+        assert "pw" not in str(caught[0].message)
+
+
+def test_sources_that_are_each_ended_have_their_turn() -> None:
+    warn_of_never_read(["rtsp://cam1", "rtsp://cam2"], ends=True)
+
+
+@pytest.mark.usefixtures("painted")
+@pytest.mark.filterwarnings("ignore:sources of the kind")
+def test_a_kind_says_itself_what_has_no_end() -> None:
+    with pytest.warns(SourceWarning, match="paint:white has no end"):
+        warn_of_never_read(["paint:white", "a.mp4"], ends=False)
+
+
+def test_rtsp_has_defaults_that_an_option_overrides() -> None:
+    usual = demuxer_options("rtsp", {})
+    assert (usual["rtsp_transport"], usual["allowed_media_types"]) == ("tcp", "video")
+    assert "nobuffer" not in usual.get("fflags", "")
+    assert demuxer_options("rtsps", {"rtsp_transport": "udp"})["rtsp_transport"] == "udp"
+    assert "rtsp_transport" not in demuxer_options("", {})

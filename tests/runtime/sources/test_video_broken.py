@@ -59,6 +59,31 @@ def test_a_file_is_read_past_any_number_of_bad_packets(tmp_path: Path, name: str
     assert source.losses.damaged == 299
 
 
+def test_a_stream_that_is_joined_just_behind_a_key_frame_begins_at_the_next(tmp_path: Path) -> None:
+    """Groups of 300 pictures: more packets than were once read before giving up."""
+    options = {"g": "300", "keyint_min": "300", "sc_threshold": "0", "bf": "0"}
+    whole = write_clip(tmp_path / "whole.ts", pictures(400), options=options)
+    joined = tmp_path / "joined.ts"
+    content = whole.read_bytes()
+    with av.open(str(whole)) as container:
+        second = [packet.pos or 0 for packet in container.demux(video=0)][2]
+    joined.write_bytes(content[second // 188 * 188 :])
+    with open_source(joined) as source:
+        frames = list(source)
+    assert [frame.seconds for frame in frames] == [frame.seconds for frame in read(whole)[300:]]
+    assert 11 < source.losses.unseen_seconds < 12
+    assert str(source.losses).endswith("s before the first key frame could not be shown")
+    assert not source.losses.damaged
+
+
+def test_a_whole_file_has_lost_nothing(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mkv", "a.ts", "a.avi"):
+        with open_source(write_clip(tmp_path / name, pictures(60), options={"bf": "3", "b-adapt": "0"})) as source:
+            assert len(list(source)) == 60
+        assert not source.losses
+        assert str(source.losses) == ""
+
+
 def test_a_live_stream_that_stays_broken_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cmsn_runtime.sources.video._LOST_SECONDS", 0)
     clip = write_clip(tmp_path / "a.mkv", pictures(60), codec="mjpeg", pixel_format="yuvj420p")
