@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
 from cmsn_runtime.errors import NoOutputLeftError, SourceError, SourceWarning
 from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.reading import Reader
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.sinks.outlets import Outlets
 from cmsn_runtime.sources.losses import Losses
@@ -36,6 +37,8 @@ class AnySource(Protocol[Moment]):
 
     @property
     def name(self) -> str: ...
+    @property
+    def live(self) -> bool: ...
     @property
     def duration(self) -> Fraction | None: ...
     @property
@@ -68,12 +71,13 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
         with steps.whole:
             outlets.begin(name, source.duration)
         try:
-            for moment in source:
-                with steps.whole:
-                    run.take(moment.seconds, stream.push(moment))
-                steps.check()
-                if outlets.deserted:
-                    raise NoOutputLeftError
+            with _interruptible(source) as moments:
+                for moment in moments:
+                    with steps.whole:
+                        run.take(moment.seconds, stream.push(moment))
+                    steps.check()
+                    if outlets.deserted:
+                        raise NoOutputLeftError
             with steps.whole:
                 run.report(stream.flush())
         except BaseException as error:
@@ -122,6 +126,11 @@ class _Run:
         dropped = f"{health.dropped} frames, no later than those before them, were left out" if health.dropped else ""
         for line in filter(None, (losses, dropped, health.complaint)):
             warnings.warn(f"{self._name}: {line}", SourceWarning, stacklevel=3)
+
+
+def _interruptible(source: AnySource[Moment]) -> AbstractContextManager[Iterable[Moment]]:
+    """What may keep one waiting (a camera, a pipe) is read in another thread, so that signals need not wait too."""
+    return Reader(source) if source.live or source.duration is None else nullcontext(source)
 
 
 def _reason(error: BaseException) -> str:

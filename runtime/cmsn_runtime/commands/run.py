@@ -71,6 +71,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
 def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, outlets: Outlets) -> bool:
     """Run one source; where it cannot be opened or breaks, report it in one line and return false."""
     from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
+    from cmsn_runtime.reading import patiently
     from cmsn_runtime.reporting import report
     from cmsn_runtime.running import run_source
 
@@ -80,7 +81,7 @@ def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelCh
             with sources.open_features(address, rate=bundle.grid.fps, width=width) as rows:
                 run_source(model.feature_stream(bundle), rows, outlets)
         else:
-            with sources.open_video(address) as frames:
+            with patiently(lambda: sources.open_video(address)) as frames:
                 run_source(model.stream(bundle), frames, outlets)
     except DecodeError as error:
         report(f"{error} (the proposals up to there are kept)")

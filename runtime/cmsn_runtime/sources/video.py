@@ -95,8 +95,14 @@ class VideoSource(Closing):
         return self._frames
 
     def close(self) -> None:
-        """Release the file, the connection or the device, and end the iteration. May be called twice."""
-        self._frames.close()
+        """Release the file, the connection or the device, and end the iteration. May be called twice.
+
+        Where another thread is waiting for the next frame, all this is left to the end of the process.
+        """
+        try:
+            self._frames.close()
+        except ValueError:  # "generator already executing"
+            return
         self._container.close()
         if isinstance(self._url, PipeReader):
             self._url.close()
