@@ -90,9 +90,10 @@ def test_feature_files_follow_the_same_rule(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/d.h5").touch()
-    found = find_features(tmp_path, ["a", "v_a", "b.c", "b", "video", "sub/d", "../sub/d"])
-    names = [path and Path(path).name for path in found.values()]
-    assert names == ["a.mp4.csv", "v_a.npy", "b.c.txt", None, None, "d.h5", None]
+    (tmp_path / "sub/a.npy").touch()
+    found = find_features(tmp_path, ["a", "v_a", "b.c", "b", "video", "sub/d", "../sub/d", "sub/a"])
+    names = [path and str(Path(path).relative_to(tmp_path)) for path in found.values()]
+    assert names == ["a.mp4.csv", "v_a.npy", "b.c.txt", None, None, "sub/d.h5", None, "sub/a.npy"]
 
 
 def test_a_folder_of_thumos14_is_truth_too(

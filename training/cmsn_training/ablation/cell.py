@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from cmsn_training.models.cmsn import CMSN
 from cmsn_training.predicting import predict, stage_probabilities
 from cmsn_training.training import MODEL_FILE
 
+_LOG = logging.getLogger(__name__)
+
 Spans = npt.NDArray[np.float64]
 
 
@@ -33,7 +36,7 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
     if data.test_videos is None or data.test_annotations is None:
         raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
     model = load_model(config.output / MODEL_FILE)[0].to(inference_device(config.hardware))
-    names = sorted(read_truth(data.test_annotations, subset=data.test_subset))
+    names = sorted(read_truth(data.test_annotations, subset=data.test_subset, note=_LOG.warning))
     videos = _find(config, data.test_videos, data.test_annotations, names)
     return {name: _propose(model, config, video, method, hop_steps) for name, video in videos.items()}
 

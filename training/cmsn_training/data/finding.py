@@ -67,7 +67,7 @@ def _find(folder: Path, names: Iterable[str], suffixes: Sequence[str], what: str
         raise SettingsError(f"{folder}: cannot be read ({error.strerror}); give a folder of {what}") from error
     files.sort(key=lambda path: (rank[path.suffix.lower()], path.name))
     known = ByName({path.name: path for path in files})
-    return {name: known.get(name) or _nested(folder, name, suffixes) for name in names}
+    return {name: _nested(folder, name, suffixes) or known.get(name) for name in names}
 
 
 def _nested(folder: Path, name: str, suffixes: Sequence[str]) -> Path | None:

@@ -38,10 +38,16 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """own: a file's name of a video -> the truth's. strange: names that are nowhere in the truth."""
+    """How a file's names of videos meet the truth's.
+
+    own: a file's name -> the truth's. strange: nowhere in the truth. elsewhere: of subsets that do not count.
+    doubled: of a video that another name, nearer to the truth's, has been taken for.
+    """
 
     own: Mapping[str, str]
     strange: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    doubled: tuple[str, ...]
 
     def of_truth(self, found: Mapping[str, Value]) -> dict[str, Value]:
         """What was found, by the truth's names."""
@@ -78,6 +84,32 @@ def match_names(found: Collection[str], truth: Truth, file: Path, *, note: Note)
 
     Raises SettingsError where nothing meets.
     """
+    names = _matched(found, truth)
+    if not names.own:
+        raise SettingsError(
+            f"{file}: none of its {len(found)} videos ({first_few(list(found))}) is among the {len(truth.videos)} of "
+            f"{truth.path} ({first_few(list(truth.videos))}): no video in common; "
+            "check that both are of the same videos, and name them alike"
+        )
+    renamed = [f"{name} is {known}" for name, known in names.own.items() if name != known]
+    for cases, what in (
+        (names.strange, "not in the truth"),
+        (names.elsewhere, "of subsets that do not count, and left out"),
+        (names.doubled, "left out, named as another is"),
+        # Where all names differ from the truth's it is the data set's habit; some that do may be a mistake.
+        (renamed if len(renamed) < len(names.own) else [], "taken by another name than the truth's"),
+    ):
+        if cases:
+            note(f"{len(cases)} of {len(found)} videos of {file} are {what}: {first_few(cases)}")
+    met = set(names.own.values())
+    missed = [name for name in truth.videos if name not in met]
+    if missed:
+        total = len(truth.videos)
+        note(f"{len(missed)} of {total} videos of the truth are not in {file}, and missed: {first_few(missed)}")
+    return names
+
+
+def _matched(found: Collection[str], truth: Truth) -> Names:
     own: dict[str, str] = {}
     strange: list[str] = []
     elsewhere: list[str] = []
@@ -93,27 +125,7 @@ def match_names(found: Collection[str], truth: Truth, file: Path, *, note: Note)
         else:
             taken.add(known)
             own[name] = known
-    if not own:
-        raise SettingsError(
-            f"{file}: none of its {len(found)} videos ({first_few(list(found))}) is among the {len(truth.videos)} of "
-            f"{truth.path} ({first_few(list(truth.videos))}): no video in common; "
-            "check that both are of the same videos, and name them alike"
-        )
-    renamed = [f"{name} is {known}" for name, known in own.items() if name != known]
-    missed = [name for name in truth.videos if name not in taken]
-    for names, what in (
-        (strange, "not in the truth"),
-        (elsewhere, "of subsets that do not count, and left out"),
-        (doubled, "left out, named as another is"),
-        # Where all names differ from the truth's it is the data set's habit; some that do may be a mistake.
-        (renamed if len(renamed) < len(own) else [], "taken by another name than the truth's"),
-    ):
-        if names:
-            note(f"{len(names)} of {len(found)} videos of {file} are {what}: {first_few(names)}")
-    if missed:
-        total = len(truth.videos)
-        note(f"{len(missed)} of {total} videos of the truth are not in {file}, and missed: {first_few(missed)}")
-    return Names(own, tuple(strange))
+    return Names(own, tuple(strange), tuple(elsewhere), tuple(doubled))
 
 
 def _with_results(
