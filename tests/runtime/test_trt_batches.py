@@ -101,6 +101,35 @@ def test_more_cameras_than_a_batch_takes(cameras: int, opened: Opener, expected:
 
 
 @only_discrete
+def test_engines_of_an_interrupted_build_take_what_the_smallest_takes(
+    opened: Opener, expected: Any, tmp_path: Path
+) -> None:
+    """The extractor was built for four cameras, and the other two were not yet."""
+    opened(4)
+    opened(1)
+    for path in (tmp_path / "engines-1").glob("extractor.*"):
+        path.write_bytes((tmp_path / "engines-4" / path.name).read_bytes())
+    with open_bundle(backend="tensorrt", engines=tmp_path / "engines-1") as bundle:
+        assert bundle.backend.largest_batch == 1
+        assert apart(play(bundle, 5, together=True), expected(5)) <= 1e-5
+
+
+@only_discrete
+def test_a_batch_that_is_too_large_is_refused(opened: Opener) -> None:
+    bundle = opened(2)
+    cameras = [Camera(seed, bundle) for seed in range(3)]
+    for camera in cameras:
+        hop([camera], bundle)
+    for refused in (
+        lambda: bundle.backend.extract([camera.extract() for camera in cameras]),
+        lambda: bundle.backend.stages([Stages(camera.window) for camera in cameras]),
+        lambda: bundle.backend.evaluate([camera.evaluate() for camera in cameras]),
+    ):
+        with pytest.raises(BackendError, match="a batch of 3 cameras; these engines take 2 at once"):
+            refused()
+
+
+@only_discrete
 def test_slots_that_tensorrt_cannot_address_are_gathered(
     opened: Opener, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

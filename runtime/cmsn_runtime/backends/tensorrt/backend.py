@@ -72,7 +72,8 @@ class TensorRTBackend(Closing):
             raise
         _open_backends.add(self)
         self.chunk_frames: int | None = self._extractor.chunk_frames
-        self.largest_batch = self._extractor.largest_batch
+        # A build that was interrupted leaves engines for different numbers of cameras.
+        self.largest_batch = min(self._extractor.largest_batch, held.rows // self._window)
         self.input_shape = self._extractor.input_shape
         self.feature_channels: int = channels
         self.roi_bins: int = loaded["evaluator"].tensors["left"].shape[1]
@@ -108,6 +109,7 @@ class TensorRTBackend(Closing):
 
     def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
         """See Backend.extract; nothing waits for the device here."""
+        self._check_batch(asks)
         states = [own(ask.state, DeviceState) for ask in asks]
         if len({id(state) for state in states}) < len(states):
             raise BackendError("one state came twice in a batch; each camera needs a state of its own")
@@ -120,11 +122,13 @@ class TensorRTBackend(Closing):
 
     def stages(self, asks: Sequence[Stages]) -> list[Floats]:
         """See Backend.stages."""
+        self._check_batch(asks)
         with self.working():
             return self._scorer.stages([self._own_window(ask.window) for ask in asks])
 
     def evaluate(self, asks: Sequence[Evaluate]) -> list[Floats]:
         """See Backend.evaluate."""
+        self._check_batch(asks)
         with self.working():
             return self._scorer.evaluate(asks, [self._own_window(ask.window) for ask in asks])
 
@@ -141,6 +145,13 @@ class TensorRTBackend(Closing):
         with suppress(BackendError), self.working():  # after a fault of the device there is nothing to reclaim
             self._extractor.pool.reclaim()
             self._windows.reclaim()
+
+    def _check_batch(self, asks: Sequence[object]) -> None:
+        if len(asks) > self.largest_batch:
+            raise BackendError(
+                f"a batch of {len(asks)} cameras; these engines take {self.largest_batch} at once; "
+                "build for more with `cmsn build --cameras`, or ask in smaller batches"
+            )
 
     def _require_own(self, state: DeviceState) -> None:
         if state.closed:
@@ -180,7 +191,8 @@ def _held_windows(
     """Room for the windows of a batch, and the steps of the largest one."""
     cameras, steps = (loaded["stages"].tensors["features"].largest or (1, window))[:2]
     (rows,) = (loaded["evaluator"].tensors["features"].largest or (window,))[:1]
-    return HeldWindows(device, row_bytes, min(rows, cameras * steps)), min(window, steps)
+    rows = min(rows, cameras * steps)
+    return HeldWindows(device, row_bytes, rows), min(window, steps, rows)
 
 
 @atexit.register
