@@ -61,7 +61,7 @@ class Replacement(Closing):
             _copy(self.unfinished, self._in_place)
             self._in_place.flush()
         else:
-            self._replace()
+            put_in_place(self.unfinished, self._target)
         self.close()
 
     def close(self) -> None:
@@ -71,18 +71,23 @@ class Replacement(Closing):
             with suppress(OSError):  # what was not written before this, `commit` has reported
                 self._in_place.close()
 
-    def _replace(self) -> None:
-        _synchronise(self.unfinished)
-        try:
-            os.replace(self.unfinished, self._target)
-        except OSError as error:
-            if error.errno not in _NOT_REPLACEABLE or not self._target.exists():
-                raise
-            with self._target.open("wb") as file:
-                _copy(self.unfinished, file)
-            _synchronise(self._target)
-        with suppress(OSError):  # some network file systems cannot synchronise a folder
-            _synchronise(self._target.parent)
+
+def put_in_place(unfinished: Path, target: Path) -> None:
+    """Replace `target`, which is no link, by a file of its folder: whole, and on the disk when this returns.
+
+    Raises OSError.
+    """
+    _synchronise(unfinished)
+    try:
+        os.replace(unfinished, target)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACEABLE or not target.exists():
+            raise
+        with target.open("wb") as file:
+            _copy(unfinished, file)
+        _synchronise(target)
+    with suppress(OSError):  # some network file systems cannot synchronise a folder
+        _synchronise(target.parent)
 
 
 @contextmanager

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,12 @@ import numpy.typing as npt
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.files import write_whole
 from cmsn_training.ablation.config import AblationConfig, FoldConfig, RowConfig, configured
+from cmsn_training.ablation.jobs import each
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.truth import read_truth, segments_of
 
 Spans = npt.NDArray[np.float64]
+_LOG = logging.getLogger(__name__)
 
 _RESULT_VERSION = 1  # of the files of cells, so that a changed measure does not meet old ones
 
@@ -31,6 +32,15 @@ class Cell:
     row: RowConfig
     fold: FoldConfig | None
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A cell with its configuration, whose output folder holds the model."""
+
+    table: AblationConfig
+    cell: Cell
+    config: TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +56,27 @@ def run_table(
 ) -> list[RowResult]:
     """Train and judge every cell that `runs` does not hold yet; returns the rows in order.
 
-    Cells that differ only in how candidates are ranked share one training. Raises SettingsError, naming what is missing
-    on disk, before anything is trained.
+    Cells that differ only in how candidates are ranked share one training. Raises SettingsError and AnnotationError
+    for what is missing on disk or cannot be read of the annotations, before anything is trained.
     """
-    folds: tuple[FoldConfig | None, ...] = table.folds or (None,)
-    cells = [Cell(row, fold, seed) for row in table.rows for seed in table.seeds for fold in folds]
-    configs = {id(cell): _placed(table, cell, runs) for cell in cells}
-    for config in configs.values():
-        require_data(config)
-    trainings = {config.output: config for config in configs.values()}
-    _each(_trained, [(config,) for config in trainings.values()], workers, lambda: done("trained"))
-    jobs = [(table, cell, configs[id(cell)]) for cell in cells]
-    found = _each(predicted, jobs, workers, lambda: done("judged"))
-    return [_result(table, row, cells, found) for row in table.rows]
+    cells = _cells(table)
+    judgings = [Judging(table, cell, _placed(table, cell, runs)) for cell in cells]
+    truths = _truths([judging.config for judging in judgings])
+    trainings = {judging.config.output: judging.config for judging in judgings}
+    each(_trained, list(trainings.values()), workers=workers, done=lambda: done("trained"))
+    found = each(predicted, judgings, workers=workers, done=lambda: done("judged"))
+    return [_result(table, row, cells, truths, found) for row in table.rows]
 
 
 def count_jobs(table: AblationConfig, runs: Path) -> int:
     """How often `done` will be called."""
-    folds: tuple[FoldConfig | None, ...] = table.folds or (None,)
-    cells = [Cell(row, fold, seed) for row in table.rows for seed in table.seeds for fold in folds]
+    cells = _cells(table)
     return len(cells) + len({_placed(table, cell, runs).output for cell in cells})
+
+
+def _cells(table: AblationConfig) -> list[Cell]:
+    folds: tuple[FoldConfig | None, ...] = table.folds or (None,)
+    return [Cell(row, fold, seed) for row in table.rows for seed in table.seeds for fold in folds]
 
 
 def require_data(config: TrainingConfig) -> None:
@@ -99,65 +110,67 @@ def _trained(config: TrainingConfig) -> None:
         train(config, resume=True)
 
 
-def predicted(table: AblationConfig, cell: Cell, config: TrainingConfig) -> dict[str, Spans]:
+def predicted(judging: Judging) -> dict[str, Spans]:
     """Ranked proposals [K, 2] in seconds of each test video, kept beside the model."""
+    table, config, method = judging.table, judging.config, judging.cell.row.method
     ranked = config.model_dump(mode="json", include={"proposals", "tracking"})
-    settings = [ranked["proposals"], ranked["tracking"], table.hop_steps, cell.row.method]
+    settings = [ranked["proposals"], ranked["tracking"], table.hop_steps, method]
     key = hashlib.sha256(json.dumps([settings, _RESULT_VERSION], sort_keys=True).encode()).hexdigest()[:12]
     path = config.output / f"proposals-{key}.json"
+    kept = _kept(path)
+    if kept is not None:
+        return kept
+    from cmsn_training.ablation.cell import propose_all
+
+    found = propose_all(config, method=method, hop_steps=table.hop_steps)
+    write_whole(path, json.dumps({name: spans.tolist() for name, spans in found.items()}).encode())
+    return found
+
+
+def _kept(path: Path) -> dict[str, Spans] | None:
+    """Proposals of an earlier run; none where there are none, or the file is damaged."""
     if not path.exists():
-        from cmsn_training.ablation.cell import propose_all
-
-        found = propose_all(config, method=cell.row.method, hop_steps=table.hop_steps)
-        write_whole(path, json.dumps({name: spans.tolist() for name, spans in found.items()}).encode())
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    return {name: np.array(spans, dtype=np.float64).reshape(-1, 2) for name, spans in raw.items()}
-
-
-def _each(
-    work: Callable[..., object], jobs: Sequence[tuple[object, ...]], workers: int, done: Callable[[], None]
-) -> list:  # type: ignore[type-arg]
-    """Results of work(*job) in the order of the jobs, from several processes where asked for."""
-    results: list[object] = [None] * len(jobs)
-    if workers == 1:
-        for index, job in enumerate(jobs):
-            results[index] = work(*job)
-            done()
-        return results
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single_thread) as pool:
-        futures = {pool.submit(work, *job): index for index, job in enumerate(jobs)}
-        for future in as_completed(futures):
-            results[futures[future]] = future.result()
-            done()
-    return results
+        return None
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return {name: np.array(spans, dtype=np.float64).reshape(-1, 2) for name, spans in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        _LOG.warning("%s: is damaged (%s); its videos are run again", path, error)
+        return None
 
 
-def _single_thread() -> None:
-    """Several trainings side by side, each on one core: small networks gain nothing from more."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def _result(table: AblationConfig, row: RowConfig, cells: list[Cell], found: list[Mapping[str, Spans]]) -> RowResult:
+def _result(
+    table: AblationConfig,
+    row: RowConfig,
+    cells: Sequence[Cell],
+    truths: Sequence[Mapping[str, Spans]],
+    found: Sequence[Mapping[str, Spans]],
+) -> RowResult:
     from cmsn_training.ablation.cell import recalls
 
     figures = []
     for seed in table.seeds:
         proposals: dict[str, Spans] = {}
         truth: dict[str, Spans] = {}
-        for cell, spans in zip(cells, found, strict=True):
+        for cell, true, spans in zip(cells, truths, found, strict=True):
             if cell.row is row and cell.seed == seed:
                 proposals |= spans
-                whole = _truth(configured(table, row, cell.fold, seed=seed, output=Path()))
-                # Videos that are gone and were left out (data.missing) are no misses.
-                truth |= {name: segments for name, segments in whole.items() if name in spans}
+                truth |= true
         figures.append(recalls(proposals, truth, table))
     return RowResult(row, np.array(figures))
 
 
-def _truth(config: TrainingConfig) -> dict[str, Spans]:
-    if config.data.test_annotations is None:
-        raise SettingsError("data.test_annotations is not given")
-    truth = read_truth(config.data.test_annotations, subset=config.data.test_subset)
-    return {name: segments_of(video) for name, video in truth.items()}
+def _truths(configs: Sequence[TrainingConfig]) -> list[dict[str, Spans]]:
+    """The true segments of each configuration's test part; every file is read once."""
+    known: dict[tuple[Path, str | None], dict[str, Spans]] = {}
+    truths: list[dict[str, Spans]] = []
+    for config in configs:
+        require_data(config)
+        data = config.data
+        if data.test_annotations is None:
+            raise SettingsError(f"{config.name}: data.test_annotations is not given; a table is judged on them")
+        part = (data.test_annotations, data.test_subset)
+        if part not in known:
+            known[part] = {name: segments_of(video) for name, video in read_truth(part[0], subset=part[1]).items()}
+        truths.append(known[part])
+    return truths

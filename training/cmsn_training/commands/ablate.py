@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 
 import click
@@ -25,24 +24,36 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
         import lightning  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("lightning", "train", "training") from error
-    from cmsn_runtime.files import written_to
+    from cmsn_runtime.files import is_stream, require_writable, write_whole, written_to
+    from cmsn_runtime.stopping import Stopped
     from cmsn_runtime.tables import print_table
     from cmsn_runtime.text import printable
     from cmsn_training.ablation.config import load_ablation
     from cmsn_training.ablation.report import as_json, as_table
     from cmsn_training.ablation.table import count_jobs, run_table
+    from cmsn_training.stops import TrainingStopped
 
     config = load_ablation(table)
-    runs.mkdir(parents=True, exist_ok=True)
-    # Lines and no bar: a bar of ours does not survive those that Lightning draws for each training.
-    total, finished = count_jobs(config, runs), count(1)
-    results = run_table(
-        config,
-        runs,
-        workers=workers,
-        done=lambda what: click.echo(printable(f"{next(finished)} of {total}: {what}"), err=True),
-    )
-    print_table(as_table(config, results), shrink=False)
+    with written_to(runs):
+        runs.mkdir(parents=True, exist_ok=True)
+        require_writable(runs / "model.safetensors")
     if output is not None:
         with written_to(output):
-            output.write_text(as_json(config, results), encoding="utf-8")
+            if not is_stream(output):
+                require_writable(output)
+    total, finished = count_jobs(config, runs), 0
+
+    def done(what: str) -> None:
+        nonlocal finished
+        finished += 1
+        # A line and no bar: a bar of ours does not survive those that Lightning draws for each training.
+        click.echo(printable(f"{finished} of {total}: {what}"), err=True)
+
+    try:
+        results = run_table(config, runs, workers=workers, done=done)
+    except Stopped as stopped:
+        line = f"stopped after {finished} of {total}; the same command goes on where it stopped"
+        raise TrainingStopped(stopped.number, line) from None
+    print_table(as_table(config, results), shrink=False)
+    if output is not None:
+        write_whole(output, as_json(config, results).encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from cmsn_runtime.errors import DecodeError, SettingsError, SourceError
+from cmsn_runtime.files import put_in_place
 from cmsn_runtime.pictures.fitting import FittedFrame, Fitting
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
@@ -104,7 +104,7 @@ class FrameCache:
             notes.unlink(missing_ok=True)
             if faults:
                 notes.write_text("; ".join(faults), encoding="utf-8")
-            os.replace(unfinished, path)
+            put_in_place(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
 

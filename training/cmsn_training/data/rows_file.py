@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +13,7 @@ Rows = npt.NDArray[np.uint8]
 
 
 def write_rows(path: Path, rows: Iterable[Rows], *, shape: tuple[int, ...]) -> int:
-    """Write uint8 rows of one shape as an array [n, *shape] and bring it to the disk; returns n. Raises OSError."""
+    """Write uint8 rows of one shape as an array [n, *shape]; returns n. Raises OSError."""
     with path.open("wb") as file:
         _write_header(file, 0, shape)
         count = 0
@@ -24,8 +23,6 @@ def write_rows(path: Path, rows: Iterable[Rows], *, shape: tuple[int, ...]) -> i
         # NumPy rounds headers up to 64 bytes with room to spare: this one is as long as the first.
         file.seek(0)
         _write_header(file, count, shape)
-        file.flush()
-        os.fsync(file.fileno())
     return count
 
 

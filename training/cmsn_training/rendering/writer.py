@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from cmsn_runtime.files import replacing, write_whole
 from cmsn_training.rendering.camera import film
 from cmsn_training.rendering.script import Script, write_script
 from cmsn_training.rendering.settings import RenderSettings
+from cmsn_training.workers import worker_pool
 
 ANNOTATIONS_FILE = "annotations.json"
 
@@ -64,13 +63,10 @@ def _rendered(
     if workers == 1:
         yield from (render_stream(folder, settings, index) for index in range(streams))
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         jobs = [pool.submit(render_stream, folder, settings, index) for index in range(streams)]
-        try:
-            for job in jobs:
-                yield job.result()
-        finally:
-            pool.shutdown(cancel_futures=True)  # one failure, or Ctrl-C, must not wait for all the rest
+        for job in jobs:
+            yield job.result()
 
 
 def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], *, size: tuple[int, int], fps: Fraction) -> None:
