@@ -111,3 +111,11 @@ def test_they_need_no_torch() -> None:
     """The environment of the oldest TensorRT has none."""
     done = run("-c", IMPORTS, environment={})
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(("variables", "options"), [([], ""), (["GPU_BUNDLE=network.cmsn"], "--bundle network.cmsn ")])
+def test_make_gpu_measures_a_bundle_that_was_made_elsewhere(variables: list[str], options: str) -> None:
+    """A Python that has TensorRT 8.6 has no torch to make it with."""
+    done = subprocess.run(["make", "-n", "gpu", *variables], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"-m cmsn_benchmarks.gpu {options}--json" in " ".join(done.stdout.split())

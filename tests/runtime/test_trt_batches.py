@@ -101,6 +101,18 @@ def test_more_cameras_than_a_batch_takes(cameras: int, opened: Opener, expected:
 
 
 @only_discrete
+def test_batches_of_several_threads_share_the_device(opened: Opener, expected: Any) -> None:
+    bundle, found = opened(4), list[Played]()
+    threads = [threading.Thread(target=lambda: found.append(play(bundle, 3, together=True))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = expected(3)
+    assert [apart(played, alone) <= 1e-5 for played in found] == [True] * 3
+
+
+@only_discrete
 def test_engines_of_an_interrupted_build_take_what_the_smallest_takes(
     opened: Opener, expected: Any, tmp_path: Path
 ) -> None:
