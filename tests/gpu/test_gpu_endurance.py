@@ -39,10 +39,13 @@ RUNNERS = [
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> npt.NDArray[np.uint8]:
-    """A minute of a rendered stream, [1500, height, width, 3]; ten minutes are this one ten times."""
+def pictures(tmp_path_factory: pytest.TempPathFactory, scale: Callable[[int], int]) -> npt.NDArray[np.uint8]:
+    """A minute of a rendered stream, [1500, height, width, 3]; ten minutes are this one ten times.
+
+    In a quick try it is 36 seconds, which is more than a window of 96 steps.
+    """
     folder = tmp_path_factory.mktemp("minute")
-    render_streams(folder, RenderSettings(seconds=60, seed=700101), streams=1)
+    render_streams(folder, RenderSettings(seconds=max(36, scale(60)), seed=700101), streams=1)
     (video,) = folder.glob("*.mp4")
     with open_on("cpu", DEMO_BUNDLE, engines=folder) as bundle:
         fitting = Fitting(bundle.preprocessing)

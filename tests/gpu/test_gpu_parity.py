@@ -35,6 +35,7 @@ STEEP = 0.1
 FP32_FEATURES = 1e-4  # of torch in FP32 against ONNX Runtime in FP32: the reference itself
 LEAST_SCORE, SCORE, AVERAGE_RECALL = 0.3, 0.02, 0.3
 _SECONDS = 60
+_LEAST_SECONDS = 36  # in a quick try: more than a window of 96 steps
 
 RUNNERS = [
     pytest.param(name, marks=pytest.mark.gpu(name)) for name in ("torch", "ort-cuda", "ort-tensorrt", "tensorrt")
@@ -46,7 +47,7 @@ pytestmark = pytest.mark.parametrize("runner", RUNNERS)
 def rendered(tmp_path_factory: pytest.TempPathFactory, scale: Callable[[int], int]) -> Path:
     """20 rendered streams of seeds that nobody trained on, with their annotations."""
     folder = tmp_path_factory.mktemp("rendered")
-    settings = RenderSettings(seconds=_SECONDS, seed=700001)
+    settings = RenderSettings(seconds=max(_LEAST_SECONDS, scale(_SECONDS)), seed=700001)
     render_streams(folder, settings, streams=scale(20), workers=_workers(scale(20)))
     return folder
 

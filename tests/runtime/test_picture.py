@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import av
 
 from cmsn_runtime.pictures.upright import PictureMaker
+
+# Sends a signal within a millisecond of each byte. Another process: its signals come at any moment, which a timer's do
+# only at the ticks of the CPU clock.
+SENDER = """
+import os, random, signal, sys, time
+while sys.stdin.buffer.read(1):
+    time.sleep(random.uniform(0, 0.001))
+    os.kill(os.getppid(), signal.SIGUSR1)
+"""
 
 
 class Interruption(BaseException):
@@ -23,16 +34,18 @@ def test_no_interrupt_is_lost_while_a_picture_is_made() -> None:
         raised += 1
         raise Interruption
 
-    before = signal.signal(signal.SIGVTALRM, interrupt)  # SIGALRM is that of pytest-timeout
+    before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        while raised < 200:
-            wanted = raised + 1
-            try:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)
-                while raised < wanted:
-                    make(frame)
-            except Interruption:
-                caught += 1
+        with subprocess.Popen([sys.executable, "-S", "-c", SENDER], stdin=subprocess.PIPE, bufsize=0) as sender:
+            assert sender.stdin is not None
+            while raised < 1500:
+                wanted = raised + 1
+                try:
+                    sender.stdin.write(b".")
+                    while raised < wanted:
+                        make(frame)
+                except Interruption:
+                    caught += 1
     finally:
-        signal.signal(signal.SIGVTALRM, before)
+        signal.signal(signal.SIGUSR1, before)
     assert caught == raised
