@@ -73,7 +73,7 @@ def write_pictures(folder: Path, names: Sequence[str], *, sizes: Sequence[tuple[
     for number, name in enumerate(names):
         height, width = sizes[number % len(sizes)]
         picture = np.full((height, width, 3), 20 + 10 * (number % 20), np.uint8)
-        av.VideoFrame.from_ndarray(picture, format="rgb24").save(folder / name)
+        av.VideoFrame.from_ndarray(picture, format="rgb24").save(str(folder / name))
 
 
 def read(path: Path | str, **options: Any) -> list[Frame]:
