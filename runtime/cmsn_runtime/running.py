@@ -83,7 +83,7 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
         except BaseException as error:
             # What ended the source is what matters: another error while it is settled would only hide it.
             with steps.whole, suppress(Exception):
-                run.report(stream.flush())
+                run.report(_settled(stream))
             with steps.whole:
                 run.end(error)
             if not isinstance(error, SourceError):  # whose message says what is missing
@@ -131,6 +131,14 @@ class _Run:
 def _interruptible(source: AnySource[Moment]) -> AbstractContextManager[Iterable[Moment]]:
     """What may keep one waiting (a camera, a pipe) is read in another thread, so that signals need not wait too."""
     return Reader(source) if source.live or source.duration is None else nullcontext(source)
+
+
+def _settled(stream: EventStream[Pushed]) -> list[StreamEvent]:
+    """What a flush reports, without another look where the backend fails in that too."""
+    try:
+        return stream.flush()
+    except Exception:
+        return stream.flush()
 
 
 def _reason(error: BaseException) -> str:

@@ -103,6 +103,25 @@ class TestIdle:
             event for event in expected if isinstance(event, Reset)
         ]
 
+    @pytest.mark.parametrize("fps", [12, 25, 30, 60, 100, 1000])
+    def test_it_settles_at_every_rate_on_whichever_frame_the_silence_began(self, bundle: Bundle, fps: int) -> None:
+        """Frames of a fast source often stand for less than the model's next frame: their silence gives no more."""
+        frames = shown(*((colour, count * fps // 25) for colour, count in ACTION[:3]), fps=fps)
+        for missing in range(4):
+            stream = bundle.stream(min_score=0)
+            for frame in frames[: len(frames) - missing]:
+                stream.push(frame)
+            assert spans(stream.idle(Fraction(100)))
+            assert stream.flush() == []
+
+    def test_a_frame_that_comes_again_after_a_silence_is_dropped(self, bundle: Bundle) -> None:
+        stream, frames = bundle.stream(), shown((RED, 40))
+        for frame in frames:
+            stream.push(frame)
+        stream.idle(Fraction(100))
+        assert stream.push(frames[-1]) == stream.push(frames[-2]) == []
+        assert (stream.health.dropped, stream.health.resets) == (2, 0)
+
     def test_before_the_first_frame_nothing_happens(self, bundle: Bundle) -> None:
         assert bundle.stream().idle(Fraction(10)) == []
 
@@ -129,9 +148,11 @@ class TestWhatIsTaken:
             Frame(np.zeros((4, 4), np.uint8), Fraction(1)),
             Frame(np.zeros((4, 4, 3), np.float32), Fraction(1)),
             Frame(np.zeros((4, 4, 3), np.uint8), 1.0),  # type: ignore[arg-type]
+            Frame(np.zeros((4, 4, 3), np.uint8), Fraction(1), duration=0.04),  # type: ignore[arg-type]
+            Frame(np.zeros((4, 4, 3), np.uint8), Fraction(1), duration=Fraction(-1)),
             "a picture",
         ],
-        ids=["no pixels", "grey", "float", "float time", "no frame"],
+        ids=["no pixels", "grey", "float", "float time", "float duration", "negative duration", "no frame"],
     )
     def test_a_frame_that_cannot_be_used_is_refused_by_its_own_push_and_changes_nothing(
         self, bundle: Bundle, bad: Frame
@@ -174,6 +195,11 @@ class TestWhatIsTaken:
         events = run(bundle.stream(min_score=0), [*frames[:-1], last])
         longer = max(end for _, end in spans(events)) - max(end for _, end in spans(usual))
         assert abs(longer - (Fraction(1, 2) - Fraction(1, 25))) <= 1 / bundle.grid.fps
+
+    @pytest.mark.parametrize("frames", [0, -8, 12])
+    def test_a_chunk_that_is_no_whole_number_of_steps_is_refused(self, bundle: Bundle, frames: int) -> None:
+        with pytest.raises(SettingsError, match=f"chunk of {frames} frames"):
+            bundle.stream(chunk_frames=frames)
 
 
 class TestEnds:

@@ -72,8 +72,8 @@ class Camera:
     def _step(self, step: StageStep) -> None:
         self.steps.append(step.probabilities.tobytes())
 
-    def take(self, events: list[StreamEvent] | CmsnError) -> None:
-        assert not isinstance(events, CmsnError)
+    def take(self, events: list[StreamEvent] | Exception) -> None:
+        assert not isinstance(events, Exception)
         self.events += events
 
 

@@ -9,27 +9,28 @@ import numpy as np
 
 from cmsn_runtime.backends.asks import Answer, Ask, Evaluate, Extract, Floats, Stages, Work
 from cmsn_runtime.backends.base import Backend
-from cmsn_runtime.errors import BackendError, CmsnError
+from cmsn_runtime.errors import BackendError
 
 _Result = TypeVar("_Result")
 _Kind = TypeVar("_Kind", bound=Ask)
 
 
 def answer_alone(work: Work[_Result], backend: Backend) -> _Result:
-    """Run the work of one stream to its end. Raises what the work raises, and BackendError."""
+    """Run the work of one stream to its end. Raises what the work or the backend raises."""
     (result,) = answer_together([work], backend)
-    if isinstance(result, CmsnError):
+    if isinstance(result, Exception):
         raise result
     return result
 
 
-def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_Result | CmsnError]:
+def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_Result | Exception]:
     """Run the work of many streams, each to its end; what they ask at the same time is answered in batches.
 
-    Returns the result of each, or the error that ended it: one camera's fault costs no other camera anything.
+    Returns the result of each, or the error that ended it: one camera's fault, or that of a callback of its user, costs
+    no other camera anything.
     """
-    results: dict[int, _Result | CmsnError] = {}
-    given: dict[int, Answer | BackendError | None] = dict.fromkeys(range(len(works)))
+    results: dict[int, _Result | Exception] = {}
+    given: dict[int, Answer | Exception | None] = dict.fromkeys(range(len(works)))
     while given:
         asks: dict[int, Ask] = {}
         for index, answered in given.items():
@@ -37,19 +38,20 @@ def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_R
                 asks[index] = _advanced(works[index], answered)
             except StopIteration as ended:
                 results[index] = ended.value
-            except CmsnError as error:
+            except Exception as error:
                 results[index] = error
         given = dict(zip(asks, answer(list(asks.values()), backend), strict=True))
     return [results[index] for index in range(len(works))]
 
 
-def answer(asks: Sequence[Ask], backend: Backend) -> list[Answer | BackendError]:
+def answer(asks: Sequence[Ask], backend: Backend) -> list[Answer | Exception]:
     """Answers in the order of the asks, computed in batches of what fits together.
 
     Chunks of one shape, windows of one length, and proposals of any windows go together, `largest_batch` at a time.
-    Where a batch fails, each of it is tried alone, so that only what is at fault gets the error.
+    Where a batch fails, each of it is tried alone, so that only what is at fault gets the error. Any error but a
+    BackendError goes to the whole batch: what a backend did before it is not known.
     """
-    answers: dict[int, Answer | BackendError] = {}
+    answers: dict[int, Answer | Exception] = {}
     for batch in _batches(asks, backend.largest_batch):
         answers.update(zip(batch, _answer_batch([asks[index] for index in batch], backend), strict=True))
     return [answers[index] for index in range(len(asks))]
@@ -72,12 +74,12 @@ def _shape(ask: Ask) -> Hashable:
     return ("stages", len(ask.window)) if isinstance(ask, Stages) else "evaluate"
 
 
-def _answer_batch(asks: Sequence[Ask], backend: Backend) -> list[Answer | BackendError]:
+def _answer_batch(asks: Sequence[Ask], backend: Backend) -> list[Answer | Exception]:
     try:
         return list(_compute(asks, backend))
-    except BackendError as error:
-        if len(asks) == 1:
-            return [error]
+    except Exception as error:
+        if len(asks) == 1 or not isinstance(error, BackendError):
+            return [error] * len(asks)
     return [part for ask in asks for part in _answer_batch([ask], backend)]
 
 
@@ -105,8 +107,8 @@ def _finite(found: Floats, what: str, backend: Backend) -> Floats:
     return found
 
 
-def _advanced(work: Work[_Result], answered: Answer | BackendError | None) -> Ask:
+def _advanced(work: Work[_Result], answered: Answer | Exception | None) -> Ask:
     """The next ask of some work. answered: its last one; None where it has not begun."""
     if answered is None:
         return next(work)
-    return work.throw(answered) if isinstance(answered, BackendError) else work.send(answered)
+    return work.throw(answered) if isinstance(answered, Exception) else work.send(answered)

@@ -18,7 +18,7 @@ class Frame:
     seconds: time on the source's own clock (its PTS), exact; never a frame count over a rounded rate.
     discontinuity: true where the source knows that this frame does not follow the one before it
         (a reconnect, a seek): all that streams starts anew here.
-    duration: seconds that it stands, where the source knows; it counts for the last frame alone.
+    duration: seconds that it stands, where the source knows (neither None nor 0); it counts for the last frame alone.
     """
 
     pixels: npt.NDArray[np.uint8]

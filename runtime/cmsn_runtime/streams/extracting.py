@@ -29,7 +29,7 @@ class StreamingExtractor:
     """
 
     def __init__(self, backend: Backend, *, stride: int, delay_steps: int, chunk_frames: int | None = None) -> None:
-        chunk_frames = chunk_frames or backend.chunk_frames or stride
+        chunk_frames = (backend.chunk_frames or stride) if chunk_frames is None else chunk_frames
         if chunk_frames < 1 or chunk_frames % stride:
             raise SettingsError(f"chunk of {chunk_frames} frames: it must be a multiple of the stride, {stride}")
         if backend.chunk_frames not in (None, chunk_frames):

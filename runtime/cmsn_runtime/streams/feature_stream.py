@@ -62,19 +62,28 @@ class FeatureStream(TimedStream[FeatureRow]):
         self.settings = settings
         grid = settings.grid
         resampler: Resampler[Prepared] = Resampler(
-            grid, max_gap=settings.max_gap or grid.window * grid.step_seconds, jitter=1 / (2 * grid.fps)
+            grid,
+            max_gap=grid.window * grid.step_seconds if settings.max_gap is None else settings.max_gap,
+            jitter=1 / (2 * grid.fps),
         )
         super().__init__(backend, settings, resampler, on_step=on_step)
 
     def _prepared(self, moment: FeatureRow) -> _CopiedRow:
-        try:
-            values = np.array(moment.values, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise SettingsError(f"a feature row is no row of numbers ({error}); pass float32 [width]") from error
-        if values.shape != (self.settings.width,) or not np.isfinite(values).all():
+        if not isinstance(moment, FeatureRow):
             raise SettingsError(
-                f"a feature row has the shape {list(values.shape)} and {np.count_nonzero(~np.isfinite(values))} values "
-                f"that are not finite; this model takes {self.settings.width} finite values per row; "
-                "check how the features were made"
+                f"a {type(moment).__name__} was pushed; a stream of this model takes FeatureRow(values, seconds)"
+            )
+        try:
+            with np.errstate(over="ignore"):  # infinity, which is refused below
+                values = np.array(moment.values, dtype=np.float32)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SettingsError(f"a feature row is no row of numbers ({error}); pass float32 [width]") from error
+        width, broken = self.settings.width, np.count_nonzero(~np.isfinite(values))
+        if values.shape != (width,):
+            raise SettingsError(f"a feature row has the shape {list(values.shape)}; this model takes [{width}]")
+        if broken:
+            raise SettingsError(
+                f"{broken} values of a feature row are not finite in float32; this model takes {width} finite values "
+                "per row; check how the features were made"
             )
         return _CopiedRow(values, moment.seconds, moment.discontinuity, moment.duration)

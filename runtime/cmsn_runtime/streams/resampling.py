@@ -14,7 +14,7 @@ class Timed(Protocol):
     """A frame or a feature row with its time.
 
     seconds: on the source's own clock, exact. discontinuity: it does not follow the one before it.
-    duration: seconds that it stands, where the source knows; it counts for the last one alone.
+    duration: seconds that it stands, where the source knows (neither None nor 0); it counts for the last one alone.
     """
 
     @property
@@ -80,9 +80,9 @@ class Resampler(Generic[Item]):
     def push(self, moment: Item) -> list[Tick[Item] | SegmentStart]:
         """Take one moment -> the ticks that are now known, and a SegmentStart before the first tick of each segment.
 
-        Raises SettingsError where its time is not a Fraction, and changes nothing then.
+        Raises SettingsError where its times cannot be used, and changes nothing then.
         """
-        require_exact(moment.seconds)
+        require_times(moment)
         held = self._held
         since = held.seconds if held is not None else self._silent_since
         reason = self._break_before(moment, since)
@@ -100,14 +100,14 @@ class Resampler(Generic[Item]):
         self._interval, self._held = moment.seconds - held.seconds, moment
         return [*self._ticks(held, until=moment.seconds)]
 
-    def idle(self, until: Fraction) -> list[Tick[Item]]:
-        """Nothing came until then -> the segment's last ticks, if the silence has ended it; mostly nothing.
+    def idle(self, until: Fraction) -> list[Tick[Item]] | None:
+        """Nothing came until then -> the segment's last ticks, if the silence has ended it; else None.
 
         Raises SettingsError where the time is not a Fraction.
         """
         require_exact(until)
         if self._held is None or until - self._held.seconds <= self.max_gap:
-            return []
+            return None
         self._silent_since = self._held.seconds
         return self._last_ticks()
 
@@ -120,7 +120,7 @@ class Resampler(Generic[Item]):
         held, self._held = self._held, None
         if held is None:
             return []
-        stands = self._interval if held.duration is None else min(held.duration, self.max_gap)
+        stands = min(held.duration or self._interval, self.max_gap)
         return self._ticks(held, until=held.seconds + stands)
 
     def _begin(self, origin: Fraction) -> None:
@@ -149,10 +149,19 @@ class Resampler(Generic[Item]):
             return f"no frames for {float(step):.3f} s"
         if step < -self.max_gap:
             return f"time went back by {float(-step):.3f} s"
-        return "frames again after a silence" if self._held is None else None
+        return "frames again after a silence" if self._held is None and step > 0 else None
 
 
-def require_exact(seconds: object) -> None:
+def require_times(moment: Timed) -> None:
+    """Raise SettingsError for a moment whose time or duration cannot be used."""
+    require_exact(moment.seconds)
+    if moment.duration is not None:
+        require_exact(moment.duration, what="a duration")
+        if moment.duration < 0:
+            raise SettingsError(f"a duration is {moment.duration} s; it must not be negative; None where it is unknown")
+
+
+def require_exact(seconds: object, *, what: str = "a time") -> None:
     """Raise SettingsError for a time that is not a Fraction."""
     if not isinstance(seconds, Fraction):
-        raise SettingsError(f"a time is {seconds!r}; it must be a Fraction (PTS times time base): floats drift")
+        raise SettingsError(f"{what} is {seconds!r}; it must be a Fraction (PTS times time base): floats drift")

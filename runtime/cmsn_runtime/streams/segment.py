@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
-from cmsn_runtime.backends.asks import StepFeatures, Work, evaluate, stages
+from cmsn_runtime.backends.asks import FeatureWindow, StepFeatures, Work, evaluate, stages
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Event, Proposal, StageStep
@@ -19,6 +19,7 @@ from cmsn_runtime.timegrid import TimeGrid
 from cmsn_runtime.tracking.sighting import sightings_of
 from cmsn_runtime.tracking.tracker import Report, Tracker, TrackerSettings
 
+EventCallback = Callable[[Event], None]
 StepCallback = Callable[[StageStep], None]
 
 
@@ -46,6 +47,7 @@ class Segment:
     """Stages, candidates, scores and tracks of the steps since `origin`; a gap or the end of the stream ends it.
 
     origin: seconds at which step 0 begins. first_action: number of the next action.
+    on_event: called with each event at once, so that those before a fault of the backend are not lost with it.
     on_step: called with each feature step once its stage is settled (half a window later, or at the end).
     Computes no network: `steps` and `ending` are work that asks for it.
     """
@@ -57,14 +59,17 @@ class Segment:
         *,
         origin: Fraction,
         first_action: int,
+        on_event: EventCallback,
         on_step: StepCallback | None = None,
     ) -> None:
         self.origin = origin
         self._settings = settings
+        self._on_event = on_event
         self._on_step = on_step
         self._seen = 0  # feature steps
         self._reported = 0  # feature steps already given to on_step
-        self._window = backend.new_window(settings.grid.window)
+        self._backend = backend
+        self._window: FeatureWindow | None = None  # made with the first step: to end needs no backend
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
         self._tracker = Tracker(settings.tracking, first_action=first_action)
 
@@ -73,49 +78,51 @@ class Segment:
         """Number of the action that would come next."""
         return self._tracker.next_action
 
-    def steps(self, features: StepFeatures, *, now: Fraction, until: Fraction) -> Work[list[Event]]:
-        """New step features -> events. They are taken one by one: nothing depends on how many came at once.
+    def steps(self, features: StepFeatures, *, now: Fraction, until: Fraction) -> Work[None]:
+        """Take in new step features. They are taken one by one: nothing depends on how many came at once.
 
         now: source time up to which the stream has seen. until: end of the newest input; the last step may be only
         partly filled, and nothing is proposed beyond.
         """
-        events: list[Event] = []
+        if self._window is None:
+            self._window = self._backend.new_window(self._settings.grid.window)
         for index in range(len(features)):
             self._window.push(features[index : index + 1])
             self._seen += 1
             if self._seen % self._settings.hop_steps == 0:
-                events += yield from self._hop(now=now, until=until, ending=False)
+                yield from self._hop(self._window, now=now, until=until, ending=False)
                 self._report_steps(upto=self._seen - self._settings.grid.window // 2)
-        return events
 
-    def ending(self, *, now: Fraction, until: Fraction) -> Work[list[Event]]:
-        """Nothing more will come -> everything not reported yet, as final."""
-        if not self._seen:
-            return []
-        events = yield from self._hop(now=now, until=until, ending=True)
-        self._report_steps(upto=self._seen)
-        return events
+    def ending(self, *, now: Fraction, until: Fraction) -> Work[None]:
+        """Nothing more will come: everything not reported yet is final."""
+        if self._window is not None:
+            yield from self._hop(self._window, now=now, until=until, ending=True)
+            self._report_steps(upto=self._seen)
 
-    def settle(self, *, now: Fraction, until: Fraction) -> list[Event]:
-        """End at once, without another look -> the reported actions under way as final, as the last hop saw them."""
-        return [self._event(report, now=now, until=until) for report in self._tracker.settle()]
+    def settle(self, *, now: Fraction, until: Fraction) -> None:
+        """End at once, without another look: the reported actions under way are final as the last hop saw them."""
+        self._report(self._tracker.settle(), now=now, until=until)
 
     def close(self) -> None:
         """Give the window back."""
-        self._window.close()
+        if self._window is not None:
+            self._window.close()
 
-    def _hop(self, *, now: Fraction, until: Fraction, ending: bool) -> Work[list[Event]]:
+    def _hop(self, window: FeatureWindow, *, now: Fraction, until: Fraction, ending: bool) -> Work[None]:
         """Look at the window again: stages, candidates, scores, tracks (sections 3.2 and 3.3)."""
         settings = self._settings.proposals
-        begin = self._seen - len(self._window)
-        self._probabilities = yield from stages(self._window)
+        begin = self._seen - len(window)
+        self._probabilities = yield from stages(window)
         found = propose(self._probabilities, frontier=self._tracker.frontier - begin, settings=settings)
         scores = None
         if settings.scoring == "evaluated" and len(found.starts):
-            scores = yield from evaluate(self._window, found.left, found.right)
+            scores = yield from evaluate(window, found.left, found.right)
         sightings = sightings_of(found, rank(found, scores, settings), begin=begin)
-        reports = self._tracker.update(sightings, seen=self._seen, ending=ending)
-        return [self._event(report, now=now, until=until) for report in reports]
+        self._report(self._tracker.update(sightings, seen=self._seen, ending=ending), now=now, until=until)
+
+    def _report(self, reports: Sequence[Report], *, now: Fraction, until: Fraction) -> None:
+        for report in reports:
+            self._on_event(self._event(report, now=now, until=until))
 
     def _event(self, report: Report, *, now: Fraction, until: Fraction) -> Event:
         grid, span = self._settings.grid, report.span
@@ -125,9 +132,9 @@ class Segment:
 
     def _report_steps(self, *, upto: int) -> None:
         """Give out the stages of steps that are settled; those before the window were given out in time."""
-        begin = self._seen - len(self._window)
+        begin = self._seen - len(self._probabilities)
         while self._on_step is not None and self._reported < upto:
-            row = self._probabilities[self._reported - begin]
+            row = self._probabilities[self._reported - begin].copy()  # who keeps a step does not keep the window
             time = self._settings.grid.step_time(self._reported, self.origin)
             self._on_step(StageStep(time, Stage(int(row.argmax())), row))
             self._reported += 1

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import Work
 from cmsn_runtime.backends.base import Backend
-from cmsn_runtime.errors import BackendError, SettingsError
+from cmsn_runtime.closing import Closing
+from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Reset, StreamEvent
+from cmsn_runtime.streams.exclusive import Exclusive
 from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
 from cmsn_runtime.streams.health import StreamHealth, StreamWatch
-from cmsn_runtime.streams.resampling import Resampler, SegmentStart, Tick, Timed
+from cmsn_runtime.streams.resampling import Resampler, SegmentStart, Tick, Timed, require_exact, require_times
 from cmsn_runtime.streams.segment import Segment, SegmentSettings, StepCallback
 
 Given = TypeVar("Given", bound=Timed, contravariant=True)
@@ -45,15 +45,19 @@ class Prepared(Timed, Protocol):
 _Items: TypeAlias = Sequence[Tick[Prepared] | SegmentStart]
 
 
-class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
+class TimedStream(Closing, Generic[Given]):
     """The state of one camera or sensor. Not thread-safe; the backend behind it may be shared between streams.
+
+    backend: what answers it; states and windows belong to it.
 
     A moment is checked before anything changes, and nothing depends on what the caller does with it afterwards. The
     stream itself computes no network. `push`, `flush` and `idle` answer its asks at once; `steps`, `ending` and
-    `idling` are the same as work for whoever answers many streams together (see backends.answering).
+    `idling` are the same as work for whoever answers many streams together (see backends.answering). Work that is
+    never begun changes nothing; once begun it is run to its end before any other of the same stream.
 
-    Where the backend fails within a step, that step is lost and the stream refuses further moments; `flush` still
-    reports what was under way, as it was last seen, and the stream can then be used anew.
+    Where work is broken off within a step (the backend fails, `on_step` raises, a KeyboardInterrupt), that step is lost
+    and the stream refuses further moments; `flush` still reports everything that no call returned, and what was under
+    way as it was last seen. The stream can then be used anew.
     Closed, or left as a `with` block, it refuses everything.
     """
 
@@ -65,7 +69,7 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
         *,
         on_step: StepCallback | None = None,
     ) -> None:
-        self._backend = backend
+        self.backend = backend
         self._segment_settings = settings
         self._on_step = on_step
         self._resampler = resampler
@@ -77,16 +81,12 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
         )
         self._watch = StreamWatch(resampler.max_gap)
         self._closed = False
-        self._within_step = False
+        self._work = Exclusive()
+        self._events: list[StreamEvent] = []  # that no call has returned yet
         self._reset_due = False
         self._now = Fraction(0)
         self._frames = 0  # model frames of this segment
         self._segment = self._new_segment(Fraction(0), first_action=1)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def _prepared(self, moment: Given) -> Prepared:
@@ -102,11 +102,11 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
 
         Raises SettingsError for a moment that cannot be used, and changes nothing then; BackendError.
         """
-        return answer_alone(self.steps(moment), self._backend)
+        return answer_alone(self.steps(moment), self.backend)
 
     def flush(self) -> list[StreamEvent]:
         """End of the stream -> everything not yet reported, all of it final. The stream can then be used anew."""
-        return answer_alone(self.ending(), self._backend)
+        return answer_alone(self.ending(), self.backend)
 
     def idle(self, until: Fraction) -> list[StreamEvent]:
         """Time went by up to `until` (source time, seconds) without a moment -> what is to be reported now.
@@ -114,33 +114,29 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
         Nothing, until the silence is so long that the next moment would begin a new segment: then the actions under
         way are settled at once, and not when that moment comes. What is found stays the same.
         """
-        return answer_alone(self.idling(until), self._backend)
+        return answer_alone(self.idling(until), self.backend)
 
     def steps(self, moment: Given) -> Work[list[StreamEvent]]:
         """The work of `push`. Raises SettingsError at once for a moment that cannot be used."""
         self._require_usable()
         prepared = self._prepared(moment)
-        items = self._resampler.push(prepared)
-        self._now = self._seen_until(prepared.seconds, items)
-        return self._guarded(self._taken(items))
+        require_times(prepared)
+        return self._guarded(self._pushed(prepared))
 
     def ending(self) -> Work[list[StreamEvent]]:
         """The work of `flush`."""
         self._require_open()
-        if self._within_step:
-            return self._settled()
-        return self._guarded(self._ended())
+        return self._flushed()
 
     def idling(self, until: Fraction) -> Work[list[StreamEvent]]:
         """The work of `idle`."""
         self._require_usable()
-        ticks = self._resampler.idle(until)
-        if ticks:
-            self._now = max(self._now, until)
-        return self._guarded(self._fallen_silent(ticks))
+        require_exact(until)
+        return self._guarded(self._fallen_silent(until))
 
     def close(self) -> None:
         """Give state and window back, without another report. May be called twice."""
+        self._work.abandon()
         self._closed = True
         self._extractor.reset()
         self._segment.close()
@@ -150,66 +146,71 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
         ended = bool(items) and isinstance(items[-1], SegmentStart)
         return max(seconds, self._now) if ended and self._frames else seconds
 
-    def _guarded(self, work: Work[list[StreamEvent]]) -> Work[list[StreamEvent]]:
-        """Remember where work was broken off within a step."""
-        self._within_step = True
-        events = yield from work
-        self._within_step = False
-        return events
+    def _guarded(self, work: Work[None]) -> Work[list[StreamEvent]]:
+        """Run work that no other may come between -> everything that is to be reported."""
+        self._require_open()  # again: this is when it begins
+        yield from self._work.run(work)
+        return self._unreported()
 
-    def _taken(self, items: _Items) -> Work[list[StreamEvent]]:
-        events: list[StreamEvent] = []
+    def _pushed(self, moment: Prepared) -> Work[None]:
+        items = self._resampler.push(moment)
+        self._now = self._seen_until(moment.seconds, items)
+        yield from self._taken(items)
+
+    def _taken(self, items: _Items) -> Work[None]:
         for item in items:
             if isinstance(item, SegmentStart):
-                events += yield from self._next_segment(item)
+                yield from self._next_segment(item)
                 continue
             self._frames += 1
             features = yield from self._extractor.steps(item.moment.values())
             if features is not None:
-                events += yield from self._segment.steps(features, now=self._now, until=self._until())
-        return events
+                yield from self._segment.steps(features, now=self._now, until=self._until())
 
-    def _next_segment(self, start: SegmentStart) -> Work[list[StreamEvent]]:
+    def _next_segment(self, start: SegmentStart) -> Work[None]:
         began = self._frames > 0 or self._reset_due
-        events: list[StreamEvent] = [*(yield from self._segment_ended())]
+        yield from self._segment_ended()
         if began:
             self._watch.broke(start)
-            events.append(Reset(start.origin, start.reason))
+            self._events.append(Reset(start.origin, start.reason))
         self._begin(start.origin)
         self._now = start.origin
-        return events
 
-    def _ended(self) -> Work[list[StreamEvent]]:
-        events = yield from self._taken(self._resampler.flush())
-        events += yield from self._segment_ended()
-        self._begin(Fraction(0))
-        return events
-
-    def _fallen_silent(self, ticks: Sequence[Tick[Prepared]]) -> Work[list[StreamEvent]]:
-        if not ticks:
-            return []
-        events = yield from self._taken(ticks)
-        events += yield from self._segment_ended()
-        self._begin(Fraction(0))
-        self._reset_due = True
-        return events
-
-    def _settled(self) -> Work[list[StreamEvent]]:
-        """Work was broken off: what is known without another look."""
-        events: list[StreamEvent] = [*self._segment.settle(now=self._now, until=self._until())]
+    def _flushed(self) -> Work[list[StreamEvent]]:
+        self._require_open()
+        if not self._work.broken:
+            return (yield from self._guarded(self._ended()))
+        self._work.abandon()
+        self._segment.settle(now=self._now, until=self._until())
         self._resampler.flush()
         self._extractor.reset()
         self._begin(Fraction(0))
-        self._within_step = False
-        return events
-        yield  # a generator, as the other ways to end are
+        return self._unreported()
 
-    def _segment_ended(self) -> Work[list[StreamEvent]]:
-        events: list[StreamEvent] = []
+    def _ended(self) -> Work[None]:
+        yield from self._taken(self._resampler.flush())
+        yield from self._segment_ended()
+        self._begin(Fraction(0))
+
+    def _fallen_silent(self, until: Fraction) -> Work[None]:
+        ticks = self._resampler.idle(until)
+        if ticks is None:
+            return
+        self._now = max(self._now, until)
+        yield from self._taken(ticks)
+        yield from self._segment_ended()
+        self._begin(Fraction(0))
+        self._reset_due = True
+
+    def _segment_ended(self) -> Work[None]:
         until = self._until()
         while (features := (yield from self._extractor.ending())) is not None:
-            events += yield from self._segment.steps(features, now=self._now, until=until)
-        events += yield from self._segment.ending(now=self._now, until=until)
+            yield from self._segment.steps(features, now=self._now, until=until)
+        yield from self._segment.ending(now=self._now, until=until)
+
+    def _unreported(self) -> list[StreamEvent]:
+        events = self._events.copy()
+        self._events.clear()
         return events
 
     def _begin(self, origin: Fraction) -> None:
@@ -220,18 +221,21 @@ class TimedStream(AbstractContextManager["TimedStream[Given]"], Generic[Given]):
 
     def _new_segment(self, origin: Fraction, *, first_action: int) -> Segment:
         settings = self._segment_settings
-        return Segment(self._backend, settings, origin=origin, first_action=first_action, on_step=self._on_step)
+        return Segment(
+            self.backend,
+            settings,
+            origin=origin,
+            first_action=first_action,
+            on_event=self._events.append,
+            on_step=self._on_step,
+        )
 
     def _until(self) -> Fraction:
         return self._segment_settings.grid.frame_time(self._frames, self._segment.origin)
 
     def _require_usable(self) -> None:
         self._require_open()
-        if self._within_step:
-            raise BackendError(
-                "the stream broke off within a step and cannot go on from there; flush() reports what was under way, "
-                "and the stream can then be used anew"
-            )
+        self._work.require_whole()
 
     def _require_open(self) -> None:
         if self._closed:
