@@ -138,6 +138,14 @@ def test_without_outputs_there_is_nothing_to_desert() -> None:
         assert not outlets.deserted
 
 
+def test_a_display_that_fails_is_reported_and_no_failure_of_the_run() -> None:
+    """A terminal that was closed."""
+    reported: list[CmsnError] = []
+    with Outlets([Bar("advance", OSError(5, "Input/output error")), sound()], on_failure=reported.append) as outlets:
+        play(outlets)
+    assert (len(reported), outlets.failures) == (1, [])
+
+
 def test_interrupts_pass() -> None:
     class Interrupted(Sink):
         def begin(self, source: str, duration: Fraction | None) -> None:

@@ -19,7 +19,8 @@ class Outlets(Closing):
 
     on_failure: gets the error of a sink; a reader that leaves is none. Without, errors wait in `failures`.
 
-    failures: the errors so far. deserted: there were sinks, and none is left that is worth going on for.
+    failures: the errors so far, but for those of passive sinks. deserted: there were sinks, and none is left that is
+    worth going on for.
     """
 
     def __init__(self, sinks: Sequence[Sink], *, on_failure: Callable[[CmsnError], None] | None = None) -> None:
@@ -86,7 +87,8 @@ class Outlets(Closing):
 
     def _report(self, sink: Sink, error: Exception) -> None:
         failure = error if isinstance(error, CmsnError) else _failure(sink, error)
-        self.failures.append(failure)
+        if not sink.passive:
+            self.failures.append(failure)
         if self._on_failure is not None:
             self._on_failure(failure)
 
