@@ -7,14 +7,17 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import numpy as np
+
+from cmsn_runtime.cli import run_command_line
 
 # Red, green, blue, red: one action for the tiny bundle, from 64 to 128 frames.
 ACTION = [(255, 0, 0)] * 64 + [(0, 255, 0)] * 32 + [(0, 0, 255)] * 32 + [(255, 0, 0)] * 96
@@ -38,10 +41,23 @@ def command(*arguments: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "cmsn_runtime", *arguments]
 
 
-def cmsn(
+def cmsn(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run it to its end within this process, which has imported and compiled everything already."""
+    words = [str(argument) for argument in arguments]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        with _redirected(1, out), _redirected(2, errors):
+            status = run_command_line(words)
+        texts = []
+        for file in (out, errors):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(words, status, *texts)
+
+
+def cmsn_process(
     *arguments: str | Path, environment: dict[str, str] | None = None, stdout: int = subprocess.PIPE
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+    """Run it to its end in a process of its own. environment: more variables."""
     return subprocess.run(
         command(*arguments),
         stdout=stdout,
@@ -51,6 +67,25 @@ def cmsn(
         timeout=120,
         env={**os.environ, **(environment or {})},
     )
+
+
+@contextmanager
+def _redirected(descriptor: int, file: IO[bytes]) -> Iterator[None]:
+    """Let standard output (1) or standard error (2) go to a file: the descriptor, and Python's text over it."""
+    name = {1: "stdout", 2: "stderr"}[descriptor]
+    text = getattr(sys, name)
+    text.flush()
+    before = os.dup(descriptor)
+    os.dup2(file.fileno(), descriptor)
+    with open(descriptor, "w", encoding="utf-8", closefd=False) as replaced:
+        setattr(sys, name, replaced)
+        try:
+            yield
+        finally:
+            setattr(sys, name, text)
+            replaced.flush()
+            os.dup2(before, descriptor)
+            os.close(before)
 
 
 def at_terminal(*arguments: str | Path) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command_line import at_terminal, cmsn, command
+from command_line import at_terminal, cmsn, cmsn_process, command
 
 from cmsn_runtime.manifest.contents import FeatureInput, Manifest
 from cmsn_runtime.manifest.writing import write_manifest
@@ -78,7 +78,7 @@ def test_the_manifest_itself_is_given_to_programs_byte_by_byte(tiny_bundle: Path
 
 def test_nothing_is_cut_where_there_is_no_terminal(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
     write_manifest(tiny_bundle, replace(tiny_manifest, training={"words": "word " * 60 + "end"}))
-    found = cmsn("inspect", tiny_bundle, environment={"COLUMNS": "30"}).stdout
+    found = cmsn_process("inspect", tiny_bundle, environment={"COLUMNS": "30"}).stdout
     assert "word " * 60 + "end" in found
     assert "…" not in found
 
@@ -88,7 +88,7 @@ def test_a_full_disk_is_one_line(tiny_bundle: Path, options: list[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no full disk to try")
     with Path("/dev/full").open("w") as full:
-        done = cmsn("inspect", tiny_bundle, *options, stdout=full.fileno())
+        done = cmsn_process("inspect", tiny_bundle, *options, stdout=full.fileno())
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert "No space left" in line

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import cmsn, finals, shell
+from command_line import cmsn, cmsn_process, finals, shell
 
 from cmsn_runtime.errors import OutputError, SettingsError
 from cmsn_runtime.files import STDOUT
@@ -238,10 +238,10 @@ def test_the_output_of_ones_own_that_the_docs_show(video: Path, tiny_bundle: Pat
     (tmp_path / "site/my-1.dist-info/entry_points.txt").write_text(f"[cmsn.sinks]\n{name} = {value}\n")
     environment = {"PYTHONPATH": str(tmp_path / "site")}
     count = tmp_path / "n.txt"
-    done = cmsn("run", video, "--bundle", tiny_bundle, "--sink", f"count={count}", environment=environment)
+    done = cmsn_process("run", video, "--bundle", tiny_bundle, "--sink", f"count={count}", environment=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(count.read_text()) == len(finals(done.stdout)) > 0
-    blocked = cmsn("run", video, "--bundle", tiny_bundle, "--sink", f"count={video}", environment=environment)
+    blocked = cmsn_process("run", video, "--bundle", tiny_bundle, "--sink", f"count={video}", environment=environment)
     assert "--sink count (" in blocked.stderr and "would overwrite the source" in blocked.stderr
 
 
