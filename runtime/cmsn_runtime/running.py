@@ -57,7 +57,7 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
 
     However it ends, the sinks get all there is: where the source breaks, the backend fails, or a signal asks for the
     end (see stopping.py; an application's own handlers and Python's KeyboardInterrupt take effect between frames too),
-    the stream is flushed first, and the sinks are told how far it got and why.
+    the stream is flushed first, and the sinks learn how far it got and why.
 
     Raises SourceError (DecodeError where it broke on the way), Stopped or KeyboardInterrupt after that, and whatever
     the backend raises. A sink that raises is closed, the others go on, and its error is raised at the end of the

@@ -158,8 +158,8 @@ def _caption(best: BestActions) -> str | None:
         f"{best.total - TABLE_ROWS} more actions" if best.total > TABLE_ROWS else "",
         f"{best.alternatives} alternative proposals" if best.alternatives else "",
     ]
-    told = " and ".join(part for part in rest if part)
-    return f"{told}: --json, --csv and --results have them" if told else None
+    more = " and ".join(part for part in rest if part)
+    return f"{more}: --json, --csv and --results have them" if more else None
 
 
 def _agreement(proposal: Proposal, truth: tuple[Annotation, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Kinds of outputs by name: the entry points "cmsn.sinks", one a kind, so that a new one is a file and a line."""
+"""Kinds of outputs by name: the entry points "cmsn.sinks", one per kind, so that a new one is a file and a line."""
 
 from __future__ import annotations
 
