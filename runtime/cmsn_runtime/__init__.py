@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# The command line heeds signals as soon as this file has been read: it does not wait for `typing`, which takes longer
+# than all else up to there. Type checkers know the name.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle, open_bundle
@@ -43,8 +44,10 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: `cmsn --help` shall not wait for numba and ONNX Runtime."""
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: `cmsn --help` must not wait for numba and ONNX Runtime."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
