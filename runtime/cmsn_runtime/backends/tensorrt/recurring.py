@@ -10,7 +10,7 @@ from cmsn_runtime.backends.tensorrt.capturing import CapturedWork
 from cmsn_runtime.backends.tensorrt.engine import Binding, Tensor, TensorRTEngine
 from cmsn_runtime.backends.tensorrt.engine_files import Shape
 
-_MOST_WORK = 64  # graphs, and works that may become some, per engine
+_MOST_WORK = 128  # graphs, and works that may become some, per engine
 _MOST_CONTEXTS = 8  # shapes with a context of their own, whose memory is that of one run's activations
 _PATIENCE = 256  # runs for which a context is kept unused before another shape may take its place
 
