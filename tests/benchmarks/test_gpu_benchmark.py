@@ -25,10 +25,12 @@ from cmsn_benchmarks.gpu.lstm import cut_after, wrong_directions
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import on_torch, open_on
 from cmsn_benchmarks.gpu.stacks import find_stacks, without_paths
+from cmsn_benchmarks.speed import extraction
+from cmsn_benchmarks.speed.extraction import paper_config
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
 from cmsn_runtime.manifest.contents import FULL_PRECISION
-from cmsn_training.config import parse_config
+from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.models.cmsn import CMSN
 
 WIDTH = 0.0625
@@ -36,8 +38,16 @@ WIDTH = 0.0625
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The paper's network at a sixteenth of its width."""
-    return network_bundle(tmp_path_factory.mktemp("network") / "network.cmsn", width=WIDTH)
+    """The paper's network at a sixteenth of its width, over a smaller picture, which changes no layer."""
+
+    def smaller_picture(width: float) -> TrainingConfig:
+        config = paper_config(width)
+        preprocessing = config.preprocessing.model_copy(update={"resize": (48, 48), "crop": (48, 48)})
+        return config.model_copy(update={"preprocessing": preprocessing})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extraction, "paper_config", smaller_picture)
+        return network_bundle(tmp_path_factory.mktemp("network") / "network.cmsn", width=WIDTH)
 
 
 @pytest.fixture
