@@ -143,5 +143,5 @@ def test_a_layer_that_cannot_be_taken_is_named() -> None:
 def test_other_inputs_than_the_manifest_says_are_named() -> None:
     manifest = read_manifest(DEMO_BUNDLE)
     onnx = read_graph(DEMO_BUNDLE, manifest.variant(FULL_PRECISION).graphs["stages"])
-    with pytest.raises(BackendError, match="the stages graph has inputs features; its manifest means rows"):
+    with pytest.raises(BackendError, match="the stages graph has inputs features; its manifest lists rows"):
         build_plan(trt, onnx, {"rows": ((1,), (1,), (1,))}, BuilderSettings(), graph="stages", precision="fp32")
