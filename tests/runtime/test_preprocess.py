@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.pictures.decoded import DecodedFrame
 from cmsn_runtime.pictures.fitting import Fitting
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
@@ -100,3 +102,18 @@ def test_what_is_done_to_an_array_afterwards_does_not_reach_its_crop(size: tuple
 def test_what_is_not_a_picture_is_refused(pixels: object, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         Fitting(C3D)(Frame(pixels, Fraction(0)))  # type: ignore[arg-type]
+
+
+def test_what_is_drawn_on_a_decoded_frame_before_it_is_pushed_is_seen_and_afterwards_is_not() -> None:
+    """A mask over its pixels counts; to look at them does not change how the picture is made."""
+    picture = random_picture(256, 342)
+    stored = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+    untouched = fit(DecodedFrame(stored, Fraction(0)))
+    looked_at, masked, late = (DecodedFrame(stored, Fraction(0)) for _ in range(3))
+    assert looked_at.pixels.shape == picture.shape
+    masked.pixels[:] = 7
+    fitted = Fitting(C3D)(late)
+    late.pixels[:] = 7
+    np.testing.assert_array_equal(fit(looked_at), untouched)
+    np.testing.assert_array_equal(fit(masked), np.full((112, 112, 3), 7))
+    np.testing.assert_array_equal(fitted.values(), untouched)

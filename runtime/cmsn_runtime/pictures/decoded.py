@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,13 @@ class DecodedFrame(Frame):
     """A Frame whose pixels are converted when they are looked at.
 
     A stream never looks at them: it scales the decoded picture in the pass that converts it, which spares the
-    conversion of a full-size picture that would only be shrunk. picture: stays as it is. maker: of full-size pixels.
+    conversion of a full-size picture that would only be shrunk. Only where somebody drew on them (a mask, say) before
+    the frame was pushed, it takes the pixels. picture: stays as it is. maker: of full-size pixels.
     """
 
     picture: VideoFrame
     maker: PictureMaker
+    _made: int  # checksum of the pixels as they were converted
 
     def __init__(
         self,
@@ -45,7 +48,15 @@ class DecodedFrame(Frame):
     @cached_property
     def pixels(self) -> npt.NDArray[np.uint8]:
         """Uint8 [height, width, 3], upright RGB, at the size it was recorded at."""
-        return self.maker(self.picture)
+        pixels = self.maker(self.picture)
+        object.__setattr__(self, "_made", crc32(pixels.data))
+        return pixels
+
+    def as_shown(self) -> Frame:
+        """The frame itself; a Frame of its pixels where somebody has changed them."""
+        if "pixels" not in self.__dict__ or crc32(self.pixels.data) == self._made:
+            return self
+        return Frame(self.pixels, self.seconds, self.discontinuity, self.duration)
 
     def __repr__(self) -> str:
         return f"DecodedFrame({self.picture.width}x{self.picture.height} stored, {float(self.seconds):.3f} s)"

@@ -56,11 +56,13 @@ class Fitting:
     def __call__(self, frame: Frame) -> FittedFrame:
         """Fit a frame. Nothing is left of the caller's array: it may be changed afterwards.
 
-        A decoded frame, which nobody changes, waits until its crop is asked for: where the source's rate is above the
-        model's, most never are. Raises SettingsError for anything but uint8 [H, W, 3].
+        A decoded frame, whose picture nobody changes, waits until its crop is asked for: where the source's rate is
+        above the model's, most never are. Raises SettingsError for anything but uint8 [H, W, 3].
         """
         if not isinstance(frame, Frame):
             raise SettingsError(f"a {type(frame).__name__} was pushed; a stream takes Frame(pixels, seconds)")
+        if isinstance(frame, DecodedFrame):
+            frame = frame.as_shown()
         fitted = FittedFrame(frame, self)
         if not isinstance(frame, DecodedFrame):
             fitted.values()
@@ -95,7 +97,8 @@ def _checked(frame: Frame) -> Pixels:
         raise SettingsError(f"pixels are a {type(pixels).__name__}; a frame is a uint8 array [height, width, 3] RGB")
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise SettingsError(
-            f"pixels are {pixels.dtype} {list(pixels.shape)}; a frame is uint8 [height, width, 3] RGB; "
-            "convert it first, floats from 0 to 1 by (pixels * 255).astype('uint8')"
+            f"pixels are {pixels.dtype} {list(pixels.shape)}; a frame is uint8 [height, width, 3] RGB; convert it "
+            "first: floats from 0 to 1 by (pixels * 255).astype('uint8'), grey by numpy.dstack([pixels] * 3), RGBA by "
+            "pixels[..., :3]"
         )
     return pixels
