@@ -232,7 +232,7 @@ def test_one_hdf5_file_takes_the_same_settings(tmp_path: Path, caplog: pytest.Lo
     assert ["1 of 4 entries" in line and "z; left out" in line for line in caplog.messages] == [True]
     with pytest.raises(SettingsError, match=r"1 of 4 entries have no file in .*all\.h5: z; .*skip"):
         load_feature_corpus(tmp_path / "all.h5", annotations, width=3, rate=Fraction(25))
-    with pytest.raises(SourceError, match=r"gone\.h5: cannot be read as HDF5"):
+    with pytest.raises(SourceError, match=r"gone\.h5: cannot be read as HDF5 \(No such file or directory\)"):
         load_feature_corpus(tmp_path / "gone.h5", annotations, width=3, rate=Fraction(25), missing="skip")
 
 

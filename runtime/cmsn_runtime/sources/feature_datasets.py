@@ -37,7 +37,7 @@ def dataset_names(path: Path) -> list[str]:
             return _names(file)
     except OSError as error:
         raise SourceError(
-            f"{path}: cannot be read as HDF5 ({error}); give one file with a dataset per video"
+            f"{path}: cannot be read as HDF5 ({error.strerror or error}); give one file with a dataset per video"
         ) from error
 
 
@@ -46,6 +46,7 @@ def _open(path: Path) -> h5py.File:
         import h5py
     except ImportError as error:
         raise MissingExtraError("h5py", "features", "reading HDF5") from error
+    path.open("rb").close()  # HDF5's own words for a missing file fill a line
     return h5py.File(path, "r")
 
 
