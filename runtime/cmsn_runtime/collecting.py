@@ -37,7 +37,7 @@ class Prediction:
 
 
 def collect(open_stream: StreamOpener[Moment], source: AnySource[Moment], *, steps: bool = False) -> Prediction:
-    """Read a source to its end, or to where it breaks, which `ending` tells -> all that was found.
+    """Read a source to its end, or to where it breaks, which `ending` says -> all that was found.
 
     open_stream: as for `run_source`. steps: keep the stage of every feature step too; they take memory.
     Raises what the backend raises, and KeyboardInterrupt; SourceError only where there was not one frame to look at.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmsn_runtime.backends.host_window import HostWindow
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.errors import BackendError, SettingsError
 
 
 @given(size=st.integers(1, 9), parts=st.lists(st.integers(0, 9), max_size=30))
@@ -25,7 +25,18 @@ def test_it_is_the_tail_of_all_that_came(size: int, parts: list[int]) -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(SettingsError, match="at least 1"):
         HostWindow(0)
-    with pytest.raises(SettingsError, match="empty"):
+    with pytest.raises(BackendError, match="empty"):
         _ = HostWindow(3).features
-    with pytest.raises(SettingsError, match="4 steps at once"):
+    with pytest.raises(BackendError, match="4 steps at once"):
         HostWindow(3).push(np.zeros((4, 2), np.float32))
+
+
+def test_a_closed_window_refuses_everything_and_may_be_closed_again() -> None:
+    window, rows = HostWindow(3), np.zeros((2, 2), np.float32)
+    window.push(rows)
+    window.close()
+    window.close()
+    assert len(window) == 0
+    for use in (lambda: window.push(rows), lambda: window.features):
+        with pytest.raises(BackendError, match="this window is closed"):
+            use()

@@ -141,6 +141,14 @@ class TestBrokenOff:
         assert [str(answered) for answered in answers] == ["no idea", "no idea"]
         assert calls == [2]
 
+    def test_a_backend_that_gives_too_few_answers_is_an_error_of_its_own(
+        self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stages = bundle.backend.stages
+        monkeypatch.setattr(bundle.backend, "stages", lambda asks: stages(asks)[1:])
+        with pytest.raises(BackendError, match="gave 0 answers to 1 asks"):
+            run(bundle.stream(), shown([RED] * 40))
+
     def test_flush_needs_no_backend_once_work_was_broken_off(
         self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     ) -> None:

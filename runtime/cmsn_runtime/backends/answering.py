@@ -76,7 +76,10 @@ def _shape(ask: Ask) -> Hashable:
 
 def _answer_batch(asks: Sequence[Ask], backend: Backend) -> list[Answer | Exception]:
     try:
-        return list(_compute(asks, backend))
+        answers = _compute(asks, backend)
+        if len(answers) != len(asks):
+            raise BackendError(f"{backend.name} gave {len(answers)} answers to {len(asks)} asks; it must answer each")
+        return list(answers)
     except Exception as error:
         if len(asks) == 1 or not isinstance(error, BackendError):
             return [error] * len(asks)

@@ -6,7 +6,7 @@ import numpy as np
 
 from cmsn_runtime.backends.asks import Floats, StepFeatures
 from cmsn_runtime.backends.base import own
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.errors import BackendError, SettingsError
 
 
 class HostWindow:
@@ -21,22 +21,25 @@ class HostWindow:
         self._steps = steps
         self._rows: Floats | None = None  # its width comes with the first features
         self._begin = self._end = 0
+        self._closed = False
 
     def __len__(self) -> int:
         return self._end - self._begin
 
     @property
     def features(self) -> Floats:
-        """Float32 [n, C], oldest first. A view: the next `push` changes it."""
+        """Float32 [n, C], oldest first. A view: the next `push` changes it. BackendError where there are none."""
+        self._require_open()
         if self._rows is None:
-            raise SettingsError("the window is empty; push step features into it first")
+            raise BackendError("the window is empty; push step features into it first")
         return self._rows[self._begin : self._end]
 
     def push(self, features: StepFeatures) -> None:
-        """Take in step features [n, C]. Raises SettingsError for more than the window's size."""
+        """Take in step features [n, C]. Raises BackendError for more than the window's size."""
+        self._require_open()
         count = len(features)
         if count > self._steps:
-            raise SettingsError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
+            raise BackendError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
         steps = on_host(features)
         if self._rows is None:
             self._rows = np.empty((2 * self._steps, steps.shape[1]), dtype=np.float32)
@@ -49,9 +52,14 @@ class HostWindow:
         self._begin = max(self._begin, self._end - self._steps)
 
     def close(self) -> None:
-        """Release the array."""
+        """Release the array; the window refuses everything afterwards."""
+        self._closed = True
         self._rows = None
         self._begin = self._end = 0
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise BackendError("this window is closed: its sequence has ended; make another one with new_window()")
 
 
 def on_host(features: StepFeatures) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,16 +16,11 @@ def joined_rows(asks: Sequence[Evaluate]) -> tuple[Rows, Rows]:
     Row level * n + i of a window of n steps is row level * N + begin + i of the joined table of N steps. A proposal's
     rows stay within its own window, so that the neighbours change nothing.
     """
-    total = sum(len(ask.window) for ask in asks)
-    begins = np.cumsum([0, *(len(ask.window) for ask in asks)])
-    left, right = (
-        np.concatenate([rebased(rows, len(ask.window), total, int(begin)) for rows, ask, begin in parts])
-        for parts in (
-            zip((ask.left for ask in asks), asks, begins, strict=False),
-            zip((ask.right for ask in asks), asks, begins, strict=False),
-        )
-    )
-    return left, right
+    begins = list(itertools.accumulate((len(ask.window) for ask in asks), initial=0))
+    placed = list(zip(asks, begins, strict=False))  # the last of the begins is where all windows end
+    left = [rebased(ask.left, len(ask.window), begins[-1], begin) for ask, begin in placed]
+    right = [rebased(ask.right, len(ask.window), begins[-1], begin) for ask, begin in placed]
+    return np.concatenate(left), np.concatenate(right)
 
 
 def split_scores(scores: Floats, asks: Sequence[Evaluate]) -> list[Floats]:

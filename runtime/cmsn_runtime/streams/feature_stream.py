@@ -38,7 +38,7 @@ class FeatureStreamSettings(TimedSettings):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CopiedRow:
-    """Prepared protocol over a row of one's own."""
+    """Prepared protocol over a copied row."""
 
     row: npt.NDArray[np.float32]
     seconds: Fraction

@@ -11,7 +11,7 @@ from cmsn_runtime.timegrid import TimeGrid
 
 
 def warm_up(backend: Backend, grid: TimeGrid, *, input_shape: tuple[int, ...], roi_bins: int) -> None:
-    """Compile the kernels, or load them from disk, and run each network once, on a camera that is then forgotten.
+    """Compile the kernels, or load them from disk, and run each network once.
 
     Without it the first hop of a stream took 10 s where nothing was compiled yet, 0.5 s where it was.
     """
