@@ -240,6 +240,14 @@ def test_too_little_memory_is_named(config: TrainingConfig) -> None:
         train(huge)
 
 
+def test_too_few_items_for_several_processes_are_not_trained_on(tmp_path: Path) -> None:
+    """Each process would get none of them, and an untrained model would be written."""
+    change = ("windows_per_video = 2", "windows_per_video = 1")
+    config = load_config(write_training(tmp_path, change=change, videos=1))
+    with pytest.raises(SettingsError, match=r"\[stages\]: 1 items in an epoch are too few for 2 processes"):
+        train(config.model_copy(update={"hardware": HardwareConfig(accelerator="cpu", devices=2)}))
+
+
 def test_videos_shorter_than_a_step_are_nothing_to_learn_from(tmp_path: Path) -> None:
     config = load_config(write_training(tmp_path, change=("stride = 1", "stride = 101")))
     with pytest.raises(SettingsError, match=r"no training video is as long as one step \(20\.2 s\)"):

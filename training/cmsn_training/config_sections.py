@@ -185,7 +185,7 @@ class StagePhaseConfig(PhaseConfig):
     frozen: layers of C3D that keep their weights. norm_epochs: epochs in which batch normalisation takes its
         statistics from the window at hand; afterwards it uses the running ones, and at the end it is folded into the
         weights. 0, as in the paper, is for pre-trained weights: there is no normalisation then.
-    batch: windows a step, with feature rows only; pictures go one by one, as in the paper.
+    batch: windows per step, with feature rows only; pictures go one by one, as in the paper.
     flip, light: see `windows.Augmentation`. windows_per_video: drawn per epoch; by default as many as the paper's
         half-overlapped ones.
     """

@@ -64,6 +64,11 @@ def fit_phase(
     keeper = EpochCheckpoint(last, record, epochs=begun.epochs if begun else 0)
     with disk_named(config.output), stop_line(lambda: stopped_after(phase.name, keeper.epochs)):
         trainer = _trainer(config, phase, keeper)
+        if items < trainer.world_size:
+            raise SettingsError(
+                f"[{phase.name}]: {items} items in an epoch are too few for {trainer.world_size} processes; lower "
+                "hardware.devices, or raise stages.windows_per_video or evaluator.windows_per_view"
+            )
         sampler = EpochSampler(training, seed=config.seed, epoch=lambda: trainer.current_epoch)  # type: ignore[arg-type]
         trainer.fit(
             module,

@@ -17,8 +17,9 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.segments import Account, shown
 from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.decoding import ensure_all
-from cmsn_training.data.finding import VIDEOS_WANTED, Missing, find_videos, those_there
+from cmsn_training.data.finding import VIDEOS_WANTED, find_videos, those_there
 from cmsn_training.data.truth import read_truth, segments_of
+from cmsn_training.vocabulary import Missing
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from cmsn_runtime.names import first_few
 from cmsn_runtime.segments import Account
 from cmsn_runtime.sources.features import length_fault, read_features, require_finite
 from cmsn_training.data.corpus import AnnotatedVideo, require_segments, within
-from cmsn_training.data.finding import FEATURES_WANTED, Missing, find_features, those_there
+from cmsn_training.data.finding import FEATURES_WANTED, find_features, those_there
 from cmsn_training.data.truth import read_truth, segments_of
+from cmsn_training.vocabulary import Missing
 
 _LOG = logging.getLogger(__name__)
 

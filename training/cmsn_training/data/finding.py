@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.names import FEATURE_SUFFIXES, HDF5_SUFFIXES, VIDEO_SUFFIXES, ByName, first_few
 from cmsn_runtime.sources.feature_datasets import dataset_names
+from cmsn_training.vocabulary import Missing
 
 _LOG = logging.getLogger(__name__)
 
 VIDEOS_WANTED = f"NAME or v_NAME, with {', '.join(VIDEO_SUFFIXES[:12])} and the like"
 FEATURES_WANTED = f"NAME or v_NAME, with {', '.join(FEATURE_SUFFIXES)}; or give one HDF5 file with a dataset for each"
 
-Missing = Literal["error", "skip"]
 Address = TypeVar("Address", Path, str)
 
 

@@ -8,7 +8,7 @@ import torch
 def widened(cosines: torch.Tensor, margins: torch.Tensor) -> torch.Tensor:
     """cos(theta) and margins in radians, 0..pi -> cos(theta + margin), rising with cos(theta) everywhere.
 
-    Past theta + margin = pi the cosine would rise again, and a sample far on the wrong side would be told to go
+    Past theta + margin = pi the cosine would rise again, and a sample far on the wrong side would be driven to go
     further. From there on the value is cos(theta) + cos(margin) - 1: a straight line that meets the curve at -1. (The
     implementations of ArcFace go on with cos(theta) - margin * sin(margin), as monotonic, but with a jump there.)
     """

@@ -13,7 +13,7 @@ class FeatureExtractor(nn.Module):
     """What stands in for C3D and the CNN of the ASS where features come from outside: one average-pooling layer
     (section 5.1, two-stream features), behind a normalisation whose figures come from the training part.
 
-    width: values a row. stride: rows in a step. context: neighbouring steps pooled on each side; the paper does not
+    width: values per row. stride: rows per step. context: neighbouring steps pooled on each side; the paper does not
         give the size of its pool, 1 is ours. difference: the rows' first difference is put beside them.
     pool: `average`, or a `convolution` with ReLU that is learnt in phase 1 (CNN-LSTM of Table 5).
     dropout: of normalised values, in training only.
@@ -113,7 +113,7 @@ class FeatureExtractor(nn.Module):
         return (pooled.transpose(1, 2), *following)
 
     def _pooled(self, x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-        """Steps [N, C, n + 2 context], zeros outside the stream, which `inside` [N, 1, ...] tells -> [N, C, n]."""
+        """Steps [N, C, n + 2 context], zeros outside the stream, which `inside` [N, 1, ...] marks -> [N, C, n]."""
         if self.convolution is not None:
             return F.relu(self.convolution(x))
         size = 2 * self.context + 1

@@ -88,7 +88,7 @@ def check_width(weights: C3DWeights, width: float) -> None:
 def check_preprocessing(weights: C3DWeights, preprocessing: Preprocessing) -> None:
     """Raises SettingsError where mean, scale or channel order are not those the weights were trained with.
 
-    Nothing else would ever tell: a network that is fed other values than it knows works, and is worse.
+    Nothing else would ever show it: a network that is fed other values than it was trained with works, but worse.
     """
     known = weights.preprocessing
     same_mean = all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(preprocessing.mean, known.mean, strict=True))
