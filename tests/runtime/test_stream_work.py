@@ -237,6 +237,23 @@ def test_streams_of_another_backend_are_refused_before_anything_changes(bundle: 
     assert events + ours.flush() == expected
 
 
+def test_an_interrupt_inside_compiled_code_is_an_interrupt(bundle: Bundle) -> None:
+    """Numba reports it as SystemErrors caused by one another, which would be one camera's fault in a batch."""
+
+    def work() -> Work[None]:
+        try:
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt as interrupt:
+                raise SystemError("returned a result with an exception set") from interrupt
+        except SystemError as error:
+            raise SystemError("returned a result with an exception set") from error
+        yield
+
+    with pytest.raises(KeyboardInterrupt):
+        answer_together([work()], bundle.backend)
+
+
 def test_answering_alone_raises_what_the_work_raises(bundle: Bundle) -> None:
     def work() -> Work[None]:
         raise LookupError("as it is")

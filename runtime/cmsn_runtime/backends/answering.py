@@ -39,9 +39,19 @@ def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_R
             except StopIteration as ended:
                 results[index] = ended.value
             except Exception as error:
+                _raise_interrupt_behind(error)
                 results[index] = error
         given = dict(zip(asks, answer(list(asks.values()), backend), strict=True))
     return [results[index] for index in range(len(works))]
+
+
+def _raise_interrupt_behind(error: Exception) -> None:
+    """A Ctrl-C that arrives inside compiled code (numba's) comes out as the cause of SystemErrors: raise it itself."""
+    cause: BaseException | None = error
+    while isinstance(cause, SystemError):
+        cause = cause.__cause__
+    if cause is not None and not isinstance(cause, Exception):
+        raise cause from None
 
 
 def answer(asks: Sequence[Ask], backend: Backend) -> list[Answer | Exception]:
