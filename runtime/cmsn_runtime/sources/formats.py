@@ -23,11 +23,16 @@ _SHORT_COUNTER_UNIT = Fraction(1, 90_000)
 _NEVER_ENDING = frozenset({"rtsp", "rtp", "sdp", "sap", "mpjpeg"})
 
 # FFmpeg takes every fall of a clock for a wrap, and would report what follows a restarted camera 26.5 hours too late.
-_ALWAYS: Mapping[str, str] = {"correct_ts_overflow": "0", "seg_format_options": "correct_ts_overflow=0"}
+# It would begin a playlist without an end mark three segments before its end.
+_ALWAYS: Mapping[str, str] = {
+    "correct_ts_overflow": "0",
+    "seg_format_options": "correct_ts_overflow=0",
+    "live_start_index": "0",
+}
 # Without TCP, lost packets are grey pictures. With sound, RTCP shifts the video's PTS. Probing the rate costs 0.8 s.
 _RTSP: Mapping[str, str] = {"rtsp_transport": "tcp", "allowed_media_types": "video", "fpsprobesize": "0"}
-# A playlist on disk that has no end mark is read from its first segment; the writer gets five reloads to go on.
-_LOCAL: Mapping[str, str] = {"live_start_index": "0", "m3u8_hold_counters": "5"}
+# Who writes a playlist on disk that has no end mark gets five reloads to go on.
+_LOCAL: Mapping[str, str] = {"m3u8_hold_counters": "5"}
 
 
 def has_time(format: str) -> bool:

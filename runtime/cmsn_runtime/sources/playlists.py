@@ -13,7 +13,7 @@ from cmsn_runtime.sources.addresses import scheme_of
 from cmsn_runtime.sources.container import open_container
 from cmsn_runtime.sources.pipes import PipeReader
 
-_FIRST_SEGMENT = "live_start_index"
+_BEGIN = "live_start_index"
 
 
 def is_open_ended(container: InputContainer) -> bool:
@@ -30,19 +30,19 @@ def warn_of_end(name: str) -> None:
     )
 
 
-def open_from_first_segment(
+def open_playlist(
     url: str | PipeReader, *, name: str, format: str | None, options: Mapping[str, str]
 ) -> InputContainer:
-    """As `open_container`; a playlist on the network that keeps all its segments is read from the first of them.
+    """As `open_container`, which begins at a playlist's first segment; near its end where old segments go away.
 
-    FFmpeg begins three segments before the end of a playlist that has no end mark. That is right where old segments go
-    away, and loses the beginning of an event, whose segments stay (#EXT-X-PLAYLIST-TYPE:EVENT). FFmpeg does not say
-    which it is, but can wind back in an event alone.
+    A playlist on a network that has no end mark either slides, and is joined three segments before its end as players
+    do, or is an event (#EXT-X-PLAYLIST-TYPE:EVENT), whose beginning must not be lost. FFmpeg does not say which it is,
+    but can wind back in an event alone; from its version 9 on it knows how long an event lasts.
     """
     container = open_container(url, name=name, format=format, options=options)
-    if not isinstance(url, str) or not scheme_of(url) or _FIRST_SEGMENT in options or not is_open_ended(container):
+    if not isinstance(url, str) or not scheme_of(url) or _BEGIN in options or not is_open_ended(container):
         return container
-    begin = {_FIRST_SEGMENT: "0"} if _can_wind_back(container) else {}
+    begin = {} if _can_wind_back(container) else {_BEGIN: "-3"}
     container.close()
     return open_container(url, name=name, format=format, options={**options, **begin})
 

@@ -33,7 +33,7 @@ from cmsn_runtime.sources.excerpt import Excerpt
 from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.sources.options import SourceOptions
 from cmsn_runtime.sources.pipes import PipeReader
-from cmsn_runtime.sources.playlists import is_open_ended, open_from_first_segment, warn_of_end
+from cmsn_runtime.sources.playlists import is_open_ended, open_playlist, warn_of_end
 from cmsn_runtime.sources.seeking import seek
 from cmsn_runtime.sources.stamps import DecodingStamps, PresentationStamps
 from cmsn_runtime.sources.timing import stamps_of
@@ -109,9 +109,7 @@ class VideoSource(Closing):
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         # PyAV keeps FFmpeg's own log lines off stderr unless the application asks for them.
-        container = open_from_first_segment(
-            self._url, name=self.name, format=self._format, options=self._options.demuxer
-        )
+        container = open_playlist(self._url, name=self.name, format=self._format, options=self._options.demuxer)
         try:
             return container, video_stream(container, name=self.name, number=self._options.video_stream)
         except SourceError:
