@@ -17,7 +17,7 @@ from cmsn_runtime.errors import AnnotationError, SettingsError, SourceError
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.cache import FrameCache
-from cmsn_training.data.corpus import load_corpus
+from cmsn_training.data.corpus import AnnotatedVideo, find_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
 from cmsn_training.data.finding import find_features, find_videos
 
@@ -48,6 +48,13 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write
+
+
+def load_corpus(
+    videos: Path, annotations: Path, cache: FrameCache, *, progress: Any = iter, **choice: Any
+) -> list[AnnotatedVideo]:
+    """Found and decoded, as a training does it."""
+    return find_corpus(videos, annotations, **choice).decode(cache, progress=progress)
 
 
 def truth(folder: Path, entries: dict[str, dict[str, Any]]) -> Path:
@@ -302,3 +309,21 @@ def test_a_configuration_takes_one_file_with_both_subsets(tmp_path: Path, write:
     inputs = open_inputs(load_config(tmp_path / "config.toml"))
     assert [video.name for video in inputs.training] == ["a", "c"]
     assert [video.name for video in inputs.held_out] == ["b"]
+
+
+def test_what_is_wrong_with_the_training_part_is_found_before_any_video_is_decoded(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pydantic")
+    from cmsn_training.config import load_config
+    from cmsn_training.data.inputs import open_inputs
+
+    write("a.mp4")
+    monkeypatch.setattr(FrameCache, "ensure", lambda *_: pytest.fail("a video was decoded"))
+    truth(tmp_path, {"a": entry()})
+    (tmp_path / "config.toml").write_text(
+        '[data]\nvideos = "videos"\nannotations = "nowhere.json"\n'
+        'validation_videos = "videos"\nvalidation_annotations = "truth.json"\n'
+    )
+    with pytest.raises(AnnotationError, match=r"nowhere\.json"):
+        open_inputs(load_config(tmp_path / "config.toml"))

@@ -36,39 +36,55 @@ class AnnotatedVideo:
     segments: npt.NDArray[np.float64]
 
 
-def load_corpus(
-    videos: Path,
-    annotations: Path,
-    cache: FrameCache,
-    *,
-    subset: str | None = None,
-    missing: Missing = "error",
-    decoders: int = 1,
-    progress: Callable[[Iterable[tuple[str, Path]]], Iterable[tuple[str, Path]]] = iter,
-) -> list[AnnotatedVideo]:
-    """Every annotated video of a folder, decoded through the cache.
+@dataclass(frozen=True, slots=True)
+class FoundCorpus:
+    """Videos with their annotations, found and not decoded yet: what can be wrong with either is known by now."""
+
+    annotations: Path
+    truth: Mapping[str, VideoAnnotations]
+    paths: Mapping[str, Path]
+
+    def decode(
+        self,
+        cache: FrameCache,
+        *,
+        decoders: int = 1,
+        progress: Callable[[Iterable[tuple[str, Path]]], Iterable[tuple[str, Path]]] = iter,
+    ) -> list[AnnotatedVideo]:
+        """Every video, decoded through the cache.
+
+        decoders: see `ensure_all`. progress: wraps the iteration, for a progress bar. Faults of the videos are logged
+        as warnings, one line each. Raises SourceError where a video cannot be decoded at all, SettingsError where no
+        segment lies in its video.
+        """
+        corpus: list[AnnotatedVideo] = []
+        account = Account(str(self.annotations))
+        with closing(ensure_all(cache, list(self.paths.values()), decoders=decoders)) as decoded:
+            for name, path in progress(list(self.paths.items())):
+                next(decoded)
+                frames = cache.frames(path)
+                step, duration = float(cache.grid.step_seconds), len(frames) / float(cache.grid.fps)
+                segments = within(segments_of(self.truth[name]), duration, name, account, tolerance=step)
+                corpus.append(AnnotatedVideo(name, frames, segments))
+        require_segments(corpus, self.truth, account)
+        return corpus
+
+
+def find_corpus(
+    videos: Path, annotations: Path, *, subset: str | None = None, missing: Missing = "error"
+) -> FoundCorpus:
+    """Every annotated video of a folder.
 
     annotations: an ActivityNet JSON, or a folder of THUMOS14's files. subset: see `read_truth`. missing: annotated
-    videos without a file are an error, or left out with a warning. decoders: see `ensure_all`. progress: wraps the
-    iteration, for a progress bar. Faults of the annotations and of the videos are logged as warnings, one line each.
-
-    Raises SettingsError where annotated videos have no file or no segment lies in its video, AnnotationError where the
-    annotations are wrong, SourceError where a video cannot be decoded at all.
+    videos without a file are an error, or left out with a warning. Faults of the annotations are logged as warnings,
+    one line each. Raises SettingsError where annotated videos have no file, AnnotationError where the annotations are
+    wrong.
     """
     truth = read_truth(annotations, subset=subset, note=_LOG.warning)
     found = find_videos(videos, sorted(truth))
-    paths = those_there(found, annotations, videos, wanted=VIDEOS_WANTED, missing=missing)
-    corpus: list[AnnotatedVideo] = []
-    account = Account(str(annotations))
-    with closing(ensure_all(cache, list(paths.values()), decoders=decoders)) as decoded:
-        for name, path in progress(list(paths.items())):
-            next(decoded)
-            frames = cache.frames(path)
-            step, duration = float(cache.grid.step_seconds), len(frames) / float(cache.grid.fps)
-            segments = within(segments_of(truth[name]), duration, name, account, tolerance=step)
-            corpus.append(AnnotatedVideo(name, frames, segments))
-    require_segments(corpus, truth, account)
-    return corpus
+    return FoundCorpus(
+        annotations, truth, those_there(found, annotations, videos, wanted=VIDEOS_WANTED, missing=missing)
+    )
 
 
 def within(

@@ -29,7 +29,7 @@ def load_feature_corpus(
 ) -> list[AnnotatedVideo]:
     """Every annotated video's rows: NAME.npy, .txt, .csv or .h5 in a folder, or dataset NAME of one HDF5 file.
 
-    rate: rows per second. annotations, subset, missing: as `load_corpus` takes them. Raises SettingsError where files
+    rate: rows per second. annotations, subset, missing: as `find_corpus` takes them. Raises SettingsError where files
     are missing or most videos do not last as long as annotated, SourceError where a file cannot be read, holds a value
     that is not finite, or rows that are not `width` wide.
     """

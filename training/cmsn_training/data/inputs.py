@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from cmsn_training.config import TrainingConfig
 from cmsn_training.config_sections import FeaturesConfig
 from cmsn_training.data.cache import FrameCache
-from cmsn_training.data.corpus import AnnotatedVideo, load_corpus
+from cmsn_training.data.corpus import AnnotatedVideo, FoundCorpus, find_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
 from cmsn_training.data.windows import Augmentation, Look, StageWindows, Window, draw_look
@@ -67,8 +67,12 @@ class PictureInputs:
         self.augmentation = Augmentation(flip=config.stages.flip, light=config.stages.light)
         self._cache = FrameCache(config.data.cache, grid=self.grid, preprocessing=config.picture())
         data, held_out = config.data, config.data.held_out()
-        self.held_out = self._load(*held_out, data.validation_subset, "validation") if held_out else []
-        self.training = self._load(data.videos, data.annotations, data.subset, "training")
+        find = partial(find_corpus, missing=data.missing)
+        # Both are found before either is decoded, which may take hours.
+        training = find(data.videos, data.annotations, subset=data.subset)
+        validation = find(*held_out, subset=data.validation_subset) if held_out else None
+        self.held_out = self._decode(validation, "validation") if validation else []
+        self.training = self._decode(training, "training")
 
     def prepare(self, model: CMSN) -> None:
         """See Inputs: the layout of the weights. Frames arrive with their channels last; weights of the same layout
@@ -93,19 +97,11 @@ class PictureInputs:
         segments = (video.segments * float(self.grid.fps) - shift) / self.grid.stride
         return View(map(look, video.frames[shift:]), segments)
 
-    def _load(self, videos: Path, annotations: Path, subset: str | None, what: str) -> list[AnnotatedVideo]:
-        def progress(items: Sequence[tuple[str, Path]]) -> Sequence[tuple[str, Path]]:
-            return track(list(items), f"Decoding {what} videos")  # type: ignore[return-value]
+    def _decode(self, corpus: FoundCorpus, what: str) -> list[AnnotatedVideo]:
+        def progress(items: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Path]]:
+            return track(list(items), f"Decoding {what} videos")
 
-        return load_corpus(
-            videos,
-            annotations,
-            self._cache,
-            subset=subset,
-            missing=self.config.data.missing,
-            decoders=self.config.data.decoders,
-            progress=progress,  # type: ignore[arg-type]
-        )
+        return corpus.decode(self._cache, decoders=self.config.data.decoders, progress=progress)
 
 
 class FeatureInputs:
