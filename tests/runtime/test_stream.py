@@ -148,11 +148,21 @@ class TestWhatIsTaken:
             Frame(np.zeros((4, 4), np.uint8), Fraction(1)),
             Frame(np.zeros((4, 4, 3), np.float32), Fraction(1)),
             Frame(np.zeros((4, 4, 3), np.uint8), 1.0),  # type: ignore[arg-type]
+            Frame(np.zeros((4, 4, 3), np.uint8), Fraction(np.int64(1_800_000_000_000_000_001), 10**9)),  # type: ignore[call-overload]
             Frame(np.zeros((4, 4, 3), np.uint8), Fraction(1), duration=0.04),  # type: ignore[arg-type]
             Frame(np.zeros((4, 4, 3), np.uint8), Fraction(1), duration=Fraction(-1)),
             "a picture",
         ],
-        ids=["no pixels", "grey", "float", "float time", "float duration", "negative duration", "no frame"],
+        ids=[
+            "no pixels",
+            "grey",
+            "float",
+            "float time",
+            "time that overflows",
+            "float duration",
+            "negative duration",
+            "no frame",
+        ],
     )
     def test_a_frame_that_cannot_be_used_is_refused_by_its_own_push_and_changes_nothing(
         self, bundle: Bundle, bad: Frame

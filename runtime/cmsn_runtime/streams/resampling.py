@@ -162,6 +162,11 @@ def require_times(moment: Timed) -> None:
 
 
 def require_exact(seconds: object, *, what: str = "a time") -> None:
-    """Raise SettingsError for a time that is not a Fraction."""
+    """Raise SettingsError for a time that is not a Fraction of Python's own integers."""
     if not isinstance(seconds, Fraction):
         raise SettingsError(f"{what} is {seconds!r}; it must be a Fraction (PTS times time base): floats drift")
+    if type(seconds.numerator) is not int or type(seconds.denominator) is not int:
+        raise SettingsError(
+            f"{what} is a Fraction of {type(seconds.numerator).__name__} and {type(seconds.denominator).__name__}; it "
+            "must be one of two int: NumPy's integers overflow; pass Fraction(int(pts), ...)"
+        )
