@@ -169,7 +169,8 @@ def test_a_backend_that_fails_keeps_what_was_under_way(error: Exception) -> None
     assert said == ["begin", "step 0", "final", "end"]
 
 
-def test_a_backend_that_fails_at_the_end_keeps_what_was_under_way() -> None:
+@pytest.mark.parametrize("broken", [None, DecodeError("cut")], ids=["at the end", "where the source broke"])
+def test_a_backend_that_fails_in_the_last_flush_keeps_what_was_under_way(broken: DecodeError | None) -> None:
     class Failing(FakeStream):
         asked = 0
 
@@ -181,10 +182,11 @@ def test_a_backend_that_fails_at_the_end_keeps_what_was_under_way() -> None:
 
     said: list[str] = []
     notes = Notes(said)
-    with pytest.raises(BackendError):
-        run_source(lambda on_step: Failing(on_step, lambda: None), FakeSource(), [notes])
+    source = FakeSource(raising(broken) if broken else lambda: None)
+    with pytest.raises(type(broken) if broken else BackendError):
+        run_source(lambda on_step: Failing(on_step, lambda: None), source, [notes])
     assert said == ["begin", *FRAMES, "final", "end"]
-    assert notes.ending == Ending(Fraction(2), "lost")
+    assert notes.ending == Ending(Fraction(2), str(broken or "lost"))
 
 
 def test_a_second_error_does_not_hide_the_first() -> None:
