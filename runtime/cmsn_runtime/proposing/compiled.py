@@ -1,4 +1,4 @@
-"""How this package's kernels are compiled: once a machine, kept on disk, free of the interpreter lock."""
+"""How this package's kernels are compiled: once per machine, kept on disk, free of the interpreter lock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def compiled(function: _Function) -> _Function:
     (`NUMBA_CACHE_DIR` names another). Where nothing can be written at all, each process compiles for itself.
 
     A cached kernel is renewed when ITS OWN file changes, not when a file it calls into does. So a kernel
-    calls only kernels of its own file, and Python joins the files (pipeline.py): a few microseconds a hop.
+    calls only kernels of its own file, and Python joins the files (pipeline.py): a few microseconds per hop.
 
     Kernels do not check bounds: their callers check shapes. Division follows IEEE (a check for zero
     would keep the loops from being vectorised), and no fastmath: results are the same everywhere.

@@ -69,7 +69,7 @@ class Ranked:
 def propose(probabilities: npt.NDArray[np.float32], *, frontier: int, settings: ProposalSettings) -> Candidates:
     """Decode a window and find its candidates.
 
-    probabilities: float32 [n, 6], one row a step; the likeliest stage counts, the lower index of equals.
+    probabilities: float32 [n, 6], one row per step; the likeliest stage counts, the lower index of equals.
     frontier: steps before it are taken as Background: their actions have been reported for good.
     Raises SettingsError for another shape.
     """
