@@ -252,3 +252,20 @@ def test_videos_shorter_than_a_step_are_nothing_to_learn_from(tmp_path: Path) ->
     config = load_config(write_training(tmp_path, change=("stride = 1", "stride = 101")))
     with pytest.raises(SettingsError, match=r"no training video is as long as one step \(20\.2 s\)"):
         train(config)
+
+
+class _Code:
+    """Unpickled without care, this makes a folder."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.mkdir, (self.target,)
+
+
+def test_a_checkpoint_runs_no_code(folder: Path, tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "epoch": _Code(tmp_path / "ran")}, folder / "run" / "stages" / "last.ckpt")
+    with pytest.raises(SettingsError, match="is damaged"):
+        train(load_config(folder / "config.toml"), resume=True)
+    assert not (tmp_path / "ran").exists()

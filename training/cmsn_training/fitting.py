@@ -75,7 +75,7 @@ def fit_phase(
             _loader(training, sampler),
             _loader(validation, None) if len(validation) else None,  # type: ignore[arg-type]
             ckpt_path=str(begun.path) if begun else None,
-            weights_only=False,
+            weights_only=True,
         )
     return _kept_metrics(config.output / phase.name / "metrics.json", trainer)
 

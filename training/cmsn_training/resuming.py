@@ -72,14 +72,14 @@ def find_checkpoints(config: TrainingConfig) -> dict[str, Checkpoint]:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """What is to be known of a checkpoint. Raises SettingsError where it is damaged."""
+    """What is to be known of a checkpoint; only values are unpickled, never code. Raises SettingsError if damaged."""
     try:
         file = path.open("rb")
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); it must be a file of `cmsn train`") from error
     try:
         with file:
-            content = torch.load(file, map_location="cpu", weights_only=False)
+            content = torch.load(file, map_location="cpu", weights_only=True)
         shapes = {name: tuple(value.shape) for name, value in content["state_dict"].items()}
         record = Record(**json.loads(content[RECORD])) if RECORD in content else None
         return Checkpoint(path, int(content["epoch"]) + 1, shapes, record)
@@ -126,7 +126,9 @@ def _require_same(checkpoint: Checkpoint, phase: str, config: TrainingConfig) ->
     if section.schedule == "constant" and section.epochs >= checkpoint.epochs:
         other = [name for name in other if name != f"{phase}.epochs"]  # more of the same
     if other:
-        listed = "; ".join(f"{name}: {_listed(began.get(name))}, now {_listed(now.get(name))}" for name in other[:4])
+        listed = "; ".join(
+            f"{name}: {_listed(began.get(name))}, now {_listed(now.get(name))}" for name in other[:_SETTINGS_SHOWN]
+        )
         more = f" and {len(other) - _SETTINGS_SHOWN} more" if len(other) > _SETTINGS_SHOWN else ""
         raise SettingsError(
             f"{checkpoint.path}: was begun with another configuration ({listed}{more}); set it back, or change "
