@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from cmsn_runtime.stopping import stoppable
@@ -9,7 +10,10 @@ from cmsn_runtime.stopping import stoppable
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(stoppable(_work))
+    status = stoppable(_work)
+    # The work is done: a Ctrl-C while the interpreter shuts down must not change how it ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def _work() -> int:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.backends.opening import open_backend
 from cmsn_runtime.backends.registry import AUTO, Networks
-from cmsn_runtime.backends.tensorrt.engine_files import ENGINE_FOLDER
 from cmsn_runtime.bundle_files import locate_bundle, name_of, read_graph, read_manifest
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
@@ -170,7 +169,7 @@ def open_bundle(
         manifest=manifest,
         read=partial(read_graph, folder),
         engines=engines,
-        bundle_engines=folder / ENGINE_FOLDER,
+        bundle_engines=folder / "engines",
         build_command=_build_command(path, engines),
         threads=threads,
         largest_batch=largest_batch,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 
 import av
@@ -117,3 +118,17 @@ def test_what_is_drawn_on_a_decoded_frame_before_it_is_pushed_is_seen_and_afterw
     np.testing.assert_array_equal(fit(looked_at), untouched)
     np.testing.assert_array_equal(fit(masked), np.full((112, 112, 3), 7))
     np.testing.assert_array_equal(fitted.values(), untouched)
+
+
+def test_a_decoded_frame_reaches_another_process_as_a_frame_of_its_pixels() -> None:
+    """As capture processes and archives send it."""
+    picture = av.VideoFrame.from_ndarray(random_picture(48, 64), format="rgb24")
+    decoded = DecodedFrame(picture, Fraction(3, 7), discontinuity=True, duration=Fraction(1, 25))
+    sent = pickle.loads(pickle.dumps(decoded))
+    np.testing.assert_array_equal(sent.pixels, decoded.pixels)
+    assert (sent.seconds, sent.discontinuity, sent.duration) == (Fraction(3, 7), True, Fraction(1, 25))
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((4, 6, 3), np.uint8), None, [[0]]])
+def test_any_frame_can_be_printed(pixels: object) -> None:
+    assert "1/3 s" in repr(Frame(pixels, Fraction(1, 3)))  # type: ignore[arg-type]

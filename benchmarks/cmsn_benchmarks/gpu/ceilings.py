@@ -10,7 +10,7 @@ import numpy as np
 from cmsn_benchmarks.gpu.engine import build_and_load
 from cmsn_benchmarks.gpu.stacks import StackName
 from cmsn_benchmarks.gpu.timing import seconds_of
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
+from cmsn_runtime.backends.shapes import Shape
 
 _NAMES = ("left", "right", "product")
 _COPIED = 16  # bytes that are copied for each item of a matrix

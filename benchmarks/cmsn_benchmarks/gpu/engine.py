@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 
 from cmsn_export.engine_building import BuilderSettings, build_plan
-from cmsn_runtime.backends.shapes import Shapes
+from cmsn_runtime.backends.shapes import Shape, Shapes
 from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory, Staging
 from cmsn_runtime.backends.tensorrt.engine import TensorRTEngine
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, new_logger
 from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.closing import Closing

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import Manifest
 
+Shape = tuple[int, ...]
 Shapes = dict[str, tuple[Shape, Shape, Shape]]  # input -> smallest, usual, largest
 
 _USUAL_PROPOSALS = 128

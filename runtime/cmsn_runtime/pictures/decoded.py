@@ -58,5 +58,9 @@ class DecodedFrame(Frame):
             return self
         return Frame(self.pixels, self.seconds, self.discontinuity, self.duration)
 
+    def __reduce__(self) -> tuple[type[Frame], tuple[object, ...]]:
+        """Another process gets a Frame of its pixels: a decoded picture cannot be sent."""
+        return Frame, (self.pixels, self.seconds, self.discontinuity, self.duration)
+
     def __repr__(self) -> str:
         return f"DecodedFrame({self.picture.width}x{self.picture.height} stored, {float(self.seconds):.3f} s)"

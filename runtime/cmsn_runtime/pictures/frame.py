@@ -27,5 +27,5 @@ class Frame:
     duration: Fraction | None = None
 
     def __repr__(self) -> str:
-        height, width = self.pixels.shape[:2]
-        return f"Frame({width}x{height}, {float(self.seconds):.3f} s)"
+        shape = getattr(self.pixels, "shape", None)
+        return f"Frame(pixels {list(shape) if shape else type(self.pixels).__name__}, {self.seconds} s)"

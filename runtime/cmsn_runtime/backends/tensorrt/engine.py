@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.backends.tensorrt.cuda import Device
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.backends.tensorrt.library import version_numbers
 from cmsn_runtime.errors import BackendError
 

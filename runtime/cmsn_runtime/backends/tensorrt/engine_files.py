@@ -10,14 +10,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from cmsn_runtime.backends.engine_cache import make_folder
+from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.errors import BackendError, OutputError
 from cmsn_runtime.files import require_writable, write_whole
 from cmsn_runtime.structuring import structure
 
-ENGINE_FOLDER = "engines"  # in a bundle; engines there are used only where they are asked for
 SIDECAR_VERSION = 1
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from math import prod
 
 from cmsn_runtime.backends.asks import Extract, Moments
+from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.backends.tensorrt.cuda import Device
 from cmsn_runtime.backends.tensorrt.engine import Tensor
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.backends.tensorrt.states import DeviceFeatures, DeviceState, Rack, StateLayout, StatePool, neighbours
 from cmsn_runtime.errors import BackendError

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.backends.tensorrt.capturing import CapturedWork
 from cmsn_runtime.backends.tensorrt.engine import Binding, Tensor, TensorRTEngine
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
 
 _MOST_WORK = 128  # graphs, and works that may become some, per engine
 _MOST_CONTEXTS = 8  # shapes with a context of their own, whose memory is that of one run's activations

@@ -9,8 +9,8 @@ import numpy as np
 
 from cmsn_runtime.backends.asks import Evaluate, Floats, Rows
 from cmsn_runtime.backends.joining import rebased, split_scores
+from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.backends.tensorrt.cuda import Device
-from cmsn_runtime.backends.tensorrt.engine_files import Shape
 from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.backends.tensorrt.windows import DeviceWindow, HeldWindows
 from cmsn_runtime.stages import STAGE_COUNT
