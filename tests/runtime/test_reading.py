@@ -17,6 +17,8 @@ from command_line import ACTION, clip, command, finals
 
 from cmsn_runtime.reading import Reader, patiently
 
+pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
+
 
 def test_items_come_in_their_order_and_errors_after_them() -> None:
     def numbers() -> Iterator[int]:

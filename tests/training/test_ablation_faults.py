@@ -22,7 +22,10 @@ from cmsn_training.callbacks import FiniteOnly
 from cmsn_training.workers import worker_pool
 
 # Lightning's advice about loggers and workers is no fault of the code.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("stages_that_propose")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("stages_that_propose", "signals_as_at_a_terminal"),
+]
 
 TABLE = """
 title = "small"

@@ -18,6 +18,8 @@ from cmsn_runtime.errors import SourceError, SourceWarning
 from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.sources.pipes import PipeReader
 
+pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
+
 COUNT = """
 import sys
 from cmsn_runtime.errors import CmsnError
