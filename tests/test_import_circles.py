@@ -106,7 +106,7 @@ def test_houses_import_in_one_direction() -> None:
         "def f() -> None:\n    from cmsn_runtime.a import x",
     ],
 )
-def test_a_circle_is_found_however_the_import_is_written(tmp_path: Path, line: str) -> None:
+def test_the_check_finds_a_circle_however_the_import_is_written(tmp_path: Path, line: str) -> None:
     package = tmp_path / "runtime" / "cmsn_runtime"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")

@@ -70,7 +70,9 @@ def command(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_version_builds(version: str, machine: Machine, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_tensorrt_version_builds_all_engines(
+    version: str, machine: Machine, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     library = FakeTensorRT(machine, version=version)
     library.install(monkeypatch)
     built = outcomes(library, bundle)
@@ -183,7 +185,7 @@ def test_progress_is_shown_where_tensorrt_reports_it(version: str, machine: Mach
     assert bool(phases) == (version != "8.6.2.3")
 
 
-def test_the_name_of_a_phase_is_no_markup() -> None:
+def test_the_name_of_a_build_phase_is_not_read_as_markup() -> None:
     text = io.StringIO()
     with BuildProgress(Console(file=text, force_terminal=True)) as progress:
         progress.begin("Tactics of [/conv] \x9b31m", 3)
@@ -199,7 +201,7 @@ def test_a_precision_that_a_bundle_lacks_is_refused_by_name(library: FakeTensorR
 
 @pytest.mark.usefixtures("signals_as_at_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_a_build_and_leaves_nothing_half(
+def test_a_signal_stops_a_build_and_leaves_no_partial_engine(
     library: FakeTensorRT, bundle: Path, number: signal.Signals
 ) -> None:
     class Impatient(BuildProgress):
@@ -225,7 +227,7 @@ def test_a_folder_that_cannot_be_written_is_reported_before_anything_is_built(
     assert library.builds == 0
 
 
-def test_a_timing_cache_that_cannot_be_written_costs_no_engine(
+def test_engines_are_built_though_the_timing_cache_cannot_be_written(
     library: FakeTensorRT, bundle: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -281,7 +283,7 @@ def test_damaged_graphs_and_impossible_sizes_are_refused(library: FakeTensorRT, 
         outcomes(library, bundle)
 
 
-def test_shapes_cover_what_streams_feed() -> None:
+def test_engine_shapes_cover_everything_that_streams_feed() -> None:
     manifest = read_manifest(DEMO_BUNDLE)
     one = engine_shapes(manifest, "extractor", EngineSizes())
     assert all(smallest == largest for smallest, _, largest in one.values())

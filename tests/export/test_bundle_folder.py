@@ -40,7 +40,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere/a.cmsn", "file/a.cmsn", "n" * 300 + ".cmsn"])
-def test_a_place_that_cannot_be_written_is_named_before_any_work(tmp_path: Path, place: str) -> None:
+def test_a_destination_that_cannot_be_written_is_named_before_any_work(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("kept")
     with pytest.raises(OutputError, match=r"a\.cmsn|nnn.*: cannot be written"):
         export_bundle(NO_MODEL, tmp_path / place)
@@ -48,7 +48,7 @@ def test_a_place_that_cannot_be_written_is_named_before_any_work(tmp_path: Path,
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_something_that_is_no_bundle_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
+def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:
     folder, file = tmp_path / "photos.cmsn", tmp_path / "file.cmsn"
     folder.mkdir()
     (folder / "holiday.jpg").write_text("kept")
@@ -59,7 +59,7 @@ def test_something_that_is_no_bundle_is_never_replaced(tmp_path: Path, overwrite
     assert (folder / "holiday.jpg").read_text() == file.read_text() == "kept"
 
 
-def test_a_full_disk_keeps_the_bundle_before(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_previous_bundle(checkpoint: Path, tmp_path: Path) -> None:
     folder = tmp_path / "a.cmsn"
     export_bundle(checkpoint, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -69,7 +69,7 @@ def test_a_full_disk_keeps_the_bundle_before(checkpoint: Path, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["a.cmsn"]
 
 
-def test_an_exchange_that_fails_half_way_puts_the_bundle_back(
+def test_a_replacement_that_fails_halfway_restores_the_previous_bundle(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "a.cmsn"
@@ -88,7 +88,7 @@ def test_an_exchange_that_fails_half_way_puts_the_bundle_back(
     assert [path.name for path in tmp_path.iterdir()] == ["a.cmsn"]
 
 
-def test_a_link_is_followed(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_symbolic_link_to_a_bundle_is_followed(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     link = tmp_path / "current.cmsn"
     link.symlink_to(tmp_path / "disk" / "v1.cmsn")

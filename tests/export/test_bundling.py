@@ -49,7 +49,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("width", [1 / 16, 1.0])
-def test_onnx_runtime_gives_what_torch_gives(width: float) -> None:
+def test_exported_graphs_agree_with_torch_on_onnx_runtime(width: float) -> None:
     """Chunks of 8, 16, 40 and 768 frames against a single pass, narrow and full width."""
     torch.manual_seed(0)
     model = CMSN(configured(width)).eval()
@@ -59,7 +59,7 @@ def test_onnx_runtime_gives_what_torch_gives(width: float) -> None:
     assert max(errors.values()) <= 1e-4
 
 
-def test_graphs_are_single_files_that_old_parsers_read() -> None:
+def test_graphs_are_single_files_of_opset_17() -> None:
     graphs = build_graphs(CMSN(configured(1 / 16)), window=96)
     for raw in graphs.values():
         graph = onnx.load_from_string(raw)
@@ -67,7 +67,7 @@ def test_graphs_are_single_files_that_old_parsers_read() -> None:
         assert not any(tensor.external_data for tensor in graph.graph.initializer)
 
 
-def test_a_bundle_runs_like_the_model_it_came_from(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_bundle_gives_the_events_of_its_torch_model(checkpoint: Path, tmp_path: Path) -> None:
     manifest = export_bundle(checkpoint, tmp_path / "a.cmsn")
     assert manifest.training["seed"] == 7
     assert manifest.variant("fp32").parity.tolerance == 1e-4
@@ -116,7 +116,7 @@ def test_weights_that_are_not_numbers_refuse_the_export(tmp_path: Path) -> None:
         export_bundle(tmp_path / "model.safetensors", tmp_path / "a.cmsn")
 
 
-def test_other_names_and_other_files_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_bundle_name_without_its_suffix_and_a_missing_model_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"ends in \.cmsn"):
         export_bundle(checkpoint, tmp_path / "a")
     with pytest.raises(SettingsError, match="cmsn train"):

@@ -76,18 +76,18 @@ def full_width(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("sizes", SIZES, ids=["one camera", "a batch of cameras", "longer chunks"])
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
-def test_the_demo_compiles(graph: str, precision: str, sizes: EngineSizes) -> None:
+def test_every_graph_of_the_demo_compiles(graph: str, precision: str, sizes: EngineSizes) -> None:
     assert len(build(DEMO_BUNDLE, graph, precision, sizes)) > 100_000
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
-def test_full_width_compiles(full_width: Path, graph: str, precision: str) -> None:
+def test_every_graph_of_the_full_width_network_compiles(full_width: Path, graph: str, precision: str) -> None:
     for sizes in SIZES[:2]:
         assert len(build(full_width, graph, precision, sizes)) > 1_000_000
 
 
-def test_half_is_where_it_is_meant(full_width: Path) -> None:
+def test_convolutions_and_fully_connected_layers_are_fp16_and_the_rest_is_not(full_width: Path) -> None:
     for folder in (DEMO_BUNDLE, full_width):
         networks = parsed(folder, "fp16", EngineSizes())
         convolutions = [layer for layer in networks["extractor"].layers if layer.kind == "CONVOLUTION"]
@@ -99,12 +99,12 @@ def test_half_is_where_it_is_meant(full_width: Path) -> None:
         assert not any(layer.precision == "HALF" for layer in networks["stages"].layers)
 
 
-def test_fp32_is_fp32_throughout() -> None:
+def test_no_layer_of_an_fp32_engine_is_fp16() -> None:
     networks = parsed(DEMO_BUNDLE, "fp32", EngineSizes())
     assert not any(layer.precision == "HALF" for network in networks.values() for layer in network.layers)
 
 
-def test_one_camera_leaves_nothing_dynamic() -> None:
+def test_shapes_are_static_for_one_camera_and_only_the_batch_is_dynamic_for_several() -> None:
     network = parsed(DEMO_BUNDLE, "fp16", EngineSizes())["extractor"].network
     for index in range(network.num_inputs):
         assert -1 not in tuple(network.get_input(index).shape)
@@ -113,7 +113,7 @@ def test_one_camera_leaves_nothing_dynamic() -> None:
     assert all(shape[0] == -1 and -1 not in shape[1:] for shape in shapes)  # cameras, and nothing else
 
 
-def test_what_is_not_half_though_it_should_be_is_named() -> None:
+def test_an_fp32_layer_in_an_fp16_engine_is_named() -> None:
     manifest = read_manifest(DEMO_BUNDLE)
     onnx = read_graph(DEMO_BUNDLE, manifest.variant(FULL_PRECISION).graphs["extractor"])
     shapes = engine_shapes(manifest, "extractor", EngineSizes())
@@ -121,7 +121,7 @@ def test_what_is_not_half_though_it_should_be_is_named() -> None:
         build_plan(trt, onnx, shapes, BuilderSettings(), graph="extractor", precision="fp16")
 
 
-def test_a_layer_that_cannot_be_taken_is_named() -> None:
+def test_an_unsupported_layer_is_named() -> None:
     onnx = pytest.importorskip("onnx")
     helper, kinds = onnx.helper, onnx.TensorProto
     graph = helper.make_graph(
@@ -140,7 +140,7 @@ def test_a_layer_that_cannot_be_taken_is_named() -> None:
         build_plan(trt, raw, shapes, BuilderSettings(), graph="evaluator", precision="fp32")
 
 
-def test_other_inputs_than_the_manifest_says_are_named() -> None:
+def test_inputs_that_differ_from_the_manifest_are_named() -> None:
     manifest = read_manifest(DEMO_BUNDLE)
     onnx = read_graph(DEMO_BUNDLE, manifest.variant(FULL_PRECISION).graphs["stages"])
     with pytest.raises(BackendError, match="the stages graph has inputs features; its manifest lists rows"):

@@ -66,7 +66,7 @@ def events(bundle: Path, **options: Any) -> list[Event]:
         return [event for event in said + stream.flush() if isinstance(event, Event)]
 
 
-def test_only_what_gains_by_it_is_half(bundle: Path) -> None:
+def test_only_the_evaluator_of_feature_rows_is_fp16(bundle: Path) -> None:
     graphs = read_manifest(bundle).variant("fp16").graphs
     assert {name: file.precision for name, file in graphs.items()} == {
         "extractor": "fp32",
@@ -77,7 +77,7 @@ def test_only_what_gains_by_it_is_half(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
-def test_it_compiles(bundle: Path, graph: str) -> None:
+def test_every_graph_of_a_feature_bundle_compiles(bundle: Path, graph: str) -> None:
     rtx = pytest.importorskip("tensorrt_rtx")
 
     def configure(config: Any) -> None:
@@ -92,7 +92,7 @@ def test_it_compiles(bundle: Path, graph: str) -> None:
         assert build_plan(rtx, onnx, shapes, settings, graph=graph, precision=file.precision, configure=configure)
 
 
-def test_it_says_what_it_says_on_the_cpu(
+def test_feature_rows_give_the_events_of_the_cpu_on_a_simulated_gpu(
     bundle: Path, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = FakeTensorRT(machine, version="10.3.0.26")

@@ -55,7 +55,7 @@ def half_of(graph: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["extractor", "evaluator"])
-def test_all_wide_arithmetic_is_half_and_no_other_is(graphs: dict[str, bytes], name: str) -> None:
+def test_convolutions_and_wide_layers_become_fp16_and_norms_stay_fp32(graphs: dict[str, bytes], name: str) -> None:
     found, types = types_of(half_of(graphs[name]))
     for node in found.graph.node:
         kinds = {types[item] for item in (*node.input, *node.output) if types.get(item) in (1, 10)}
@@ -67,7 +67,7 @@ def test_all_wide_arithmetic_is_half_and_no_other_is(graphs: dict[str, bytes], n
     assert weights
 
 
-def test_states_are_half_and_results_are_not(graphs: dict[str, bytes]) -> None:
+def test_states_become_fp16_and_features_stay_fp32(graphs: dict[str, bytes]) -> None:
     found, types = types_of(half_of(graphs["extractor"]))
     for item in found.graph.input:
         expected = {"frames": TensorProto.UINT8, "position": TensorProto.INT64, "length": TensorProto.INT64}
@@ -76,16 +76,16 @@ def test_states_are_half_and_results_are_not(graphs: dict[str, bytes]) -> None:
         assert types[item.name] == (TensorProto.FLOAT if item.name == "features" else TensorProto.FLOAT16)
 
 
-def test_it_is_half_as_large(graphs: dict[str, bytes]) -> None:
+def test_an_fp16_extractor_is_about_half_the_size(graphs: dict[str, bytes]) -> None:
     assert len(half_of(graphs["extractor"])) < 0.6 * len(graphs["extractor"])
 
 
-def test_the_lstm_and_the_cosines_stay(graphs: dict[str, bytes]) -> None:
+def test_the_stages_graph_has_no_fp16_version(graphs: dict[str, bytes]) -> None:
     assert narrowed(graphs["stages"], "fp16") is None
 
 
 @pytest.mark.parametrize("head", ["sigmoid", "vmcl"])
-def test_it_says_the_same(head: str) -> None:
+def test_fp16_graphs_agree_with_torch_to_a_hundredth(head: str) -> None:
     torch.manual_seed(1)
     model = CMSN(configured(1 / 8, evaluator_head=head)).eval()
     graphs = build_graphs(model, window=96)
@@ -103,7 +103,7 @@ def test_a_weight_beyond_fp16_is_refused_by_name(graphs: dict[str, bytes]) -> No
         narrowed(found.SerializeToString(), "fp16")
 
 
-def test_an_arithmetic_product_is_no_selection() -> None:
+def test_only_products_with_a_mask_become_fp16() -> None:
     """A factor that is a mask follows what it selects from; any other product stays in float32."""
     shape = [1, 2, 4, 4, 4]
     nodes = [
@@ -132,7 +132,7 @@ def test_an_arithmetic_product_is_no_selection() -> None:
 
 
 @pytest.mark.parametrize("stacked", [["all"], ["conv2a", "conv4b", "stage2"]])
-def test_convolutions_over_stacked_steps_say_the_same(model: CMSN, stacked: list[str]) -> None:
+def test_convolutions_over_stacked_steps_agree_with_torch(model: CMSN, stacked: list[str]) -> None:
     graphs = build_graphs(model, window=96, stacked=stacked)
     flat = [node for node in onnx.load_from_string(graphs["extractor"]).graph.node if node.op_type == "Conv"]
     ranks = [len(node.attribute[0].ints) if node.attribute[0].name == "dilations" else 0 for node in flat]
@@ -141,6 +141,6 @@ def test_convolutions_over_stacked_steps_say_the_same(model: CMSN, stacked: list
     assert model.extractor.stacked == frozenset()
 
 
-def test_an_unknown_layer_is_named(model: CMSN) -> None:
+def test_an_unknown_layer_to_stack_is_named(model: CMSN) -> None:
     with pytest.raises(SettingsError, match="no convolution is called conv9"):
         build_graphs(model, window=96, stacked=["conv9", "conv2a"])

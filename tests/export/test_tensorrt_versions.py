@@ -127,7 +127,7 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_all_we_touch_is_there(bindings: Path, version: str) -> None:
+def test_every_tensorrt_name_that_the_code_uses_exists_in_each_version(bindings: Path, version: str) -> None:
     paths = sorted(touched())
     assert len(paths) > 40
     assert {"IExecutionContext.execute_async_v3", "TensorIOMode.INPUT", "IBuilderConfig.progress_monitor"} <= set(paths)
@@ -144,7 +144,7 @@ def test_all_we_touch_is_there(bindings: Path, version: str) -> None:
     assert found["fp16"] == (version != "11.4")  # the real thing, and not a stub that has everything
 
 
-def test_what_we_touch_of_cuda_bindings_is_there() -> None:
+def test_every_cuda_bindings_name_that_the_code_uses_exists() -> None:
     """It imports without a driver, unlike pycuda."""
     driver = pytest.importorskip("cuda.bindings.driver")
     tree = ast.parse((ROOT / "runtime/cmsn_runtime/backends/tensorrt/capturing.py").read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ TOLERANCE = 5e-3
         pytest.param("tensorrt", marks=pytest.mark.gpu("tensorrt", "builder")),
     ],
 )
-def test_batched_is_as_one_by_one(runner: RunnerName, tmp_path: Path) -> None:
+def test_batched_cameras_give_the_answers_of_single_ones(runner: RunnerName, tmp_path: Path) -> None:
     if runner == "tensorrt":
         build_all(DEMO_BUNDLE, tmp_path, cameras=CAMERAS)
     with open_on(runner, DEMO_BUNDLE, engines=tmp_path) as bundle:

@@ -54,7 +54,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, scale: Callable[[int], in
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_states_do_not_drift(
+def test_states_do_not_drift_over_ten_minutes(
     runner: RunnerName,
     opened: Opener,
     pictures: npt.NDArray[np.uint8],
@@ -74,7 +74,7 @@ def test_states_do_not_drift(
 
 
 @pytest.mark.gpu("tensorrt")
-def test_a_thousand_opens_leave_memory_as_it_was(
+def test_a_thousand_opens_and_closes_leak_no_device_memory(
     engines: Callable[[str], Path], pictures: npt.NDArray[np.uint8], scale: Callable[[int], int]
 ) -> None:
     """Each runs two hops and an evaluation, so that states, windows and CUDA graphs are made, too."""

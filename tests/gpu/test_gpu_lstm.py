@@ -51,7 +51,7 @@ def layer(request: pytest.FixtureRequest, graph: bytes, manifest: Manifest) -> I
 
 @pytest.mark.parametrize("cameras", [1, CAMERAS], ids=["one camera", "three cameras"])
 @pytest.mark.parametrize("steps", LENGTHS)
-def test_each_layer_in_each_direction(
+def test_each_lstm_layer_agrees_with_the_cpu_in_each_direction(
     layer: tuple[int, LoadedEngine, Any], manifest: Manifest, steps: int, cameras: int
 ) -> None:
     number, engine, reference = layer
@@ -63,7 +63,7 @@ def test_each_layer_in_each_direction(
     assert not faults, f"layer {number + 1} of the BiLSTM over {steps} steps: {'; '.join(faults)}"
 
 
-def test_the_whole_stage_network(graph: bytes, manifest: Manifest) -> None:
+def test_the_whole_stage_network_agrees_with_the_cpu(graph: bytes, manifest: Manifest) -> None:
     """The same lengths through to the probabilities."""
     import onnxruntime
 

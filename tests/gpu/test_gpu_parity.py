@@ -82,7 +82,7 @@ def find(opened: Opener, proposals: dict[tuple[RunnerName, str, Path], dict[str,
 
 
 @pytest.mark.parametrize("name", ["demo", "cctv"])
-def test_the_networks_say_what_they_say_in_fp32(
+def test_networks_agree_with_the_fp32_reference_at_every_hop(
     runner: RunnerName, name: str, opened: Opener, rendered: Path, found: set[StackName]
 ) -> None:
     """Whole streams, both ends included, each hop of them."""
@@ -100,26 +100,26 @@ def test_the_networks_say_what_they_say_in_fp32(
         assert apart.scores <= SCORES, apart
 
 
-def test_the_same_proposals_on_rendered_streams(
+def test_proposals_on_rendered_streams_equal_the_reference(
     runner: RunnerName, find: Finder, rendered: Path, found: set[StackName]
 ) -> None:
     same_proposals(find(runner, "demo", rendered), find(reference_for(found, runner), "demo", rendered))
 
 
-def test_the_same_proposals_on_real_pixels(
+def test_proposals_on_surveillance_streams_equal_the_reference(
     runner: RunnerName, find: Finder, spliced: Path, found: set[StackName]
 ) -> None:
     same_proposals(find(runner, "cctv", spliced), find(reference_for(found, runner), "cctv", spliced))
 
 
-def test_the_same_average_recall_on_rendered_streams(
+def test_average_recall_on_rendered_streams_equals_the_reference(
     runner: RunnerName, find: Finder, rendered: Path, found: set[StackName]
 ) -> None:
     reference = find(reference_for(found, runner), "demo", rendered)
     same_average_recall(find(runner, "demo", rendered), reference, rendered)
 
 
-def test_the_same_average_recall_on_real_pixels(
+def test_average_recall_on_surveillance_streams_equals_the_reference(
     runner: RunnerName, find: Finder, spliced: Path, found: set[StackName]
 ) -> None:
     reference = find(reference_for(found, runner), "cctv", spliced)

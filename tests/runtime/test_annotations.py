@@ -31,14 +31,14 @@ def test_annotations_come_in_order_of_time(tmp_path: Path) -> None:
     assert truth["w"].annotations == ()
 
 
-def test_subsets_are_read(tmp_path: Path) -> None:
+def test_the_subset_of_a_video_is_read(tmp_path: Path) -> None:
     path = write(tmp_path, {"version": "1.3", "database": {"v": {"subset": "training", "url": "gone"}, "w": {}}})
     truth = read_annotations(path)
     assert truth["v"].subset == "training"
     assert truth["w"].subset is None
 
 
-def test_tiou_by_hand() -> None:
+def test_tiou_matches_hand_calculations() -> None:
     assert Annotation(0.0, 10.0, "").tiou(5.0, 15.0) == pytest.approx(1 / 3)
     assert Annotation(0.0, 10.0, "").tiou(20.0, 30.0) == 0.0
 
@@ -90,7 +90,7 @@ def test_a_segment_that_cannot_be_used_is_left_out_with_a_line(tmp_path: Path, i
         read(tmp_path, {"v": {"duration": 60, "annotations": [item]}})
 
 
-def test_one_line_counts_and_names_the_first_few(tmp_path: Path) -> None:
+def test_one_line_counts_the_unusable_segments_and_names_the_first_few(tmp_path: Path) -> None:
     bad = {f"v{number}": {"annotations": [{"segment": [0, 0]}]} for number in range(12)}
     found, line = read(tmp_path, {**bad, "w": {"annotations": [{"segment": [1, 2]}]}})
     assert len(found) == 13
@@ -99,7 +99,7 @@ def test_one_line_counts_and_names_the_first_few(tmp_path: Path) -> None:
     )
 
 
-def test_without_a_listener_it_is_a_warning(tmp_path: Path) -> None:
+def test_unusable_segments_without_a_listener_are_a_python_warning(tmp_path: Path) -> None:
     path = write(tmp_path, {"database": {"v": {"annotations": [{"segment": [0, 0]}, {"segment": [1, 2]}]}}})
     with pytest.warns(AnnotationWarning, match=r"reversed: 1 \(v \[0, 0\]\)"):
         read_annotations(path)
@@ -113,7 +113,7 @@ def test_segments_that_reach_beyond_their_video_are_clipped_with_a_line(tmp_path
     assert line.endswith("clipped to the video: 3 (v [-2, 3], v [5, 20], w [-2, 3])")
 
 
-def test_fields_as_the_field_writes_them(tmp_path: Path) -> None:
+def test_numbers_as_text_and_missing_lists_are_read(tmp_path: Path) -> None:
     numbers = {"duration": "12.5", "annotations": [{"segment": ["1", "2.5"], "label": 3, "label_id": 3, "more": {}}]}
     found, line = read(
         tmp_path,
@@ -132,13 +132,13 @@ def test_fields_as_the_field_writes_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("duration", ["long", 0, -3, float("nan"), True, [3]])
-def test_a_duration_that_is_none_is_ignored_with_a_line(tmp_path: Path, duration: Any) -> None:
+def test_an_unusable_duration_is_ignored_with_a_line(tmp_path: Path, duration: Any) -> None:
     found, line = read(tmp_path, {"v": {"duration": duration, "annotations": [{"segment": [1, 2]}]}})
     assert found["v"] == VideoAnnotations(None, (Annotation(1.0, 2.0, ""),))
     assert f"duration ignored, no number above zero: 1 (v {duration!r})" in line
 
 
-def test_an_entry_without_a_list_is_left_out_of_use(tmp_path: Path) -> None:
+def test_an_entry_without_a_list_of_annotations_is_left_out(tmp_path: Path) -> None:
     found, line = read(tmp_path, {"v": {"annotations": "none"}, "w": {"annotations": [{"segment": [1, 2]}]}})
     assert spans(found["v"]) == []
     assert "left out, no list of annotations: 1 (v)" in line
@@ -160,7 +160,7 @@ def timed(duration: float, *segments: tuple[float, float], **more: object) -> di
     return {"duration": duration, "annotations": [{"segment": list(one)} for one in segments], **more}
 
 
-def test_milliseconds_are_recognised_where_durations_are_there(tmp_path: Path) -> None:
+def test_milliseconds_are_recognised_by_the_durations(tmp_path: Path) -> None:
     found, line = read(tmp_path, {"a": timed(60, (1500, 59000)), "b": timed(30, (500, 9000)), "c": {"annotations": [
         {"segment": [1000, 2000]}]}})  # fmt: skip
     assert [spans(video) for video in found.values()] == [[(1.5, 59)], [(0.5, 9)], [(1, 2)]]
@@ -168,7 +168,7 @@ def test_milliseconds_are_recognised_where_durations_are_there(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("more", [{"fps": 25.0}, {"frame": 1500}])
-def test_frames_are_recognised_where_rates_are_there_too(tmp_path: Path, more: dict[str, float]) -> None:
+def test_frame_numbers_are_recognised_by_durations_and_rates(tmp_path: Path, more: dict[str, float]) -> None:
     found, line = read(tmp_path, {"a": timed(60, (25, 1475), **more)})
     assert spans(found["a"]) == [(1, 59)]
     assert "taken as frames: 1 (a ends at 1475" in line
@@ -215,12 +215,12 @@ def test_one_wrong_video_changes_no_unit(tmp_path: Path) -> None:
         ({"database": []}, 'no "database"'),
     ],
 )
-def test_what_is_no_file_of_annotations_is_refused(tmp_path: Path, content: Any, words: str) -> None:
+def test_a_file_that_holds_no_annotations_is_refused(tmp_path: Path, content: Any, words: str) -> None:
     with pytest.raises(AnnotationError, match=words):
         read_annotations(write(tmp_path, content))
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_annotation_file_is_named(tmp_path: Path) -> None:
     for name in ("nowhere.json", "."):
         with pytest.raises(AnnotationError, match="cannot be read as JSON"):
             read_annotations(tmp_path / name)

@@ -54,7 +54,7 @@ def _with_graph(manifest: Manifest, name: str, file: GraphFile) -> Manifest:
     return replace(manifest, variants={"fp32": replace(full, graphs={**full.graphs, name: file})})
 
 
-def test_opens_with_what_its_manifest_says(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
+def test_a_bundle_opens_with_the_facts_of_its_manifest(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
     with open_bundle(str(tiny_bundle)) as bundle:
         assert bundle.manifest == tiny_manifest
         assert bundle.grid == tiny_manifest.grid
@@ -62,7 +62,7 @@ def test_opens_with_what_its_manifest_says(tiny_bundle: Path, tiny_manifest: Man
         assert repr(bundle).startswith("Bundle(tiny.cmsn, ONNX Runtime")
 
 
-def test_a_stream_of_it_runs_to_the_end(tiny_bundle: Path) -> None:
+def test_a_stream_of_a_bundle_runs_to_the_end(tiny_bundle: Path) -> None:
     """Green and blue between red are Start and End between Background: one action, found to the frame."""
     colours = [(255, 0, 0)] * 64 + [(0, 255, 0)] * 32 + [(0, 0, 255)] * 32 + [(255, 0, 0)] * 96
     with open_bundle(tiny_bundle) as bundle:
@@ -85,7 +85,7 @@ def test_stream_options_are_checked(tiny_bundle: Path) -> None:
             bundle.stream(min_score=2.0)
 
 
-def test_inspecting_needs_neither_numba_nor_onnxruntime(tiny_bundle: Path) -> None:
+def test_reading_a_manifest_imports_neither_numba_nor_onnxruntime(tiny_bundle: Path) -> None:
     code = (
         "import sys, pathlib; from cmsn_runtime.bundle_files import read_manifest; "
         f"read_manifest(pathlib.Path({str(tiny_bundle)!r})); print({{'numba', 'onnxruntime', 'av'}} & set(sys.modules))"
@@ -97,7 +97,7 @@ def test_inspecting_needs_neither_numba_nor_onnxruntime(tiny_bundle: Path) -> No
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("keep", [0, 0.5])
-def test_a_truncated_file_is_refused(tiny_bundle: Path, file: str, keep: float) -> None:
+def test_a_truncated_graph_file_is_refused(tiny_bundle: Path, file: str, keep: float) -> None:
     raw = (tiny_bundle / file).read_bytes()
     (tiny_bundle / file).write_bytes(raw[: int(len(raw) * keep)])
     message = refused(tiny_bundle)
@@ -106,7 +106,7 @@ def test_a_truncated_file_is_refused(tiny_bundle: Path, file: str, keep: float) 
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_longer_file_is_refused(tiny_bundle: Path, file: str) -> None:
+def test_a_graph_file_with_extra_bytes_is_refused(tiny_bundle: Path, file: str) -> None:
     with (tiny_bundle / file).open("ab") as stream:
         stream.write(b"\0")
     assert file in refused(tiny_bundle)
@@ -130,7 +130,7 @@ def test_a_missing_file_is_refused(tiny_bundle: Path, file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_link_is_refused_wherever_it_leads(tiny_bundle: Path, file: str) -> None:
+def test_a_symbolic_link_within_a_bundle_is_refused(tiny_bundle: Path, file: str) -> None:
     outside = tiny_bundle.parent / file
     shutil.move(tiny_bundle / file, outside)
     (tiny_bundle / file).symlink_to(outside)
@@ -138,7 +138,7 @@ def test_a_link_is_refused_wherever_it_leads(tiny_bundle: Path, file: str) -> No
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_what_is_no_regular_file_is_refused(tiny_bundle: Path, file: str) -> None:
+def test_a_graph_that_is_no_regular_file_is_refused(tiny_bundle: Path, file: str) -> None:
     (tiny_bundle / file).unlink()
     (tiny_bundle / file).mkdir()
     assert f"{file} cannot be read" in refused(tiny_bundle)
@@ -153,7 +153,7 @@ def test_a_named_pipe_does_not_hang(tiny_bundle: Path, file: str) -> None:
     assert "not a regular file" in refused(tiny_bundle)
 
 
-def test_a_huge_manifest_is_not_read(tiny_bundle: Path) -> None:
+def test_an_oversized_manifest_is_refused_unread(tiny_bundle: Path) -> None:
     with (tiny_bundle / "manifest.json").open("r+b") as stream:
         stream.truncate(2**34)  # sparse
     assert "is longer than" in refused(tiny_bundle)
@@ -186,7 +186,7 @@ def _with_states(manifest: Manifest, dtypes: dict[str, StateDtype]) -> Manifest:
         ),
     ],
 )
-def test_a_whole_manifest_of_other_graphs_is_refused(
+def test_a_valid_manifest_of_other_graphs_is_refused(
     tiny_bundle: Path, tiny_manifest: Manifest, change: Callable[[Manifest], Manifest], reason: str
 ) -> None:
     write_manifest(tiny_bundle, change(tiny_manifest))
@@ -199,7 +199,7 @@ def test_a_whole_manifest_of_other_graphs_is_refused(
     [pickle.dumps({"weights": [1.0]}), b"\0" * 100, b"\x10\0\0\0ORTM" + b"\0" * 100],
     ids=["pickle", "0", "ort"],
 )
-def test_what_is_no_onnx_is_refused_in_one_place(
+def test_a_graph_that_is_not_onnx_is_refused(
     tiny_bundle: Path, name: str, graph: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     replace_graph(tiny_bundle, name, graph)
@@ -238,7 +238,7 @@ def test_graphs_in_each_others_place_are_refused(tiny_bundle: Path, tiny_graphs:
     assert "the stages graph has inputs" in refused(tiny_bundle)
 
 
-def test_a_file_a_zip_and_nothing_are_refused(tmp_path: Path) -> None:
+def test_a_file_a_zip_and_a_missing_path_are_refused(tmp_path: Path) -> None:
     ordinary = tmp_path / "a.cmsn"
     ordinary.write_text("{}")
     assert "is a file" in refused(ordinary)
@@ -289,14 +289,14 @@ def test_bundles_in_the_package_are_of_the_newest_format(name: str, tmp_path: Pa
         read_graph(folder, graph)
 
 
-def test_the_caller_is_told_of_wrong_options(tiny_bundle: Path) -> None:
+def test_an_unknown_backend_and_wrong_threads_are_refused(tiny_bundle: Path) -> None:
     with pytest.raises(SettingsError, match="must be one of auto, onnxruntime, ort-cuda, ort-tensorrt, tensorrt"):
         open_bundle(tiny_bundle, backend="tpu")
     with pytest.raises(SettingsError, match="threads is 0"):
         open_bundle(tiny_bundle, threads=0)
 
 
-def test_a_folder_that_only_has_the_name_is_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_named_like_a_shipped_bundle_does_not_hide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demo").mkdir()
     assert locate_bundle("demo") == DEMO_BUNDLE

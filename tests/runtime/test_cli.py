@@ -22,7 +22,7 @@ def best(lines: str) -> dict[str, Any]:
     return found
 
 
-def test_json_lines_are_the_default_of_a_pipe(video: Path, tiny_bundle: Path) -> None:
+def test_json_lines_are_the_default_output_to_a_pipe(video: Path, tiny_bundle: Path) -> None:
     done = cmsn("run", video, "--bundle", tiny_bundle)
     assert done.returncode == 0, done.stderr
     assert best(done.stdout)["start"] == pytest.approx(64 * 1001 / 30000, abs=1e-6)
@@ -30,7 +30,7 @@ def test_json_lines_are_the_default_of_a_pipe(video: Path, tiny_bundle: Path) ->
     assert done.stderr == ""
 
 
-def test_every_output_is_written(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_every_kind_of_output_is_written_in_one_run(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     files = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "results")}
     options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     done = cmsn("run", video, "--bundle", tiny_bundle, *options)
@@ -41,7 +41,7 @@ def test_every_output_is_written(video: Path, tiny_bundle: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("chunk", ["16", "40", "768"])
-def test_chunks_change_nothing_that_is_final(video: Path, tiny_bundle: Path, chunk: str) -> None:
+def test_chunk_sizes_do_not_change_final_events(video: Path, tiny_bundle: Path, chunk: str) -> None:
     plain = cmsn("run", video, "--bundle", tiny_bundle, "--events", "final")
     chunked = cmsn("run", video, "--bundle", tiny_bundle, "--events", "final", "--chunk-frames", chunk)
     keys = ("action", "rank", "start", "end")
@@ -78,7 +78,7 @@ def test_a_video_that_breaks_halfway_keeps_its_proposals(video: Path, tiny_bundl
     assert best(done.stdout)["start"] == pytest.approx(64 * 1001 / 30000, abs=1e-6)
 
 
-def test_wrong_bundles_and_truths_are_one_line(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_wrong_bundle_or_truth_file_is_one_line(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.json"
     truth.write_text('{"database": {"other": {"annotations": []}}}')
     wrong: list[list[str | Path]] = [["--bundle", tmp_path / "no.cmsn"], ["--bundle", tiny_bundle, "--truth", truth]]
@@ -89,7 +89,7 @@ def test_wrong_bundles_and_truths_are_one_line(video: Path, tiny_bundle: Path, t
     assert cmsn("run", "--nonsense").returncode == 2
 
 
-def test_truth_of_some_sources_is_enough(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_truth_may_cover_only_some_of_the_sources(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     truth, other = tmp_path / "truth.json", tmp_path / "other.mp4"
     other.write_bytes(video.read_bytes())
     entries = {f"v_{video.stem}": {"subset": "validation", "annotations": [{"segment": [1, 2]}, {"segment": [0, 0]}]}}
@@ -106,7 +106,7 @@ def test_truth_of_some_sources_is_enough(video: Path, tiny_bundle: Path, tmp_pat
     assert "--truth" in cmsn("run", other, "--bundle", tiny_bundle, "--subset", "validation").stderr
 
 
-def test_sources_of_one_name_are_refused_where_names_matter(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_two_sources_of_one_name_are_refused_for_results_files(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     done = cmsn("run", video, video, "--bundle", tiny_bundle, "--results", tmp_path / "r.json")
     assert done.returncode == 1
     assert "several sources are called action" in done.stderr
@@ -148,7 +148,7 @@ def test_a_picture_for_each_of_several_sources(video: Path, tiny_bundle: Path, t
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["time-a.png", "time-b.png"]
 
 
-def test_a_command_that_cannot_be_imported_says_what_to_install(
+def test_a_command_that_cannot_be_imported_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry = EntryPoint("train", "no_such_package.commands:train", "cmsn.commands")

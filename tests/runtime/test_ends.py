@@ -79,7 +79,7 @@ def test_ctrl_c_works_where_it_was_ignored_at_the_start(long_video: Path, tiny_b
     assert process.returncode == 130
 
 
-def test_nohup_keeps_its_word(video: Path, tiny_bundle: Path) -> None:
+def test_a_run_under_nohup_ignores_sighup(video: Path, tiny_bundle: Path) -> None:
     process = start(
         "run", video, "--bundle", tiny_bundle, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
     )
@@ -89,7 +89,9 @@ def test_nohup_keeps_its_word(video: Path, tiny_bundle: Path) -> None:
     assert finals(lines)
 
 
-def test_sources_that_follow_are_not_begun(long_video: Path, video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_sources_after_a_signal_are_not_opened(
+    long_video: Path, video: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
     results = tmp_path / "results.json"
     process = start("run", long_video, video, "--bundle", tiny_bundle, "--results", results)
     process.send_signal(signal.SIGTERM)
@@ -117,7 +119,7 @@ def test_ctrl_c_at_the_start_is_one_line(video: Path, tiny_bundle: Path, seconds
 
 
 @pytest.mark.parametrize("error", ["ImportError('numpy')", "SystemError()", "Stopped(2)", "KeyError()"])
-def test_whatever_a_signal_turned_into_counts_as_the_signal(error: str) -> None:
+def test_an_error_that_a_signal_caused_exits_with_the_status_of_the_signal(error: str) -> None:
     code = (
         "import os, signal, sys\nfrom cmsn_runtime.stopping import Stopped, stoppable\n"
         "def work():\n"
@@ -183,7 +185,7 @@ def test_a_reader_of_a_listing_that_leaves_is_no_complaint(tiny_bundle: Path) ->
     assert done.stderr == ""
 
 
-def test_a_closed_standard_error_harms_nothing(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_closed_standard_error_does_not_end_a_run(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     done = shell('cmsn run missing.mp4 "$video" --bundle "$bundle" 2>&-', video=video, bundle=tiny_bundle)
     assert done.returncode == 1
     assert finals(done.stdout)

@@ -18,7 +18,7 @@ def names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_a_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
     path = tmp_path / "out"
     path.write_text("old")
     with pytest.raises(RuntimeError), replacing(path) as unfinished:
@@ -36,7 +36,7 @@ def test_the_new_file_is_there_only_when_it_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
-def test_permissions_are_kept(tmp_path: Path, mode: int) -> None:
+def test_the_permissions_of_a_replaced_file_are_kept(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "out"
     path.touch()
     path.chmod(mode)
@@ -52,7 +52,7 @@ def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hops", [1, 3])
 @pytest.mark.parametrize("there", [True, False])
-def test_links_are_followed(tmp_path: Path, hops: int, there: bool) -> None:
+def test_symbolic_links_are_followed(tmp_path: Path, hops: int, there: bool) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     target = folder / "target"
@@ -86,7 +86,7 @@ def test_a_device_is_written_in_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "{folder}/link"])
-def test_a_descriptor_is_written_where_it_stands(tmp_path: Path, name: str) -> None:
+def test_an_open_descriptor_is_written_at_its_position(tmp_path: Path, name: str) -> None:
     """As the shell's >> opened it: what was in the file before stays."""
     log = tmp_path / "log"
     log.write_text("before ")
@@ -113,7 +113,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("name", "why"), WRONG.values(), ids=WRONG)
-def test_what_cannot_be_written_is_found_out_at_once(tmp_path: Path, name: str, why: str) -> None:
+def test_a_path_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name: str, why: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")
@@ -131,12 +131,12 @@ def test_the_proc_file_system_takes_no_files() -> None:
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "ü" * 127, "\udcff.json", "..json", " "])
-def test_every_name_that_a_file_can_have_will_do(tmp_path: Path, name: str) -> None:
+def test_any_valid_file_name_can_be_written(tmp_path: Path, name: str) -> None:
     write_whole(tmp_path / name, b"new")
     assert names(tmp_path) == [name]
 
 
-def test_asking_changes_nothing(tmp_path: Path) -> None:
+def test_checking_whether_a_path_can_be_written_changes_nothing(tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("old")
     require_writable(there)

@@ -51,7 +51,7 @@ def test_help_lists_the_commands_and_imports_nothing_heavy() -> None:
     assert output.strip().endswith("HEAVY []")
 
 
-def test_unknown_names_of_the_package_are_refused() -> None:
+def test_an_unknown_attribute_of_the_package_is_an_attribute_error() -> None:
     assert "no attribute" in python(
         "import cmsn_runtime\ntry:\n cmsn_runtime.nothing\nexcept AttributeError as e: print(e)"
     )

@@ -51,7 +51,7 @@ from cmsn_runtime.names import ByName, first_few, split_dataset, video_id, witho
         ("Köln.mp4", "Köln"),
     ],
 )
-def test_what_a_source_is_called(source: str, name: str) -> None:
+def test_sources_are_called_by_file_name_without_known_suffixes(source: str, name: str) -> None:
     assert video_id(source) == name
 
 
@@ -106,6 +106,6 @@ def test_accents_written_in_two_ways_are_one_name() -> None:
     assert ByName({"Köln": 1})[unicodedata.normalize("NFD", "Köln") + ".mp4"] == 1
 
 
-def test_names_in_a_line() -> None:
+def test_a_line_lists_the_first_names_and_counts_the_rest() -> None:
     assert first_few(list("abc")) == "a, b, c"
     assert first_few(list("abcdefg")) == "a, b, c, d, e and 2 more"

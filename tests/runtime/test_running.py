@@ -128,14 +128,14 @@ def raising(error: BaseException) -> Callable[[], None]:
     return fail
 
 
-def test_everything_is_told_in_order() -> None:
+def test_sinks_get_everything_in_order() -> None:
     said: list[str] = []
     notes = play(said=said)
     assert said == ["begin", *FRAMES, "final", "end"]
     assert notes.ending == Ending(Fraction(2))
 
 
-def test_sinks_end_in_their_own_order() -> None:
+def test_sinks_are_ended_in_the_order_they_were_given() -> None:
     said: list[str] = []
     play(said=said, others=[Notes(said, "1 ")])
     assert said[-2:] == ["1 end", "end"]

@@ -40,7 +40,7 @@ def test_every_setting_is_in_the_documentation() -> None:
     assert sorted(rows) == sorted(SETTABLE)
 
 
-def test_no_settings_change_nothing() -> None:
+def test_an_empty_site_changes_nothing() -> None:
     tuning = tuned(*OWN, {})
     assert (tuning.proposals, tuning.tracking) == OWN
     assert not tuning.changed
@@ -67,7 +67,7 @@ def test_no_settings_change_nothing() -> None:
         ("proposals.min\x1bscore", 1, r"setting 'proposals.min\x1bscore' is unknown"),
     ],
 )
-def test_what_cannot_be_set_is_refused(name: str, value: object, message: str) -> None:
+def test_settings_that_cannot_be_changed_on_site_are_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         tuned(*OWN, {name: value})
     assert message in str(caught.value)
@@ -150,7 +150,7 @@ def test_a_site_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         site_settings(tmp_path / "none.toml")
 
 
-def test_streams_of_a_bundle_run_with_them(tiny_bundle: Path) -> None:
+def test_streams_of_a_bundle_run_with_the_settings_of_the_site(tiny_bundle: Path) -> None:
     before = {path.name: path.read_bytes() for path in tiny_bundle.iterdir()}
     with open_bundle(tiny_bundle, settings={"proposals.min_score": 0.2, "tracking.settle_steps": 6}) as bundle:
         settings = bundle.stream().settings
@@ -162,7 +162,7 @@ def test_streams_of_a_bundle_run_with_them(tiny_bundle: Path) -> None:
     assert {path.name: path.read_bytes() for path in tiny_bundle.iterdir()} == before
 
 
-def test_a_wrong_setting_opens_nothing(tiny_bundle: Path) -> None:
+def test_a_wrong_setting_is_refused_before_anything_is_opened(tiny_bundle: Path) -> None:
     (tiny_bundle / "stages.onnx").unlink()
     with pytest.raises(SettingsError, match="it must be from 0 to 1"):
         open_bundle(tiny_bundle, settings={"proposals.min_score": 7})
@@ -176,7 +176,7 @@ def test_a_wrong_setting_of_the_command_is_one_line(tiny_bundle: Path) -> None:
     assert line.startswith("cmsn: error: setting 'proposals.minscore' is unknown; what can be set is proposals.decay")
 
 
-def test_the_command_runs_with_them_and_results_name_them(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_the_command_runs_with_site_settings_and_results_record_them(tiny_bundle: Path, tmp_path: Path) -> None:
     video, site, results = clip(tmp_path / "a.mp4", ACTION), tmp_path / "site.toml", tmp_path / "r.json"
     site.write_text("[proposals]\nmin_score = 0.9\n[tracking]\nsettle_steps = 6\n")
     done = cmsn(
@@ -191,7 +191,7 @@ def test_the_command_runs_with_them_and_results_name_them(tiny_bundle: Path, tmp
     assert min(scores) >= 0.02
 
 
-def test_min_score_wins(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_min_score_on_the_command_line_wins_over_the_site(tiny_bundle: Path, tmp_path: Path) -> None:
     video, results = clip(tmp_path / "a.mp4", ACTION), tmp_path / "r.json"
     options = ("--quiet", "--results", results, "--set", "proposals.min_score=0.5", "--min-score", "0.25")
     assert cmsn("run", video, "--bundle", tiny_bundle, *options).returncode == 0

@@ -35,7 +35,7 @@ class Outer:
     free: dict[str, Any] = field(default_factory=dict)
 
 
-def test_everything_fits() -> None:
+def test_an_object_of_every_kind_of_field_is_read() -> None:
     content = {
         "inner": {"rate": "30000/1001", "mode": "fast", "size": 3},
         "share": 1,
@@ -91,7 +91,7 @@ def test_everything_fits() -> None:
         ({"name": ["x" * 1000]}, "...; it must be text"),
     ],
 )
-def test_what_does_not_fit_is_named_by_its_path(changes: dict[str, Any], message: str) -> None:
+def test_a_value_of_the_wrong_type_is_named_by_its_path(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         structure({"inner": {"rate": "25"}, **changes}, Outer)
     assert message in str(caught.value)
@@ -100,11 +100,11 @@ def test_what_does_not_fit_is_named_by_its_path(changes: dict[str, Any], message
 
 
 @pytest.mark.parametrize("content", [None, 7, "text", [1]])
-def test_what_is_no_object_is_refused(content: object) -> None:
+def test_anything_but_an_object_is_refused(content: object) -> None:
     with pytest.raises(SettingsError, match=r"the content is .*; it must be an object"):
         structure(content, Outer)
 
 
-def test_a_path_comes_before_the_fields() -> None:
+def test_the_prefix_precedes_the_path_of_a_field() -> None:
     with pytest.raises(SettingsError, match=r"^site\.inner\.rate is missing$"):
         structure({"inner": {}}, Outer, path="site")

@@ -12,7 +12,7 @@ from cmsn_runtime.tables import cell, print_table
 
 
 @pytest.mark.parametrize("shrink", [True, False])
-def test_a_file_gets_every_column_whole(
+def test_a_table_to_a_file_is_not_cut_to_a_width(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, shrink: bool
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
@@ -24,7 +24,7 @@ def test_a_file_gets_every_column_whole(
     assert "…" not in shown
 
 
-def test_text_from_outside_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_from_outside_is_not_read_as_markup(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(title=cell("[/title]"), show_header=False)
     table.add_row(cell("a [/red] [x] :smile: \x1b[2J\n"))
     print_table(table)

@@ -106,7 +106,7 @@ def test_chunks_give_the_same_final_proposals(backend: ThermometerBackend, chunk
     assert [e.proposal.score for e in actual] == pytest.approx([e.proposal.score for e in expected], abs=1e-4)
 
 
-def test_every_step_is_told_once_and_in_order(backend: ThermometerBackend) -> None:
+def test_every_step_is_reported_once_and_in_order(backend: ThermometerBackend) -> None:
     steps: list[StageStep] = []
     run(open_stream(backend, steps=steps), frames(803))
     assert [step.seconds for step in steps] == [Fraction(8 * index, 25) for index in range(101)]
@@ -138,7 +138,7 @@ def test_a_flushed_stream_can_be_used_again(backend: ThermometerBackend) -> None
     assert again[0].action > once[-1].action
 
 
-def test_every_told_action_ends_as_final_or_withdrawn(backend: ThermometerBackend) -> None:
+def test_every_reported_action_ends_as_final_or_withdrawn(backend: ThermometerBackend) -> None:
     events = run(open_stream(backend), frames(1600, seed=4))
     told = {event.action for event in events if event.kind == "provisional"}
     ended = {event.action for event in events if event.kind in ("final", "withdrawn")}
@@ -147,12 +147,12 @@ def test_every_told_action_ends_as_final_or_withdrawn(backend: ThermometerBacken
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9])
-def test_very_short_videos(backend: ThermometerBackend, count: int) -> None:
+def test_very_short_videos_run_to_the_end(backend: ThermometerBackend, count: int) -> None:
     steps: list[StageStep] = []
     run(open_stream(backend, steps=steps), frames(count))
     assert len(steps) == -(-count // 8)
 
 
-def test_hops_are_checked(backend: ThermometerBackend) -> None:
+def test_hops_longer_than_half_a_window_are_refused(backend: ThermometerBackend) -> None:
     with pytest.raises(SettingsError, match="hop of 49"):
         open_stream(backend, hop_steps=49)

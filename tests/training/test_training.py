@@ -72,7 +72,7 @@ def trained(config: TrainingConfig, stages_that_propose: None) -> Path:
     return train(config)
 
 
-def test_both_phases_leave_one_model_with_its_story(trained: Path, config: TrainingConfig) -> None:
+def test_both_phases_leave_one_model_with_its_provenance(trained: Path, config: TrainingConfig) -> None:
     model, read, provenance = load_model(trained)
     assert read == config
     assert not model.training
@@ -82,7 +82,7 @@ def test_both_phases_leave_one_model_with_its_story(trained: Path, config: Train
     assert any("evaluator" in key for key in provenance["metrics"])
 
 
-def test_phase_two_leaves_what_phase_one_learnt(trained: Path, config: TrainingConfig) -> None:
+def test_phase_two_does_not_change_what_phase_one_learnt(trained: Path, config: TrainingConfig) -> None:
     """Extractor and ASS of the final model are those at the end of phase 1, with the normalisation folded in."""
     model = CMSN(config)
     phase = StagePhase(model, config)
@@ -108,7 +108,7 @@ def test_the_same_seed_gives_the_same_weights(trained: Path, config: TrainingCon
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_wrong_fields_are_named() -> None:
+def test_wrong_fields_of_a_configuration_are_named() -> None:
     with pytest.raises(SettingsError, match=r"model\.width: .*; modle: Extra inputs"):
         parse_config(
             {"data": {"videos": "a", "annotations": "b"}, "model": {"width": -1}, "modle": {}}, origin="x.toml"
@@ -121,7 +121,7 @@ def test_missing_videos_are_named(config: TrainingConfig, tmp_path: Path) -> Non
         train(config.model_copy(update={"data": data, "output": tmp_path / "run"}))
 
 
-def test_other_files_are_no_models(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"not a model")
     with pytest.raises(SettingsError, match="not a model"):

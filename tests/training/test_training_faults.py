@@ -89,7 +89,7 @@ def test_a_configuration_of_another_encoding_is_named(tmp_path: Path, encoding: 
         ("grid.fps = 0", "0 fps"),
     ],
 )
-def test_a_value_that_cannot_be_is_named(tmp_path: Path, line: str, message: str) -> None:
+def test_an_impossible_value_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "config.toml"
     path.write_text(f'{line}\ndata = {{ videos = "rows", annotations = "truth.json" }}\nfeatures = {{ width = 2 }}\n')
     with pytest.raises(SettingsError, match=message):
@@ -114,7 +114,7 @@ def test_gpus_that_are_not_there_are_named_before_the_data_are_read(
 
 @pytest.mark.usefixtures("no_data_is_read")
 @pytest.mark.parametrize("output", ["file", "file/run", "/proc/nowhere/run", "n" * 300])
-def test_an_output_that_cannot_be_is_named_before_the_data_are_read(
+def test_an_output_that_cannot_be_written_is_named_before_the_data_are_read(
     config: TrainingConfig, tmp_path: Path, output: str
 ) -> None:
     (tmp_path / "file").write_text("kept")
@@ -175,7 +175,7 @@ def test_another_configuration_is_not_resumed(folder: Path, change: tuple[str, s
         train(config, resume=True)
 
 
-def test_what_decides_no_weights_may_change(folder: Path) -> None:
+def test_settings_that_decide_no_weights_may_change_on_resuming(folder: Path) -> None:
     change = ("[data]", 'name = "renamed"\n[proposals]\nmin_score = 0.2\n[tracking]\nsettle_steps = 3\n[data]')
     model, config, _ = load_model(train(load_config(write_training(folder, change=change)), resume=True))
     assert (config.name, config.proposals.min_score, config.tracking.settle_steps) == ("renamed", 0.2, 3)
@@ -203,7 +203,7 @@ def test_a_full_disk_is_named_and_the_last_whole_epoch_kept(folder: Path) -> Non
     train(more, resume=True)
 
 
-def test_a_disk_that_fills_at_the_very_end_keeps_the_model_before(folder: Path) -> None:
+def test_a_disk_that_fills_at_the_very_end_keeps_the_previous_model(folder: Path) -> None:
     model = folder / "run" / "model.safetensors"
     before = model.read_bytes()
     with disk_of(1024), pytest.raises(OutputError, match=r"model\.safetensors: cannot be written"):

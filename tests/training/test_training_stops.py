@@ -41,7 +41,7 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("number", list(STATUS), ids=lambda number: number.name)
-def test_a_signal_within_a_batch(
+def test_a_signal_within_a_batch_ends_at_the_last_whole_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     """The third of four epochs is not finished; a resumed training ends in the weights of an unbroken one."""
@@ -64,7 +64,7 @@ def test_a_signal_within_a_batch(
     assert all(torch.equal(value, expected[name]) for name, value in found.items())
 
 
-def test_a_signal_while_a_checkpoint_is_written(
+def test_a_signal_while_a_checkpoint_is_written_leaves_a_whole_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def send(self: EpochCheckpoint, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: object) -> None:
@@ -77,7 +77,7 @@ def test_a_signal_while_a_checkpoint_is_written(
     assert [path.name for path in (tmp_path / "run" / "stages").iterdir()] == ["last.ckpt"]
 
 
-def test_a_signal_that_a_destructor_swallowed(
+def test_a_signal_swallowed_by_a_destructor_still_ends_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Swallows:
@@ -97,7 +97,7 @@ def test_a_signal_that_a_destructor_swallowed(
         ("_provenance", "evaluator: stopped after epoch 1"),
     ],
 )
-def test_a_signal_outside_the_epochs(
+def test_a_signal_outside_the_epochs_keeps_finished_work(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -29,7 +29,7 @@ from cmsn_runtime.sources.addresses import public_name, redacted
         ("srt://guard:pw@cam:9000?passphrase=p@w", "srt://***@cam:9000"),
     ],
 )
-def test_what_is_left_of_an_address(address: str, name: str) -> None:
+def test_an_address_is_shown_without_user_password_and_query(address: str, name: str) -> None:
     assert public_name(address) == name
 
 
@@ -37,7 +37,7 @@ def test_what_is_left_of_an_address(address: str, name: str) -> None:
     "password", ["pl/ain", "pl#ain", "pl?ain", "pl@ain", "p/l#a?i@n", "1/2pl@ain", "7?plain", "%40"]
 )
 @pytest.mark.parametrize("scheme", ["rtsp", "http", "srt", "async:http"])
-def test_no_part_of_an_odd_password_is_left(scheme: str, password: str) -> None:
+def test_no_part_of_a_password_with_odd_characters_is_shown(scheme: str, password: str) -> None:
     name = public_name(f"{scheme}://guard:{password}@camera/door")
     assert name.startswith(f"{scheme}://***@camera/door")
     assert "guard" not in name and not any(part in name for part in ("ain", "pl", "%40", "1/2", "7?"))

@@ -15,7 +15,7 @@ def times(*pts: int) -> list[tuple[Fraction | None, bool]]:
     return [clock.time_of(stamp, key=False) for stamp in pts]
 
 
-def test_a_frame_that_is_not_later_has_no_place() -> None:
+def test_a_frame_that_is_not_later_than_the_last_has_no_time() -> None:
     assert [seconds for seconds, _ in times(100, 200, 200, 150, 300)] == [
         Fraction(1, 10),
         Fraction(2, 10),

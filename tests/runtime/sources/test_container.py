@@ -43,13 +43,13 @@ def write_streams(path: Path, sizes: list[tuple[int, int]], *, covers: int = 0, 
     return path
 
 
-def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+def test_a_file_with_only_a_cover_picture_is_refused(tmp_path: Path) -> None:
     song = write_streams(tmp_path / "song.mp3", [(300, 300)], covers=1, sound=True)
     with pytest.raises(SourceError, match="holds no video, only a cover picture, audio"):
         read(song)
 
 
-def test_a_video_is_shown_and_not_its_larger_cover(tmp_path: Path) -> None:
+def test_the_video_stream_is_chosen_over_a_larger_cover_picture(tmp_path: Path) -> None:
     clip = write_streams(tmp_path / "a.mp4", [(480, 640), (48, 64)], covers=1)
     frames = read(clip)
     assert [frame.pixels.shape for frame in frames] == [(48, 64, 3)] * 5
@@ -63,13 +63,13 @@ def test_one_of_several_streams_can_be_chosen(tmp_path: Path, number: int) -> No
     assert len(read(clip)) == 5
 
 
-def test_a_stream_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+def test_an_absent_video_stream_is_refused_with_a_list_of_those_present(tmp_path: Path) -> None:
     clip = write_streams(tmp_path / "a.mkv", [(48, 64), (96, 128)])
     with pytest.raises(SourceError, match="no video stream 2; it has 0: 64x48, 1: 128x96"):
         read(clip, video_stream=2)
 
 
-def test_covers_do_not_count_among_the_streams(tmp_path: Path) -> None:
+def test_cover_pictures_are_not_counted_among_the_video_streams(tmp_path: Path) -> None:
     clip = write_streams(tmp_path / "a.mp4", [(480, 640), (48, 64)], covers=1)
     assert len(read(clip, video_stream=0)) == 5
     with pytest.raises(SourceError, match="it has 0: 64x48"):
@@ -87,7 +87,7 @@ def test_covers_do_not_count_among_the_streams(tmp_path: Path) -> None:
         ("page.mp4", "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "web page"),
     ],
 )
-def test_the_cause_is_named(tmp_path: Path, name: str, content: str, says: str) -> None:
+def test_the_cause_of_a_failed_opening_is_named(tmp_path: Path, name: str, content: str, says: str) -> None:
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(SourceError, match=says) as caught:
@@ -103,7 +103,7 @@ def test_an_option_reaches_the_demuxer(tmp_path: Path) -> None:
     assert len(read(listing, demuxer={"safe": "0"})) == 5
 
 
-def test_an_option_goes_before_the_default(tmp_path: Path) -> None:
+def test_a_given_demuxer_option_overrides_the_default(tmp_path: Path) -> None:
     """FFmpeg's own wrap correction, which reports a restarted camera 26.5 hours late, can be had back."""
     for name, begin in (("a.ts", 4000), ("b.ts", 1)):
         write_clip(tmp_path / name, pictures(50), times=[begin + Fraction(n, 25) for n in range(50)])

@@ -28,7 +28,7 @@ def same(frames: Sequence[Frame], expected: Sequence[Frame]) -> bool:
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi", "a.flv"])
 @pytest.mark.parametrize("begin", [Fraction(0), Fraction(7), Fraction(9, 2), Fraction(399, 50), Fraction(20)])
-def test_what_is_read_from_there_equals_what_the_whole_file_has(tmp_path: Path, name: str, begin: Fraction) -> None:
+def test_an_excerpt_has_the_frames_of_the_whole_file(tmp_path: Path, name: str, begin: Fraction) -> None:
     clip = write_clip(tmp_path / name, pictures(600), options=OPEN_GROUPS)
     whole = read(clip)
     end = max(begin, whole[0].seconds) + 1
@@ -38,7 +38,9 @@ def test_what_is_read_from_there_equals_what_the_whole_file_has(tmp_path: Path, 
     assert same(found, wanted)
 
 
-def test_a_file_is_wound_and_not_read_from_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_excerpt_seeks_in_place_of_decoding_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clip = write_clip(tmp_path / "a.mkv", pictures(600), options=OPEN_GROUPS)
     packets = []
     monkeypatch.setattr(
@@ -48,7 +50,7 @@ def test_a_file_is_wound_and_not_read_from_its_beginning(tmp_path: Path, monkeyp
     assert len(packets) < 100
 
 
-def test_where_winding_fails_the_file_is_read_from_its_beginning(
+def test_an_excerpt_decodes_from_the_beginning_where_seeking_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = write_clip(tmp_path / "a.mkv", pictures(200), options=OPEN_GROUPS)
@@ -58,7 +60,7 @@ def test_where_winding_fails_the_file_is_read_from_its_beginning(
 
 
 @pytest.mark.parametrize("begin", [4001, 60_000])
-def test_a_part_before_a_restart_is_found(tmp_path: Path, begin: int) -> None:
+def test_an_excerpt_before_a_restarted_clock_is_found(tmp_path: Path, begin: int) -> None:
     """The clock falls back to 1 s in mid-file, so that a search by time would land behind the fall."""
     first = write_clip(tmp_path / "a.ts", pictures(250), times=[begin + Fraction(n, 25) for n in range(250)])
     second = write_clip(tmp_path / "b.ts", pictures(50), times=[1 + Fraction(n, 25) for n in range(50)])
@@ -72,14 +74,14 @@ def test_a_part_before_a_restart_is_found(tmp_path: Path, begin: int) -> None:
     ]
 
 
-def test_the_length_counts_from_the_first_frame_of_what_begins_late(tmp_path: Path) -> None:
+def test_the_length_of_an_excerpt_counts_from_a_late_first_frame(tmp_path: Path) -> None:
     times = [3 + Fraction(n, 25) for n in range(100)]
     clip = write_clip(tmp_path / "a.mkv", pictures(100), times=times)
     assert [frame.seconds for frame in read(clip, length=Fraction(1, 5))] == times[:5]
     assert [frame.seconds for frame in read(clip, begin=Fraction(1), length=Fraction(1, 5))] == times[:5]
 
 
-def test_what_is_missing_behind_the_part_is_no_fault(tmp_path: Path) -> None:
+def test_a_file_cut_short_behind_the_excerpt_is_no_error(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
     shown = [noise.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(100)]
     whole = write_clip(tmp_path / "whole.mp4", shown, muxing={"movflags": "faststart"})
@@ -88,13 +90,13 @@ def test_what_is_missing_behind_the_part_is_no_fault(tmp_path: Path) -> None:
     assert len(read(cut, length=Fraction(1))) == 25
 
 
-def test_a_part_behind_the_end_is_refused(tmp_path: Path) -> None:
+def test_an_excerpt_behind_the_end_is_refused(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(50))
     with pytest.raises(SourceError, match=r"nothing at 9 s or later; its last frame is at 1\.96 s"):
         read(clip, begin=Fraction(9))
 
 
-def test_the_duration_is_that_of_the_part(tmp_path: Path) -> None:
+def test_the_duration_of_a_source_is_that_of_its_excerpt(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(100))
     for options, seconds in (
         (SourceOptions(), 4),
@@ -106,7 +108,7 @@ def test_the_duration_is_that_of_the_part(tmp_path: Path) -> None:
             assert source.duration == seconds
 
 
-def test_a_clock_that_is_set_back_lets_the_length_count_on() -> None:
+def test_the_length_of_an_excerpt_goes_on_over_a_clock_set_back() -> None:
     excerpt = Excerpt(SourceOptions(begin=Fraction(10), length=Fraction(5)))
     steps = [(9, False), (10, False), (13, False), (2, True), (3, False), (4, False)]
     found = [excerpt.place(Fraction(seconds), jumped=jumped) for seconds, jumped in steps]
@@ -116,7 +118,7 @@ def test_a_clock_that_is_set_back_lets_the_length_count_on() -> None:
 @pytest.mark.parametrize(
     "options", [{"fps": Fraction(0)}, {"fps": Fraction(-1)}, {"video_stream": -1}, {"length": Fraction(0)}]
 )
-def test_options_outside_what_is_allowed_are_refused(options: dict[str, Fraction]) -> None:
+def test_source_options_outside_their_range_are_refused(options: dict[str, Fraction]) -> None:
     with pytest.raises(SettingsError):
         SourceOptions(**options)  # type: ignore[arg-type]
 

@@ -107,7 +107,7 @@ def test_a_camera_without_timestamps_is_timed_by_arrival_and_may_end(last_bounda
     assert frames[-2].seconds > Fraction(25, 100)
 
 
-def test_a_given_rate_goes_before_the_arrival() -> None:
+def test_a_given_rate_overrides_arrival_times() -> None:
     with serving(camera([0] * 4, jpegs(4))) as address:
         assert [frame.seconds for frame in read(address, fps=Fraction(5))] == [Fraction(n, 5) for n in range(4)]
 
@@ -148,7 +148,7 @@ def test_a_playlist_on_disk_without_an_end_mark_is_read_whole(playlist: Path) ->
 
 
 @pytest.mark.filterwarnings("ignore:.*no end mark")  # FFmpeg 9 gives events a duration, as if they had one
-def test_on_a_network_an_event_is_read_from_its_first_segment(playlist: Path) -> None:
+def test_an_event_playlist_over_http_is_read_from_its_first_segment(playlist: Path) -> None:
     without_end(playlist, event=True)
     with serving(files_of(playlist.parent)) as address, open_source(f"{address}/open.m3u8", options=QUICK) as source:
         assert len(list(source)) == 50
@@ -183,7 +183,7 @@ def test_no_secret_is_left_in_an_error_or_its_causes() -> None:
             assert caught.value.__cause__ is None and caught.value.__context__ is None
 
 
-def test_what_the_server_says_is_passed_on(tmp_path: Path) -> None:
+def test_the_error_of_a_server_is_passed_on(tmp_path: Path) -> None:
     with serving(files_of(tmp_path)) as address, pytest.raises(SourceError, match=r"404.*check the path"):
         open_source(f"{address}/missing.mp4")
 

@@ -18,7 +18,7 @@ ODD = Path(__file__).resolve().parents[4] / "shared" / "data" / "odd"
 ODD_FILES = sorted(path for path in ODD.rglob("*") if path.is_file())
 
 
-def test_the_shared_videos_are_there(shared: Path) -> None:
+def test_all_shared_odd_videos_are_present(shared: Path) -> None:
     assert len([path for path in ODD_FILES if shared in path.parents]) > 60
 
 

@@ -25,7 +25,9 @@ from cmsn_runtime.sources.opening import SourceOptions, open_source
 from cmsn_runtime.sources.order import warn_of_never_read
 
 
-def test_a_name_that_looks_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_name_that_looks_like_a_protocol_is_opened_as_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     write_clip(tmp_path / "a.mp4", pictures(3)).rename(tmp_path / "take:2.mp4")
     with open_source("take:2.mp4") as source:
@@ -44,7 +46,7 @@ def test_an_unknown_protocol_is_refused() -> None:
         open_source("nonsense://x")
 
 
-def test_closing_ends_the_iteration_and_may_be_done_twice(tmp_path: Path) -> None:
+def test_closing_a_source_ends_its_iteration_and_may_be_repeated(tmp_path: Path) -> None:
     source = open_source(write_clip(tmp_path / "a.mp4", pictures(30)))
     frames = iter(source)
     next(frames)

@@ -51,7 +51,7 @@ def test_a_video_can_be_piped_in(clip: Path, address: str) -> None:
     assert output == "stdin 30\n"
 
 
-def test_a_file_as_standard_input_can_be_wound(tmp_path: Path) -> None:
+def test_a_file_as_standard_input_can_be_seeked(tmp_path: Path) -> None:
     """An MP4 with its index at the end."""
     with write_clip(tmp_path / "a.mp4", pictures(30)).open("rb") as file:
         output, _ = reader("-", stdin=file).communicate(timeout=60)
@@ -73,7 +73,7 @@ def test_standard_input_that_is_closed_is_refused() -> None:
     assert "standard input is closed" in done.stdout
 
 
-def test_a_terminal_is_no_video() -> None:
+def test_a_terminal_as_standard_input_is_refused() -> None:
     ours, theirs = os.openpty()
     try:
         output, _ = reader("-", stdin=theirs).communicate(timeout=60)

@@ -21,20 +21,20 @@ def test_pictures_come_in_natural_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["*.png", "f[0-9].png", "f?.png", "../*/f*.png"])
-def test_a_glob_is_a_sequence(tmp_path: Path, pattern: str) -> None:
+def test_a_glob_of_pictures_is_one_sequence(tmp_path: Path, pattern: str) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()
     write_pictures(folder, ["f1.png", "f2.png", "f3.png"])
     assert [number_of(frame) for frame in read(folder / pattern, fps=TEN)] == [0, 1, 2]
 
 
-def test_pictures_may_differ_in_size(tmp_path: Path) -> None:
+def test_pictures_of_a_sequence_may_differ_in_size(tmp_path: Path) -> None:
     sizes = [(48, 64), (33, 57), (1, 1)]
     write_pictures(tmp_path, ["1.png", "2.png", "3.png"], sizes=sizes)
     assert [frame.pixels.shape for frame in read(tmp_path, fps=TEN)] == [(*size, 3) for size in sizes]
 
 
-def test_without_a_rate_it_is_25_and_one_line_says_so(tmp_path: Path) -> None:
+def test_a_sequence_without_a_rate_runs_at_25_fps_with_one_warning(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["1.png", "2.png"])
     with pytest.warns(SourceWarning, match="no timestamps; taken as 25 frames per second.*--fps") as caught:
         assert [frame.seconds for frame in read(tmp_path)] == [0, Fraction(1, 25)]
@@ -50,7 +50,7 @@ def test_files_that_are_no_pictures_are_left_out_with_a_line(tmp_path: Path) -> 
         assert len(read(tmp_path, fps=TEN)) == 2
 
 
-def test_a_damaged_picture_keeps_its_place_and_is_counted(tmp_path: Path) -> None:
+def test_a_damaged_picture_keeps_its_time_and_is_counted(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["1.png", "2.png", "3.png"])
     (tmp_path / "2.png").write_bytes(b"<html>not found</html>")
     with open_source(tmp_path, options=SourceOptions(fps=TEN)) as source:
@@ -63,7 +63,7 @@ def test_a_name_that_looks_like_a_pattern_is_one_picture(tmp_path: Path) -> None
     assert len(read(tmp_path, fps=TEN)) == 2
 
 
-def test_a_part_of_a_sequence(tmp_path: Path) -> None:
+def test_an_excerpt_of_a_sequence_has_its_pictures_and_times(tmp_path: Path) -> None:
     write_pictures(tmp_path, [f"{n}.png" for n in range(20)])
     frames = read(tmp_path, fps=TEN, begin=Fraction(1, 2), length=Fraction(3, 10))
     assert [(number_of(frame), frame.seconds) for frame in frames] == [(n, n / TEN) for n in (5, 6, 7)]
@@ -72,7 +72,7 @@ def test_a_part_of_a_sequence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "options"), [(1, {}), (3, {"begin": Fraction(9)})])
-def test_where_no_picture_can_be_shown_one_line_says_so(
+def test_a_sequence_without_any_readable_picture_is_one_line(
     tmp_path: Path, count: int, options: dict[str, Fraction]
 ) -> None:
     for number in range(count):
@@ -81,7 +81,7 @@ def test_where_no_picture_can_be_shown_one_line_says_so(
         read(tmp_path, fps=TEN, **options)
 
 
-def test_closing_ends_the_iteration_and_may_be_done_twice(tmp_path: Path) -> None:
+def test_closing_a_sequence_ends_its_iteration_and_may_be_repeated(tmp_path: Path) -> None:
     write_pictures(tmp_path, ["1.png", "2.png"])
     source = open_source(tmp_path, options=SourceOptions(fps=TEN))
     next(iter(source))

@@ -31,7 +31,7 @@ def seconds(it: Stamps, packets: Sequence[tuple[int | None, int | None]]) -> lis
     return [it.seconds(it.sent(pts, dts), key=False) for pts, dts in packets]
 
 
-def test_seconds_are_exact() -> None:
+def test_seconds_are_exact_fractions_of_the_time_base() -> None:
     ntsc = PresentationStamps(Fraction(1, 30000), None)
     assert seconds(ntsc, [(1001 * n, None) for n in range(3)]) == [Fraction(1001 * n, 30000) for n in range(3)]
 
@@ -46,7 +46,7 @@ def test_a_missing_pts_is_taken_from_the_dts() -> None:
     assert seconds(stamps(), [(None, 70)]) == [Fraction(70, 1000)]
 
 
-def test_pts_that_are_wrong_all_along_give_way_to_dts() -> None:
+def test_dts_replace_pts_that_are_wrong_throughout() -> None:
     # What FFmpeg guesses for a container with two B-frames and no PTS: every third frame runs backwards.
     pts = [40 * (n + (0, 1, -1)[n % 3]) for n in range(60)]
     assert sum(later <= earlier for earlier, later in pairwise(pts)) == 20
@@ -88,13 +88,13 @@ def test_a_decoder_that_never_gives_a_frame_takes_no_memory() -> None:
     assert it.seconds(999, key=True) == Fraction(999, 1000)
 
 
-def test_what_carries_no_time_is_timed_by_its_arrival() -> None:
+def test_live_frames_without_timestamps_are_timed_by_arrival() -> None:
     clock = iter([5_000_000_000, 5_900_000_000, 6_250_000_000])  # opened, and after a model was warmed up
     it = ArrivalStamps(now=lambda: next(clock))
     assert seconds(it, [(0, 0), (1, 1), (2, 2)]) == [0, Fraction(9, 10), Fraction(5, 4)]
 
 
-def test_packets_that_a_decoder_refused_keep_their_places_in_a_count() -> None:
+def test_packets_that_a_decoder_refused_are_counted_in_the_times_of_later_frames() -> None:
     it = CountedStamps(Fraction(10), MILLISECONDS)
     it.seconds(None, key=True)
     it.lost()

@@ -17,7 +17,7 @@ from cmsn_runtime.sources.video import VideoSource
 DECORD = "dmlc+decord/tests/test_data"
 
 
-def test_a_file_cut_short_gives_what_it_has_and_then_says_how_far_it_got(tmp_path: Path) -> None:
+def test_a_file_cut_short_gives_its_frames_and_then_an_error_with_the_time_reached(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
     shown = [noise.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(100)]
     whole = write_clip(tmp_path / "whole.mp4", shown, muxing={"movflags": "faststart"})
@@ -33,7 +33,7 @@ def test_a_file_cut_short_gives_what_it_has_and_then_says_how_far_it_got(tmp_pat
     assert "of 4.00 s" in str(error)
 
 
-def test_a_matroska_file_cut_short_is_told_too(tmp_path: Path) -> None:
+def test_a_matroska_file_cut_short_is_an_error_with_the_time_reached(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mkv", pictures(100), codec="mjpeg", pixel_format="yuvj420p")
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -41,7 +41,7 @@ def test_a_matroska_file_cut_short_is_told_too(tmp_path: Path) -> None:
     assert error.seconds == frames[-1].seconds
 
 
-def test_a_tail_that_cannot_be_decoded_is_told(tmp_path: Path) -> None:
+def test_a_tail_that_cannot_be_decoded_is_an_error(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mkv", pictures(60), codec="mjpeg", pixel_format="yuvj420p")
     spoil_packets(clip, after=Fraction(1))
     frames, error = read_until_broken(clip)
@@ -84,7 +84,7 @@ def test_a_whole_file_has_lost_nothing(tmp_path: Path) -> None:
         assert str(source.losses) == ""
 
 
-def test_a_live_stream_that_stays_broken_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_stream_that_stays_broken_ends_in_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cmsn_runtime.sources.video._LOST_SECONDS", 0)
     clip = write_clip(tmp_path / "a.mkv", pictures(60), codec="mjpeg", pixel_format="yuvj420p")
     spoil_packets(clip, after=Fraction(1))
@@ -125,7 +125,7 @@ def test_a_live_source_may_end_at_any_time(tmp_path: Path) -> None:
         ("nothing.srt", b"1\n00:00:01,000 --> 00:00:02,000\nHello\n", "only subtitle"),
     ],
 )
-def test_what_is_no_video_is_refused(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path, name: str, content: bytes, says: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(SourceError, match=says) as caught:
@@ -134,7 +134,7 @@ def test_what_is_no_video_is_refused(tmp_path: Path, name: str, content: bytes, 
     assert "\n" not in str(caught.value)
 
 
-def test_sound_alone_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_sound_alone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")

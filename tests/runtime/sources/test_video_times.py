@@ -27,7 +27,7 @@ MJPEG: dict[str, Any] = {"codec": "mjpeg", "pixel_format": "yuvj420p"}
 WRAP = Fraction(1 << 33, 90_000)  # seconds after which a counter of MPEG-TS begins anew
 
 
-def test_b_frames_and_a_variable_rate_keep_the_written_times(tmp_path: Path) -> None:
+def test_b_frames_and_variable_rates_keep_their_written_timestamps(tmp_path: Path) -> None:
     times = [Fraction(n, 12800) for n in (0, 512, 900, 4000, 4001, 9000, 20000, 20512, 21024, 30000)]
     clip = write_clip(tmp_path / "a.mp4", pictures(10), times=times, options={"bf": "3", "b-adapt": "0"})
     assert any(frame.pict_type == av.video.frame.PictureType.B for frame in decoded_by_pyav(clip))
@@ -61,7 +61,7 @@ def test_a_given_rate_counts_whatever_the_file_says(tmp_path: Path, name: str) -
     assert [frame.seconds for frame in frames] == [Fraction(1001 * n, 30000) for n in range(8)]
 
 
-def test_pictures_that_ffmpeg_lines_up_have_no_time_either(tmp_path: Path) -> None:
+def test_an_ffmpeg_picture_pattern_runs_at_the_default_rate_with_one_warning(tmp_path: Path) -> None:
     write_pictures(tmp_path, [f"{n:03}.png" for n in range(4)])
     with pytest.warns(SourceWarning, match="taken as 25"):
         assert [frame.seconds for frame in read(tmp_path / "%03d.png")] == [Fraction(n, 25) for n in range(4)]
@@ -126,7 +126,7 @@ def test_a_camera_that_restarts_has_the_times_of_its_clock(tmp_path: Path, begin
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_the_last_frame_says_how_long_it_stands(tmp_path: Path, name: str) -> None:
+def test_the_last_frame_carries_its_duration(tmp_path: Path, name: str) -> None:
     clip = write_clip(tmp_path / name, pictures(10), last_duration=Fraction(3))
     frames = read(clip)
     assert frames[-1].duration == 3
@@ -144,7 +144,7 @@ def test_a_clock_that_is_set_back_is_a_discontinuity(tmp_path: Path) -> None:
     assert increasing(frame.seconds for frame in frames[50:])
 
 
-def test_length_and_kind(tmp_path: Path) -> None:
+def test_a_file_has_a_duration_and_is_not_live(tmp_path: Path) -> None:
     with open_source(write_clip(tmp_path / "a.mp4", pictures(50))) as source:
         assert source.duration == 2
         assert not source.live

@@ -1,0 +1,60 @@
+"""Backends by name, and which one `auto` takes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from cmsn_runtime.backends.base import GraphBackend
+from cmsn_runtime.backends.onnxruntime.opening import CPU
+from cmsn_runtime.backends.registry import BackendKind, Networks, backend_names, find_backend
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.errors import BackendError, BackendWarning, SettingsError
+
+SHIPPED = ["onnxruntime", "ort-cuda", "ort-tensorrt", "tensorrt"]
+
+
+def test_every_shipped_backend_is_found_by_its_name() -> None:
+    assert set(SHIPPED) <= set(backend_names())
+    assert all(isinstance(find_backend(name), BackendKind) for name in SHIPPED)
+
+
+def test_an_unknown_backend_is_refused_with_the_known_names(tiny_bundle: Path) -> None:
+    with pytest.raises(SettingsError, match=r"the backend is 'nonsense'; it must be one of .*onnxruntime"):
+        open_bundle(tiny_bundle, backend="nonsense")
+
+
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> dict[str, BackendKind]:
+    """Backends in place of the installed ones."""
+    kinds: dict[str, BackendKind] = {}
+    monkeypatch.setattr("cmsn_runtime.backends.opening.backend_names", lambda: sorted(kinds))
+    monkeypatch.setattr("cmsn_runtime.backends.opening.find_backend", kinds.__getitem__)
+    return kinds
+
+
+def broken(networks: Networks) -> GraphBackend:
+    raise BackendError("no such device")
+
+
+def test_auto_takes_the_best_installed_backend(tiny_bundle: Path, plugged: dict[str, BackendKind]) -> None:
+    plugged["absent"] = BackendKind(open=broken, is_there=lambda networks: False, rank=1)
+    plugged["ours"] = BackendKind(open=CPU.open, is_there=lambda networks: True, rank=2)
+    plugged["later"] = BackendKind(open=broken, is_there=lambda networks: True, rank=3)
+    plugged["by-name"] = BackendKind(open=broken, is_there=lambda networks: True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with open_bundle(tiny_bundle) as bundle:
+            assert "CPU" in bundle.backend.name
+
+
+def test_auto_falls_back_to_the_next_backend_with_a_warning(tiny_bundle: Path, plugged: dict[str, BackendKind]) -> None:
+    plugged["first"] = BackendKind(open=broken, is_there=lambda networks: True, rank=1)
+    plugged["second"] = BackendKind(open=CPU.open, is_there=lambda networks: True, rank=2)
+    with (
+        pytest.warns(BackendWarning, match=r"the backend first cannot be used \(no such device\)"),
+        open_bundle(tiny_bundle) as bundle,
+    ):
+        assert "CPU" in bundle.backend.name
