@@ -1,4 +1,4 @@
-"""`make demo`: renders a clip with known actions, runs `cmsn run` on it, shows what was found beside what is true.
+"""`make demo`: renders a clip with known actions, runs `cmsn run` on it, shows the results beside the truth.
 
 python -m cmsn_benchmarks.demo [FOLDER] [--seed N] [--seconds S]
 """
@@ -22,7 +22,7 @@ from cmsn_training.rendering.writer import ANNOTATIONS_FILE, render_streams
 
 
 def rendered_clip(folder: Path, settings: RenderSettings) -> Path:
-    """The clip of these settings, rendered unless it is there from the last time."""
+    """The clip of these settings, rendered unless it exists from an earlier run."""
     clip = folder / f"render-{settings.seed}-0000.mp4"
     truth = folder / ANNOTATIONS_FILE
     if not (clip.is_file() and truth.is_file() and clip.stem in read_annotations(truth)):
@@ -31,7 +31,7 @@ def rendered_clip(folder: Path, settings: RenderSettings) -> Path:
 
 
 def comparison(truth: list[Annotation], proposals: Spans, scores: list[float]) -> Table:
-    """Each true action beside the best-ranked proposal that meets it at a tIoU of 0.5, and what else ranks high."""
+    """Each true action beside the best-ranked proposal that matches it at a tIoU of 0.5, and other high-ranked ones."""
     table = Table(title="Truth and proposals")
     for column in ("action", "true start", "true end", "rank", "start", "end", "score", "tIoU"):
         table.add_column(column, justify="left" if column == "action" else "right")
@@ -60,7 +60,7 @@ def comparison(truth: list[Annotation], proposals: Spans, scores: list[float]) -
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0))
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(10))
 def main(folder: Path, seed: int, seconds: float) -> None:
-    """Render, run, compare; everything is kept in FOLDER."""
+    """Render a clip, run the demo bundle on it, compare with the truth; all files are kept in FOLDER."""
     clip = rendered_clip(folder, RenderSettings(seed=seed, seconds=seconds))
     truth, results, timeline = folder / ANNOTATIONS_FILE, folder / "results.json", folder / "timeline.png"
     command = [sys.executable, "-m", "cmsn_runtime", "run", str(clip), "--truth", str(truth)]
@@ -73,7 +73,7 @@ def main(folder: Path, seed: int, seconds: float) -> None:
     proposals = np.array([item["segment"] for item in found]).reshape(-1, 2)
     annotations = list(read_annotations(truth)[clip.stem].annotations)
     Console().print(comparison(annotations, proposals, [item["score"] for item in found]))
-    click.echo(f"Events as they came: {folder / 'events.jsonl'}\nPicture: {timeline}")
+    click.echo(f"Events in order: {folder / 'events.jsonl'}\nPicture: {timeline}")
 
 
 if __name__ == "__main__":

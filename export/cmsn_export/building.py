@@ -1,4 +1,4 @@
-"""The engines of a bundle: built where they will run, kept as long as nothing they depend on changes."""
+"""Builds the engines of a bundle on the device that will run them; those that are up to date stay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cmsn_runtime.manifest.contents import GRAPH_NAMES, GraphFile, Manifest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result for one graph. reason: why it was built, or that it is up to date."""
+    """The outcome for one graph. reason: why it was built, or that it is up to date."""
 
     graph: str
     precision: str
@@ -38,9 +38,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildPlan:
-    """What to build of a bundle. engines: folder to put them, None for the user's own, see `placed`.
+    """What to build from a bundle. engines: their folder, None for the user's own, see `placed`.
 
-    precision: one of its variants; by default FP16 where it has that, else FP32.
+    precision: one of its variants; by default FP16 where available, otherwise FP32.
     """
 
     bundle: Path
@@ -51,7 +51,8 @@ class BuildPlan:
 
 
 def placed(plan: BuildPlan) -> BuildPlan:
-    """The plan with a folder, the user's own for this device if it names none, and a timing cache there if it has none.
+    """The plan with a folder, the user's own for this device by default, and with a timing cache, by default in that
+    folder.
 
     Raises as `build_engines` does.
     """
@@ -63,16 +64,16 @@ def placed(plan: BuildPlan) -> BuildPlan:
 def build_engines(
     trt: Any, plan: BuildPlan, *, force: bool = False, progress: BuildProgress | None = None
 ) -> Iterator[Outcome]:
-    """Build the engines that are missing, damaged or made from something else, one after the other.
+    """Build the engines that are missing, damaged or out of date, one after the other.
 
     force: build all. Raises BundleError for a damaged bundle, MissingExtraError without pycuda, BackendError without a
-    GPU, or where TensorRT refuses a graph; engines that were there stay until a new one takes their place.
+    GPU, or where TensorRT refuses a graph; existing engines stay until a new one replaces them.
     """
     manifest = read_manifest(plan.bundle)
     files = _files(manifest, plan)
     facts = device_facts()
     folder = plan.engines or own_engines(manifest, facts)
-    ensure_writable(folder)  # before the minutes that a build takes
+    ensure_writable(folder)  # first: a build takes minutes
     for name, graph in files.items():
         shapes = engine_shapes(manifest, name, plan.sizes)
         key = EngineKey(
@@ -114,7 +115,7 @@ def inspect_graphs(trt: Any, plan: BuildPlan) -> Iterator[tuple[str, str, Parsed
 
 
 def _files(manifest: Manifest, plan: BuildPlan) -> dict[str, GraphFile]:
-    """The graphs to build, in the order of a bundle. Raises SettingsError for a precision that it does not have."""
+    """The graphs to build, in the order of a bundle. Raises SettingsError for a precision that it lacks."""
     graphs = manifest.variant(plan.precision or manifest.gpu_precision).graphs
     return {name: graphs[name] for name in GRAPH_NAMES}
 
@@ -123,7 +124,7 @@ def _reason(folder: Path, name: str, key: EngineKey) -> str | None:
     """Why an engine must be built; None where the existing one is up to date."""
     sidecar = read_sidecar(folder, name)
     if sidecar is None:
-        return "there is none"
+        return "it is missing"
     changed = sidecar.key.differences(key)
     if changed:
         return "; ".join(changed)

@@ -1,4 +1,4 @@
-"""Where a bundle is written: a folder that is there whole or not at all, and replaces nothing but a bundle."""
+"""Writes a bundle's folder: it appears complete or not at all, and replaces only a bundle."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cmsn_runtime.manifest.writing import write_manifest
 
 
 def require_place(folder: Path, *, overwrite: bool) -> None:
-    """Find out, before minutes of work, whether a bundle can be written here; makes the folder's parents.
+    """Check, before minutes of work, whether a bundle can be written here; creates the folder's parents.
 
-    Raises BundleError for another name than NAME.cmsn, and where something is there already (with `overwrite`:
-    something else than a bundle); OutputError where nothing can be written.
+    Raises BundleError for a name other than NAME.cmsn, and where the path exists already (with `overwrite`:
+    and is not a bundle); OutputError where it cannot be written.
     """
     if folder.suffix != ".cmsn":
-        raise BundleError(f"{folder}: a bundle's name ends in .cmsn; give -o NAME.cmsn")
+        raise BundleError(f"{folder} is not a name of a bundle; it must end in .cmsn; give -o NAME.cmsn")
     with written_to(folder):
         target = Path(os.path.realpath(folder))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def require_place(folder: Path, *, overwrite: bool) -> None:
             _require_replaceable(folder, target, overwrite=overwrite)
             with _beside(target):
                 pass
-        else:  # only making it tells whether this name can be
+        else:  # only creating it shows whether this name is possible
             target.mkdir()
             target.rmdir()
 
@@ -38,16 +38,16 @@ def _require_replaceable(folder: Path, target: Path, *, overwrite: bool) -> None
     bundle = target.is_dir() and ((target / MANIFEST_FILE).exists() or not any(target.iterdir()))
     if not bundle:
         raise BundleError(
-            f"{folder} exists already and is no bundle; --force would not replace it, choose another name"
+            f"{folder} exists already and is not a bundle; --force does not replace it; choose another name"
         )
     if not overwrite:
         raise BundleError(f"{folder} exists already; choose another name, or pass --force to replace it")
 
 
 def write_bundle(folder: Path, manifest: Manifest, variants: Mapping[str, ExportedVariant]) -> None:
-    """Build the folder beside its place and move it there in one step; what it replaces goes last.
+    """Build the folder beside its destination and move it there in one step; the one it replaces is removed last.
 
-    A link is followed, and the folder it leads to replaced. Raises OutputError, and leaves what was there.
+    A link is followed, and the folder it refers to is replaced. Raises OutputError, and then changes nothing.
     """
     files = {
         graph.file_name(name): graph.onnx for variant in variants.values() for name, graph in variant.graphs.items()
@@ -65,12 +65,12 @@ def write_bundle(folder: Path, manifest: Manifest, variants: Mapping[str, Export
 
 
 def _beside(target: Path) -> tempfile.TemporaryDirectory[str]:
-    """A folder on the same disk, gone at the end. Its short name fits wherever the bundle's does."""
+    """A temporary folder on the same disk. Its short name fits wherever the bundle's does."""
     return tempfile.TemporaryDirectory(dir=target.parent, prefix=".cmsn-")
 
 
 def _exchange(built: Path, target: Path, old: Path) -> None:
-    """Put `built` in the place of `target`, which goes to `old`, and comes back where that fails."""
+    """Replace `target` with `built`; `target` moves to `old`, and back where this fails."""
     replaced = target.exists()
     if replaced:
         target.rename(old)

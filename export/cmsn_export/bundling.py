@@ -1,4 +1,4 @@
-"""From a trained model to a bundle folder that either is whole and true to torch, or is not there."""
+"""From a trained model to a bundle folder that either is complete and agrees with torch, or does not appear."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def export_bundle(
     tolerance: float = TOLERANCES[FULL_PRECISION],
     stacked: Iterable[str] = (),
 ) -> Manifest:
-    """Export a model.safetensors as a bundle folder: graphs in FP32, and those that gain by it in FP16 beside them.
+    """Export a model.safetensors as a bundle folder: graphs in FP32, and FP16 versions of those that gain from it.
 
-    Parity between torch and ONNX Runtime is measured first, in each precision; a graph that misses the tolerance
-    refuses the export. The folder appears whole or not at all. tolerance: in FP32. stacked: see build_graphs.
-    Raises SettingsError where the checkpoint is not one or a layer of `stacked` is none, BundleError where the folder
-    exists already (and overwrite is off, or it is no bundle), where weights are not finite or parity is missed,
-    OutputError where nothing can be written.
+    Parity between torch and ONNX Runtime is measured first, in each precision; the export is refused where a graph
+    exceeds the tolerance. The folder appears complete or not at all. tolerance: that of FP32. stacked: see
+    build_graphs. Raises SettingsError where the checkpoint is invalid or a layer of `stacked` unknown, BundleError
+    where the folder exists already (and overwrite is off, or it is not a bundle), where weights are not finite or
+    parity is missed, OutputError where it cannot be written.
     """
     require_place(folder, overwrite=overwrite)
     model, config, provenance = load_model(checkpoint)
@@ -65,7 +65,7 @@ def _require_finite(checkpoint: Path, model: CMSN) -> None:
     if wrong:
         raise BundleError(
             f"{checkpoint}: {first_few(wrong)} holds values that are not finite; nothing was written; the training "
-            "diverged: train anew with a lower learning_rate"
+            "diverged: train again with a lower learning_rate"
         )
 
 
@@ -79,8 +79,8 @@ def _typed(folder: Path, graphs: Mapping[str, bytes]) -> dict[str, dict[str, Typ
 def _measured(
     folder: Path, model: CMSN, graphs: dict[str, TypedGraph], *, window: int, tolerance: float
 ) -> ExportedVariant:
-    """A variant with its parity. Raises BundleError where it misses the tolerance, or does not run."""
-    fault = "; nothing was written; this is a fault of the exporter or of these weights (NaN, or beyond FP16?)"
+    """A variant with its parity. Raises BundleError where it exceeds the tolerance, or does not run."""
+    fault = "; nothing was written; this is a fault of the exporter or of these weights (NaN, or outside FP16's range?)"
     try:
         errors = measure_parity(model, {name: graph.onnx for name, graph in graphs.items()}, window=window)
     except BackendError as error:

@@ -17,12 +17,12 @@ from cmsn_runtime.files import write_whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuilderSettings:
-    """How TensorRT builds, whatever the graph.
+    """How TensorRT builds, for every graph.
 
-    workspace_bytes: memory a kernel may use, at most; None for all of the device.
-    level: optimisation level 0 (quick build) to 5 (longest search); None for TensorRT's own, 3.
-    version_compatible: later versions of TensorRT may load the engine; it carries a lean runtime, code of its own.
-    timing_cache: file of measured kernels, used and written, which makes the next build shorter.
+    workspace_bytes: maximum memory of a kernel; None for all of the device.
+    level: optimisation level 0 (quick build) to 5 (longest search); None for TensorRT's default, 3.
+    version_compatible: later versions of TensorRT may load the engine; it contains a lean runtime, code of its own.
+    timing_cache: file of measured kernels, read and written, which shortens the next build.
     """
 
     workspace_bytes: int | None = None
@@ -44,15 +44,15 @@ def build_plan(
 ) -> bytes:
     """Build an engine -> its plan.
 
-    precision: of the graph, "fp32", "fp16" ...; checked in what TensorRT made of it.
-    configure: called last, with TensorRT's configuration, for targets that need more.
-    Raises BackendError where a layer is refused, has another precision than it should, or the build fails;
+    precision: that of the graph, "fp32", "fp16" ...; checked in TensorRT's layers.
+    configure: called last, with TensorRT's configuration, for targets that need more settings.
+    Raises BackendError where a layer is refused or has the wrong precision, or the build fails;
     Stopped or KeyboardInterrupt where the user stopped it.
     """
     logger = new_logger(trt)
     builder = new_builder(trt, logger)
     parsed = parse_network(trt, builder, logger, onnx, shapes, graph=graph)
-    if is_strongly_typed(trt):  # before TensorRT 10 types are chosen later, while it builds
+    if is_strongly_typed(trt):  # before TensorRT 10 types are chosen later, during the build
         check_precision(parsed, precision, graph=graph)
     config = _config(trt, builder, settings, precision=precision)
     _add_profile(builder, config, shapes)
@@ -99,13 +99,13 @@ def _config(trt: Any, builder: Any, settings: BuilderSettings, *, precision: str
 
 
 def _own_kernels(trt: Any) -> int:
-    """Kernels of TensorRT itself. The other sources load cuDNN 8 and cuBLAS 12, which 8.6 needs for nothing else."""
+    """Kernels of TensorRT itself. The other sources need cuDNN 8 and cuBLAS 12, which 8.6 uses for nothing else."""
     sources = (trt.TacticSource.JIT_CONVOLUTIONS, trt.TacticSource.EDGE_MASK_CONVOLUTIONS)
     return sum(1 << int(source) for source in sources)
 
 
 def _add_profile(builder: Any, config: Any, shapes: Shapes) -> None:
-    """Ranges of the inputs that have more than one shape; where there is none, no profile is needed."""
+    """Set the ranges of inputs that have more than one shape; without such inputs no profile is needed."""
     ranges = {name: sizes for name, sizes in shapes.items() if sizes[0] != sizes[2]}
     if not ranges:
         return
@@ -116,7 +116,7 @@ def _add_profile(builder: Any, config: Any, shapes: Shapes) -> None:
 
 
 def _load_cache(config: Any, path: Path | None) -> Any:
-    """Give the builder what earlier builds measured; a cache of another device or version is ignored."""
+    """Give the builder the measurements of earlier builds; a cache of another device or version is ignored."""
     if path is None:
         return None
     try:
@@ -133,6 +133,6 @@ def _load_cache(config: Any, path: Path | None) -> Any:
 def _save_cache(config: Any, cache: Any, path: Path | None) -> None:
     if cache is None or path is None:
         return
-    with suppress(OSError, OutputError):  # it only saves time; the engine that was just built is worth more
+    with suppress(OSError, OutputError):  # a cache only saves time: its fault must not lose the engine
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, bytes(config.get_timing_cache().serialize()))

@@ -12,7 +12,7 @@ from cmsn_runtime.errors import BackendError
 
 # Layers whose arithmetic takes most of the time; all others move or compare.
 _WIDE = ("CONVOLUTION", "FULLY_CONNECTED", "MATRIX_MULTIPLY")
-_NARROW_TYPES = {"fp16": "HALF"}  # precision of a graph -> what TensorRT calls the type of its wide layers
+_NARROW_TYPES = {"fp16": "HALF"}  # precision of a graph -> TensorRT's name of the type of its wide layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class ParsedNetwork:
-    """A network in its builder. parser: must outlive it, the weights are the parser's. layers: in order."""
+    """A network in its builder. parser: must outlive it, since it owns the weights. layers: in order."""
 
     network: Any
     parser: Any
     layers: tuple[Layer, ...]
 
     def listed(self) -> list[tuple[str, str, str]]:
-        """(kind, precision, names or how many): layers that do arithmetic by name, the rest counted."""
+        """(kind, precision, names or number): layers that do arithmetic by name, the others counted."""
         rest = Counter((item.kind, item.precision) for item in self.layers if item.kind not in _WIDE)
         named = [(item.kind, item.precision, item.name) for item in self.layers if item.kind in _WIDE]
         return [*named, *((kind, precision, f"{count} layers") for (kind, precision), count in sorted(rest.items()))]
@@ -43,7 +43,7 @@ def new_builder(trt: Any, logger: Any) -> Any:
     """TensorRT's builder. Raises BackendError where it is unavailable: it needs a driver and a GPU."""
     try:
         return trt.Builder(logger)
-    except TypeError as error:  # what pybind11 makes of a null pointer
+    except TypeError as error:  # raised by pybind11 for a null pointer
         raise BackendError(
             f"TensorRT {trt.__version__} cannot start its builder here ({logger.said()}); it needs an NVIDIA driver "
             "and a GPU; `cmsn build --dry-run` with tensorrt-rtx installed checks the graphs without either"
@@ -61,7 +61,7 @@ def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shap
     if not parser.parse(onnx):
         faults = "; ".join(_reason(parser.get_error(index)) for index in range(parser.num_errors))
         raise BackendError(
-            f"TensorRT {trt.__version__} cannot take the {graph} graph: {faults or logger.said()}; every layer must "
+            f"TensorRT {trt.__version__} cannot parse the {graph} graph: {faults or logger.said()}; every layer must "
             "be supported; export the model again with this version of cmsn, or report this"
         )
     inputs = {network.get_input(index).name: network.get_input(index) for index in range(network.num_inputs)}
@@ -76,7 +76,7 @@ def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shap
 
 
 def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> None:
-    """Raise BackendError, naming a layer, where what should compute in a narrow precision does not."""
+    """Raise BackendError, naming a layer, where one that should compute in a narrow precision does not."""
     narrow = _NARROW_TYPES.get(precision)
     if narrow is None:
         return
@@ -91,7 +91,7 @@ def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> Non
 
 
 def _creation_flags(trt: Any) -> int:
-    """What a network is created with: each flag where this version of TensorRT still, or already, has it."""
+    """Flags for creating a network: each where this version of TensorRT has it."""
     flags = 0
     known = trt.NetworkDefinitionCreationFlag
     for name in ("STRONGLY_TYPED", "EXPLICIT_BATCH"):
@@ -115,6 +115,6 @@ def _layers(network: Any) -> Iterator[Layer]:
 
 def _reason(fault: Any) -> str:
     """One parser error: the node, and why."""
-    node_name = getattr(fault, "node_name", None)  # 8.6 knows only the node's number
+    node_name = getattr(fault, "node_name", None)  # 8.6 reports only the node's number
     node = node_name() if node_name is not None else f"node {fault.node()}"
     return f"{node}: {' '.join(fault.desc().split())[:300]}"

@@ -16,7 +16,7 @@ from cmsn_runtime.text import printable
 
 
 class BuildProgress(Closing):
-    """A bar for each phase of a build, with the time that remains. Use it in a `with` block."""
+    """A progress bar per phase of a build, with the remaining time. Use it in a `with` block."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._bars = Progress(
@@ -36,16 +36,16 @@ class BuildProgress(Closing):
         return self
 
     def close(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         self._bars.stop()
 
     def begin(self, phase: str, steps: int | None) -> None:
-        """A phase of so many steps begins; None where the number is unknown."""
+        """A phase begins. steps: their number; None where it is unknown."""
         with self._lock:
             self._phases[phase] = self._bars.add_task(printable(phase), total=steps)
 
     def step(self, phase: str, done: int) -> None:
-        """So many of its steps are done."""
+        """`step` steps of the phase are complete."""
         with self._lock:
             if phase in self._phases:
                 self._bars.update(self._phases[phase], completed=done)
@@ -59,7 +59,7 @@ class BuildProgress(Closing):
 
 
 def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
-    """Let TensorRT report to `progress`, from 10 on; None where it cannot. It asks `.is_stopped` at each step."""
+    """A monitor that reports to `progress`; None before TensorRT 10. It checks `.is_stopped` at each step."""
     if progress is None or not hasattr(trt, "IProgressMonitor"):
         return None
 
@@ -87,7 +87,7 @@ def attach(trt: Any, config: Any, progress: BuildProgress | None) -> Any:
 
 @contextmanager
 def stopped_by_signals(monitor: Any) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP ask the monitor to stop the build, and take effect at the end of the block: an
+    """Let Ctrl-C, SIGTERM and SIGHUP ask the monitor to stop the build; they take effect at the end of the block: an
     exception in one of its calls would be lost inside TensorRT.
 
     Without a monitor, or outside of the main thread, nothing is changed.

@@ -18,7 +18,7 @@ from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.models.incremental import PLAN, IncrementalExtractor
 from cmsn_training.models.stage_subnet import StageClassifier
 
-OPSET = 17  # the highest TensorRT 8.6 reads (JetPack 6.0)
+OPSET = 17  # the highest that TensorRT 8.6 reads (JetPack 6.0)
 
 Axes = dict[str, dict[int, str]]
 
@@ -37,8 +37,8 @@ class _Stages(nn.Module):
 def build_graphs(model: CMSN, *, window: int, stacked: Iterable[str] = ()) -> dict[str, bytes]:
     """Name -> ONNX bytes of `extractor`, `stages` and `evaluator`; inputs and outputs as the runtime expects them.
 
-    Cameras and time are dynamic axes; whoever builds an engine may fix them. stacked: layers of the extractor exported
-    as two-dimensional convolutions, "all" among them for every one. Raises SettingsError for a layer there is not.
+    Cameras and time are dynamic axes, which an engine may fix. stacked: layers of the extractor exported
+    as two-dimensional convolutions, "all" for every one. Raises SettingsError for an unknown layer.
     """
     model = model.eval()
     return {
@@ -54,8 +54,8 @@ def _stacked_extractor(extractor: IncrementalExtractor | FeatureExtractor, stack
         stacked = frozenset(layers)
     if not stacked <= layers:
         raise SettingsError(
-            f"no convolution is called {', '.join(sorted(stacked - layers))}; "
-            f"this extractor has {', '.join(sorted(layers)) or 'none'}; name some of them, or all"
+            f"the extractor has no convolution {', '.join(sorted(stacked - layers))}; "
+            f"it has {', '.join(sorted(layers)) or 'none'}; name some of them, or all"
         )
     if not isinstance(extractor, IncrementalExtractor):
         return _extractor(extractor)
@@ -90,7 +90,7 @@ def _extractor(extractor: IncrementalExtractor | FeatureExtractor) -> bytes:
 
 
 def _named(graph: bytes) -> bytes:
-    """Convolutions called after their layers, which is what an engine's layers and its errors are called by then."""
+    """Name convolutions after their layers, so that an engine's layers and errors bear these names."""
     model = onnx.load_from_string(graph)
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     for layer, node in zip(PLAN, convolutions, strict=True):
@@ -101,7 +101,7 @@ def _named(graph: bytes) -> bytes:
 
 def _stages(stages: StageClassifier, channels: int, window: int) -> bytes:
     return _export(
-        _Stages(stages).eval(),  # the exporter gives a module back in the mode it came in
+        _Stages(stages).eval(),  # the exporter restores the module's mode
         (torch.zeros(1, window, channels),),
         inputs=["features"],
         outputs=["probabilities"],
@@ -136,8 +136,8 @@ def _export(
 ) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
-        # torch advises its newer exporter, which freezes the time axis of LSTMs; and it warns of an LSTM's batch, which
-        # stays dynamic all the same: three windows at once give what each gives alone, to the bit.
+        # torch recommends its newer exporter, which freezes the time axis of LSTMs; it also warns about the batch of
+        # LSTMs, which remains dynamic nevertheless: three windows at once give the same bits as each alone.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,

@@ -1,8 +1,8 @@
-"""An FP32 graph with its convolutions and wide layers typed narrower: precision that lives in the ONNX itself.
+"""Gives convolutions and wide layers of an FP32 graph a narrower type: precision is part of the ONNX graph itself.
 
-TensorRT 11 takes no other request for FP16 (a strongly typed network), and the older ones read the same graph.
-What stays in float32 are islands: pixel arithmetic, norms, cosines, softmax, sigmoid, the LSTM, and the graph's
-results. Selections and moves (pool, ReLU, maximum, slice, gather ...) follow what they select from, exactly.
+TensorRT 11 offers no other way to FP16 (networks are strongly typed), and older versions read the same graph.
+These parts stay in float32: pixel arithmetic, norms, cosines, softmax, sigmoid, the LSTM, and the graph's
+results. Selections and moves (pool, ReLU, maximum, slice, gather ...) keep the type of their input.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MOVES = {
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A floating-point type. element: ONNX's name of it. array: numpy's. suffix: of the names of tensors cast to it."""
+    """A floating-point type. element: ONNX's name. array: numpy's. suffix: for the names of tensors cast to it."""
 
     element: int
     array: type[np.floating[Any]]
@@ -53,16 +53,16 @@ _FLOATS = (_FULL.element, *(kind.element for kind in _NARROW.values()))
 
 
 def computes_narrowly(node: Any) -> bool:
-    """Whether a node of the three networks gains by it: the convolutions, and the PES's two hidden layers."""
+    """Whether a node of the three networks gains from it: the convolutions, and the PES's two hidden layers."""
     wide = node.op_type == "Gemm" and node.name.startswith(("/fc1/", "/fc2/"))
     return wide or bool(node.op_type == "Conv")
 
 
 def narrowed(graph: bytes, precision: str, *, computes: Callable[[Any], bool] = computes_narrowly) -> bytes | None:
-    """A graph of the three, FP32 -> the same, typed in a precision where `computes` holds; None where that is nowhere.
+    """A graph in FP32 -> the same graph in a precision where `computes` holds; None where no node does.
 
-    precision: "fp16". The extractor's states have that type in and out (what a convolution reads has it too, so that
-    loses nothing), all other inputs and outputs stay as they are.
+    precision: "fp16". The extractor's states have that type (as convolutions read it, nothing is lost); all other
+    inputs and outputs keep theirs.
     Raises ValueError for a weight that the type cannot hold.
     """
     model = onnx.shape_inference.infer_shapes(onnx.load_from_string(graph), strict_mode=True)
@@ -75,7 +75,7 @@ def narrowed(graph: bytes, precision: str, *, computes: Callable[[Any], bool] = 
 
 
 class _Narrowing:
-    """One pass over the nodes in order; `_narrow` holds the names of float tensors that are of the narrow type now."""
+    """One pass over the nodes in order; `_narrow` holds the names of float tensors that have the narrow type so far."""
 
     def __init__(self, model: Any, computes: Callable[[Any], bool], kind: _Type) -> None:
         self._model = model
@@ -123,7 +123,7 @@ class _Narrowing:
         self._nodes.append(copy)
 
     def _type_of(self, node: Any) -> _Type:
-        """What a node computes in: selections and moves follow what they select from."""
+        """The type a node computes in: selections and moves keep that of their input."""
         follows = node.op_type in _MOVES
         if node.op_type == "Mul":  # a factor that is 0 or 1 selects
             follows = any(self._is_mask(name) for name in node.input)
@@ -142,7 +142,7 @@ class _Narrowing:
         return (name in self._narrow) == (kind is self._type)
 
     def _version(self, name: str, kind: _Type) -> str:
-        """The name of a tensor in the type that is wanted; a cast or a converted constant where it is another."""
+        """The name of a tensor in the wanted type; a cast or a converted constant where its own differs."""
         if self._has(name, kind):
             return name
         key = (name, kind.element)
@@ -157,14 +157,14 @@ class _Narrowing:
             self._constants[new] = numpy_helper.from_array(_as(kind, numpy_helper.to_array(constant), name), new)
             return new
         producer = self._producers.get(name)
-        # A cast of a cast is one cast from where the first came.
+        # A cast of a cast becomes one cast of the original.
         direct = producer is not None and producer.op_type == "Cast" and name not in self._narrow
         source = producer.input[0] if producer is not None and direct else name
         self._nodes.append(helper.make_node("Cast", [source], [new], name=f"/{new}/Cast", to=kind.element))
         return new
 
     def _deliver(self, name: str, kind: _Type) -> None:
-        """Make an output of the graph have its type, under its own name."""
+        """Give an output of the graph its type, under its own name."""
         if self._has(name, kind):
             return
         inner = f"{name}.inner"
@@ -178,7 +178,7 @@ def _as(kind: _Type, values: Any, name: str) -> Any:
     peak = float(np.abs(values).max(initial=0.0))
     if not peak <= kind.limit:
         raise ValueError(
-            f"{name} holds {peak:g}, and {np.dtype(kind.array).name} ends at {kind.limit:g}; train with weight decay, "
+            f"{name} holds {peak:g}; {np.dtype(kind.array).name} ends at {kind.limit:g}; train with weight decay, "
             "or use FP32"
         )
     return values.astype(kind.array)

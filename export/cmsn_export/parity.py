@@ -1,4 +1,4 @@
-"""How far the exported graphs are from torch, measured on ONNX Runtime before a bundle may exist."""
+"""Differences of the exported graphs from torch, measured on ONNX Runtime before a bundle is written."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 
-TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2}  # of a precision's relative error
-_FRAMES = 200  # no multiple of most chunks: both ends take part
+TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2}  # largest relative error per precision
+_FRAMES = 200  # not a multiple of most chunks, so that both ends are covered
 _CHUNKS = (8, 16, 40, 768)
 
 
@@ -53,18 +53,18 @@ def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, see
 
 
 def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """Frames uint8 [T, height, width, 3], or rows float32 [T, width] of the size the training part had."""
+    """Frames uint8 [T, height, width, 3], or rows float32 [T, width] of the size that the model was trained with."""
     extractor = model.extractor
     if isinstance(extractor, IncrementalExtractor):
         return _moving_picture(rng, extractor.preprocessing.crop)
     mean, deviation = (part[: extractor.width].numpy() for part in (extractor.mean, extractor.deviation))
-    count = _FRAMES // extractor.stride * extractor.stride  # a single pass leaves a last incomplete step out
+    count = _FRAMES // extractor.stride * extractor.stride  # a single pass omits a last incomplete step
     rows: npt.NDArray[np.float32] = (mean + deviation * rng.normal(size=(count, extractor.width))).astype(np.float32)
     return rows
 
 
 def _moving_picture(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Frames with structure and motion, since noise alone excites a network little: uint8 [T, height, width, 3]."""
+    """Frames with structure and motion, since noise alone hardly activates a network: uint8 [T, height, width, 3]."""
     height, width = size
     coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
     still = np.kron(coarse, np.ones((8, 8, 1), dtype=np.int64))
@@ -87,4 +87,4 @@ def _stream(model: CMSN, backend: OnnxRuntimeBackend, frames: npt.NDArray[Any], 
 
 def _relative(actual: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
     difference, largest = np.abs(actual - expected).max(), np.abs(expected).max()
-    return float(difference / largest if largest else difference)  # a network may be dead: zeros against zeros
+    return float(difference / largest if largest else difference)  # a network may output only zeros

@@ -1,4 +1,4 @@
-"""The networks in every precision they are exported in, each complete, with its distance from torch."""
+"""The networks in every exported precision, each complete, with its difference from torch."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class TypedGraph:
     precision: str
 
     def file_name(self, graph: str) -> str:
-        """What it is called in a bundle's folder."""
+        """Its file name in a bundle's folder."""
         return f"{graph}.onnx" if self.precision == FULL_PRECISION else f"{graph}.{self.precision}.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedVariant:
-    """The three graphs of one precision, by name, and how far they are from torch."""
+    """The three graphs of one precision, by name, and their differences from torch."""
 
     graphs: dict[str, TypedGraph]
     parity: Parity
 
 
 def typed_variants(graphs: Mapping[str, bytes]) -> dict[str, dict[str, TypedGraph]]:
-    """FP32 graphs by name -> precision -> the graphs in it; a precision in which nothing would compute is left out.
+    """FP32 graphs by name -> precision -> the graphs in it; a precision in which nothing would compute is omitted.
 
-    A graph that gains nothing by a precision is there in FP32. Raises ValueError for a weight that one cannot hold.
+    A graph that gains nothing from a precision stays in FP32. Raises ValueError for a weight outside its range.
     """
     full = {name: TypedGraph(graph, FULL_PRECISION) for name, graph in graphs.items()}
     found = {FULL_PRECISION: full}
@@ -59,12 +59,12 @@ def state_dtypes(extractor: bytes) -> dict[str, StateDtype]:
         if item.name.startswith("past."):
             name = onnx.helper.tensor_dtype_to_np_dtype(item.type.tensor_type.elem_type).name
             if name not in known:
-                raise BundleError(f"state {item.name} is of type {name}; a bundle holds {', '.join(known)}")
+                raise BundleError(f"the state {item.name} is of type {name}; a bundle can hold {', '.join(known)}")
             found[item.name.removeprefix("past.")] = known[name]
     return found
 
 
 def unmeasured(graphs: Mapping[str, bytes]) -> dict[str, ExportedVariant]:
-    """Variants of FP32 graphs whose parity is not measured: for networks that only have to be built and timed."""
+    """Variants of FP32 graphs whose parity is not measured: for networks that are only built and timed."""
     parity = Parity(dict.fromkeys(graphs, 0.0), 0.0)
     return {precision: ExportedVariant(typed, parity) for precision, typed in typed_variants(graphs).items()}

@@ -1,4 +1,4 @@
-"""A bundle, opened: a model that runs as it stands, and the streams of it."""
+"""An opened bundle: a model that is ready to run, and its streams."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Bundle(Closing):
     """An opened bundle: its manifest, and the backend that all its streams share.
 
-    tuning: the settings its streams run with, those of the manifest unless some were changed on site.
-    Close it, or use it in a `with` block, when its streams are done.
+    tuning: the settings of its streams, those of the manifest unless some were changed on site.
+    Close it when its streams are done, or use it in a `with` block.
     """
 
     def __init__(self, path: Path, manifest: Manifest, backend: Backend, *, tuning: Tuning | None = None) -> None:
@@ -58,14 +58,14 @@ class Bundle(Closing):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What is done to pictures. Raises SettingsError where the model takes feature rows."""
+        """How pictures are prepared. Raises SettingsError where the model takes feature rows."""
         if self.manifest.preprocessing is None:
             raise SettingsError(f"{self.path.name} takes feature rows, not pictures; open a feature_stream()")
         return self.manifest.preprocessing
 
     @property
     def takes_features(self) -> bool:
-        """Whether it takes rows of numbers (`feature_stream`) in place of pictures (`stream`)."""
+        """Whether it takes rows of numbers (`feature_stream`) instead of pictures (`stream`)."""
         return self.manifest.features is not None
 
     def stream(
@@ -78,11 +78,11 @@ class Bundle(Closing):
     ) -> Stream:
         """A new stream, for one camera or one video. The first one of a bundle compiles what streams need.
 
-        on_step: see Stream. chunk_frames: see StreamingExtractor. hop_steps: the stage network looks again every so
-        many steps. min_score: proposals below it are dropped; what the bundle was opened with by default.
+        on_step: see Stream. chunk_frames: see StreamingExtractor. hop_steps: steps
+        between two runs of the stage network. min_score: lower proposals are dropped; by default the bundle's setting.
         Raises SettingsError.
         """
-        # Here: numba is slow to import, and inspect needs none.
+        # Imported here: numba is slow to import, and `inspect` does not need it.
         from cmsn_runtime.streams.stream import Stream, StreamSettings
 
         network = self.manifest.network
@@ -127,7 +127,7 @@ class Bundle(Closing):
         return stream
 
     def _warm_up(self) -> None:
-        """Once: what a first stream compiles and loads, all others have."""
+        """Compile and load, once, what every stream needs."""
         from cmsn_runtime.streams.warming import warm_up
 
         with self._warming:
@@ -156,15 +156,15 @@ def open_bundle(
     Every file is read once, and the bytes that were checked (size and SHA-256) are the bytes that run.
     backend: see backends.opening.open_backend. threads, largest_batch: see Networks. engines: folder of the TensorRT
     engines to use; by default those that this user has built, which are in the user's cache. engine_code: whether
-    engines may bring code of their own, see open_engines. settings: what differs on site, by dotted name, such as
+    engines may contain their own code, see open_engines. settings: those that differ on site, by dotted name, such as
     {"proposals.min_score": 0.2}; see site.tuned.
-    Raises BundleError where the bundle is damaged, unknown, not one, or holds graphs that cannot run, SettingsError for
-    an unknown backend, no threads or a setting outside what is allowed, MissingExtraError where the library of the
-    backend is not installed.
+    Raises BundleError where the bundle is unknown, damaged, no bundle, or has graphs that cannot run, SettingsError for
+    an unknown backend, no threads or a setting outside its range, MissingExtraError where the library of the backend is
+    not installed.
     """
     folder = locate_bundle(path)
     manifest = read_manifest(folder)
-    tuning = tuned(manifest.proposals, manifest.tracking, settings or {})  # before the seconds that a backend takes
+    tuning = tuned(manifest.proposals, manifest.tracking, settings or {})  # first: opening a backend takes seconds
     networks = Networks(
         manifest=manifest,
         read=partial(read_graph, folder),
@@ -182,5 +182,5 @@ def open_bundle(
 
 
 def _build_command(path: str | Path | None, engines: Path | None) -> str:
-    """What a user types to get engines where `open_bundle` looks for them."""
+    """The command that builds engines where `open_bundle` looks for them."""
     return shlex.join(["cmsn", "build", str(path or "demo"), *(["--engines", str(engines)] if engines else [])])

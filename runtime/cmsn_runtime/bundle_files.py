@@ -1,4 +1,4 @@
-"""The files of a bundle: a folder found by its path or name, each file checked before any of it is believed."""
+"""The files of a bundle: a folder found by its path or name, each file checked before it is used."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cmsn_runtime.manifest.reading import parse_manifest, refusal
 _SHIPPED = Path(__file__).parent / "bundles"
 DEMO_BUNDLE = _SHIPPED / "demo.cmsn"
 
-_MANIFEST_LIMIT = 4 * 2**20  # bytes; what is longer is no manifest, and is not read into memory to find out
-# Extra flags of os.open that not all systems have: a link is not followed, a named pipe does not hang.
+_MANIFEST_LIMIT = 4 * 2**20  # bytes; a longer file is not a manifest, and is not read into memory
+# Flags of os.open that some systems lack: do not follow a link, do not wait for a named pipe.
 _OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def locate_bundle(path: str | Path | None) -> Path:
-    """The folder of a bundle; none is the demo. A bundle on disk comes before a shipped one of that name, but a folder
-    that only happens to be called so does not: `make demo` leaves one called demo.
+    """The folder of a bundle; the demo by default. A bundle on disk comes before a shipped one of that name, but
+    a folder of that name which is not a bundle does not: `make demo` leaves one called demo.
     """
     if path is None:
         return DEMO_BUNDLE
@@ -41,7 +41,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_manifest_file(folder: Path) -> bytes:
-    """The bytes of a manifest, unchecked. Raises BundleError where there is none, or it is none by its size."""
+    """The bytes of a manifest, unchecked. Raises BundleError where it is missing or too long to be one."""
     found = _why_no_folder(folder)
     if found is not None:
         raise refusal(
@@ -56,19 +56,19 @@ def read_manifest_file(folder: Path) -> bytes:
         raise refusal(
             name_of(folder),
             f"{MANIFEST_FILE} is longer than {_MANIFEST_LIMIT} bytes",
-            "a manifest is shorter",
+            "a manifest is shorter than that",
             "get a fresh copy of the bundle",
         )
     return raw
 
 
 def name_of(folder: Path) -> str:
-    """What a bundle is called in messages; "." and "/" have no name of their own."""
+    """The name of a bundle in messages; "." and "/" have no name of their own."""
     return folder.name or str(folder)
 
 
 def read_graph(folder: Path, graph: GraphFile) -> bytes:
-    """The bytes of one graph, once their size and hash are what the manifest says. Raises BundleError."""
+    """The bytes of one graph, once their size and hash match the manifest. Raises BundleError."""
     with _opened(folder, graph.file) as file:
         size = os.fstat(file.fileno()).st_size
         raw = file.read(graph.bytes + 1)
@@ -87,12 +87,12 @@ def read_graph(folder: Path, graph: GraphFile) -> bytes:
             f"{graph.sha256[:12]}... was exported",
             "it is damaged or another file, get a fresh copy of the bundle",
         )
-    # ONNX names files outside of it under this key and no other, and ONNX Runtime would look for them in the
-    # working directory. No graph of ours has the word, so there is no need to parse.
+    # ONNX names external files under this key and no other, and ONNX Runtime would look for them in the
+    # working directory. No graph of ours contains that word, so parsing is not needed.
     if b"location" in raw:
         raise refusal(
             name_of(folder),
-            f"{graph.file} refers to data outside of it",
+            f"{graph.file} refers to data outside itself",
             "a graph must be a single file",
             "get the bundle from someone you trust, or export the model again",
         )
@@ -100,18 +100,18 @@ def read_graph(folder: Path, graph: GraphFile) -> bytes:
 
 
 def _why_no_folder(path: Path) -> str | None:
-    """What a path is in place of a folder, in words; None for a folder."""
+    """What a path is instead of a folder, in words; None for a folder."""
     try:
         if path.is_dir():
             return None
         return "is a file" if path.exists() else "does not exist"
-    except OSError as error:  # too long, or in a folder that may not be looked into
+    except OSError as error:  # too long, or in a folder without read permission
         return f"cannot be read ({error.strerror})"
 
 
 @contextmanager
 def _opened(folder: Path, name: str) -> Iterator[BinaryIO]:
-    """A regular file of the folder, itself and not what a link there leads to; `name` is plain."""
+    """The bytes of a regular file in the folder; links are not followed. `name` is plain."""
     try:
         with open(folder / name, "rb", opener=lambda path, flags: os.open(path, flags | _OPEN_FLAGS)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

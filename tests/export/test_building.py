@@ -157,7 +157,7 @@ def test_a_layer_that_is_refused_is_named_and_the_old_engine_stays(
     outcomes(library, bundle)
     before = (bundle / "engines" / "stages.engine").read_bytes()
     without = FakeTensorRT(machine, version="10.3.0.26", refuses=["LSTM"])
-    with pytest.raises(BackendError, match=r"cannot take the stages graph: .*LSTM"):
+    with pytest.raises(BackendError, match=r"cannot parse the stages graph: .*LSTM"):
         outcomes(without, bundle, force=True)
     assert (bundle / "engines" / "stages.engine").read_bytes() == before
 
@@ -248,8 +248,8 @@ def test_no_gpu_is_reported_before_anything_is_built(bundle: Path, monkeypatch: 
 def test_the_command_reports_what_it_builds_and_keeps(library: FakeTensorRT, bundle: Path, tmp_path: Path) -> None:
     first = command(bundle, "--cameras", "2", "--level", "1", "--engines", tmp_path / "there")
     assert first.exit_code == 0, first.output
-    assert "extractor: built (there is none), FP16" in first.output
-    assert "stages: built (there is none), FP32" in first.output
+    assert "extractor: built (it is missing), FP16" in first.output
+    assert "stages: built (it is missing), FP32" in first.output
     again = command(bundle, "--cameras", "2", "--level", "1", "--engines", tmp_path / "there")
     assert again.output.count("kept (it is up to date)") == 3
     sidecar = json.loads((tmp_path / "there" / "extractor.engine.json").read_text())

@@ -54,7 +54,7 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path: Path, overwrite:
     (folder / "holiday.jpg").write_text("kept")
     file.write_text("kept")
     for place in (folder, file):
-        with pytest.raises(BundleError, match="exists already and is no bundle"):
+        with pytest.raises(BundleError, match="exists already and is not a bundle"):
             export_bundle(NO_MODEL, place, overwrite=overwrite)
     assert (folder / "holiday.jpg").read_text() == file.read_text() == "kept"
 

@@ -136,7 +136,7 @@ def test_an_unsupported_layer_is_named() -> None:
     )
     raw = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
     shapes = {name: (shape, shape, shape) for name, shape in {"x": (1, 2, 8, 8), "rois": (3, 4), "batch": (3,)}.items()}
-    with pytest.raises(BackendError, match="cannot take the evaluator graph: /pes/pool"):
+    with pytest.raises(BackendError, match="cannot parse the evaluator graph: /pes/pool"):
         build_plan(trt, raw, shapes, BuilderSettings(), graph="evaluator", precision="fp32")
 
 

@@ -142,5 +142,5 @@ def test_convolutions_over_stacked_steps_agree_with_torch(model: CMSN, stacked: 
 
 
 def test_an_unknown_layer_to_stack_is_named(model: CMSN) -> None:
-    with pytest.raises(SettingsError, match="no convolution is called conv9"):
+    with pytest.raises(SettingsError, match="the extractor has no convolution conv9"):
         build_graphs(model, window=96, stacked=["conv9", "conv2a"])

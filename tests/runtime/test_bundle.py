@@ -178,11 +178,14 @@ def _with_states(manifest: Manifest, dtypes: dict[str, StateDtype]) -> Manifest:
         (lambda manifest: _with_states(manifest, {}), "extractor graph has inputs"),
         (lambda manifest: replace(manifest, states=(StateShape("step", (2, 3)),)), "shape of state step"),
         (lambda manifest: _with_states(manifest, {"step": "float16"}), "type of state step"),
-        (lambda manifest: replace(manifest, network=replace(manifest.network, feature_channels=4)), "manifest says"),
-        (lambda manifest: replace(manifest, proposals=replace(manifest.proposals, roi_bins=8)), "manifest says"),
+        (
+            lambda manifest: replace(manifest, network=replace(manifest.network, feature_channels=4)),
+            "manifest declares",
+        ),
+        (lambda manifest: replace(manifest, proposals=replace(manifest.proposals, roi_bins=8)), "manifest declares"),
         (
             lambda manifest: replace(manifest, preprocessing=replace(manifest.preprocessing, crop=(17, 16))),
-            "manifest says",
+            "manifest declares",
         ),
     ],
 )
@@ -230,7 +233,7 @@ def test_a_graph_with_data_outside_of_it_is_refused(
     monkeypatch.chdir(tiny_bundle)
     (tiny_bundle / "weights.bin").write_bytes(bytes(16))
     replace_graph(tiny_bundle, "stages", model.SerializeToString())
-    assert "stages.onnx refers to data outside of it" in refused(tiny_bundle)
+    assert "stages.onnx refers to data outside itself" in refused(tiny_bundle)
 
 
 def test_graphs_in_each_others_place_are_refused(tiny_bundle: Path, tiny_graphs: dict[str, bytes]) -> None:

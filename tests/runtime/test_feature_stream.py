@@ -104,9 +104,9 @@ def test_times_are_those_of_the_rows_for_a_quarter_of_an_hour(time_of) -> None: 
 @pytest.mark.parametrize(
     ("values", "fault"),
     [
-        ("text", "no row of numbers"),
-        ([1, "a", 2], "no row of numbers"),
-        ([10**400, 0, 0], "no row of numbers"),
+        ("text", "does not consist of numbers"),
+        ([1, "a", 2], "does not consist of numbers"),
+        ([10**400, 0, 0], "does not consist of numbers"),
         ([[1, 2, 3]], r"the shape \[1, 3\]; this model takes \[3\]"),
         ([1, 2], r"the shape \[2\]"),
         (None, r"the shape \[\]"),

@@ -181,9 +181,9 @@ class TestAbandoned:
         stream = bundle.stream()
         another = stream.steps(Frame(np.zeros((16, 16, 3), np.uint8), Fraction(2)))
         begun(stream)
-        with pytest.raises(BackendError, match="not run to its end"):
+        with pytest.raises(BackendError, match="not completed"):
             next(another)
-        with pytest.raises(BackendError, match="not run to its end"):
+        with pytest.raises(BackendError, match="not completed"):
             stream.push(shown([RED])[0])
 
     @pytest.mark.parametrize("end", [Stream.flush, Stream.close], ids=["flush", "close"])

@@ -154,5 +154,5 @@ def test_very_short_videos_run_to_the_end(backend: ThermometerBackend, count: in
 
 
 def test_hops_longer_than_half_a_window_are_refused(backend: ThermometerBackend) -> None:
-    with pytest.raises(SettingsError, match="hop of 49"):
+    with pytest.raises(SettingsError, match="a hop has 49"):
         open_stream(backend, hop_steps=49)

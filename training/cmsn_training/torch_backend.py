@@ -33,7 +33,7 @@ class TorchState:
     def held(self) -> tuple[torch.Tensor, ...]:
         """The tensors. Raises BackendError once they are released."""
         if self.tensors is None:
-            raise BackendError("this state is closed: its sequence has ended; begin another one with new_state()")
+            raise BackendError("this state is closed: its sequence has ended; create another with new_state()")
         return self.tensors
 
 

@@ -1,1 +1,1 @@
-"""Data sets made ready for training and measuring."""
+"""Prepares data sets for training and measuring."""

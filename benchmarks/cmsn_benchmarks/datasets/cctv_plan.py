@@ -1,4 +1,4 @@
-"""Which surveillance clips go into which spliced stream, and in which order."""
+"""Plans which surveillance clips make up each spliced stream, and in which order."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def read_clips(folder: Path) -> list[Clip]:
 
 
 def split_by_source(clips: Sequence[Clip], *, seed: int) -> dict[str, list[Clip]]:
-    """Split -> its clips; every source is wholly in one of them, and both kinds are in each.
+    """Split -> its clips; every source is entirely in one split, and each split has both kinds.
 
-    The largest sources are dealt first, each to the split that lacks most of what it has.
+    The largest sources are assigned first, each to the split that most lacks its clips.
     """
     rng = np.random.default_rng(seed)
     of_source: defaultdict[str, list[Clip]] = defaultdict(list)
@@ -44,7 +44,7 @@ def split_by_source(clips: Sequence[Clip], *, seed: int) -> dict[str, list[Clip]
     order = sorted(of_source, key=lambda source: (-len(of_source[source]), rng.random()))
 
     def lack(name: str, source: str) -> float:
-        """How much of what the source has is still missing in the split, as a share of what the split is to get."""
+        """The source's clips that the split still lacks, as a share of those that it is to get."""
         own = Counter(clip.fight for clip in of_source[source])
         have = Counter(clip.fight for clip in split[name])
         return sum(own[kind] * (1 - have[kind] / (_SHARES[name] * kinds[kind])) for kind in own)
@@ -57,7 +57,7 @@ def split_by_source(clips: Sequence[Clip], *, seed: int) -> dict[str, list[Clip]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A stretch of one camera: clips before, an action of clips (or none), clips after."""
+    """A section of one camera's stream: clips before, an action of clips (or none), clips after."""
 
     before: tuple[Clip, ...]
     action: tuple[Clip, ...]
@@ -65,7 +65,7 @@ class Scene:
 
 
 class Planner:
-    """Draws scenes so that every clip of a split comes about equally often."""
+    """Draws scenes so that every clip of a split occurs about equally often."""
 
     def __init__(self, clips: Iterable[Clip], rng: np.random.Generator) -> None:
         self._rng = rng
@@ -76,7 +76,7 @@ class Planner:
             (self._fights if clip.fight else self._calm)[clip.source].append(clip)
 
     def scene(self) -> Scene:
-        """One more scene. Where its source has both kinds all of it is of that source, so that a cut is no cue."""
+        """A further scene. Where its source has both kinds, all clips are of that source, so that cuts are not cues."""
         source = self._least_used(self._fights)
         action = tuple(self._take(self._fights[source], int(self._rng.integers(1, _LONGEST_ACTION + 1))))
         around = source if source in self._calm else self._least_used(self._calm)
@@ -85,7 +85,7 @@ class Planner:
         return Scene(tuple(before), action, tuple(after))
 
     def calm_scene(self) -> Scene:
-        """Nothing but background."""
+        """A scene of background only."""
         source = self._least_used(self._calm)
         return Scene(tuple(self._take(self._calm[source], int(self._rng.integers(2, 7)))), (), ())
 
@@ -96,14 +96,14 @@ class Planner:
         return min(sorted(sources), key=uses)
 
     def _take(self, clips: Sequence[Clip], count: int) -> list[Clip]:
-        """Different clips, the least used first; a source with fewer gives what it has, background again from them."""
+        """Different clips, the least used first; all of a source that has fewer, with background clips repeated."""
         order = sorted(clips, key=lambda clip: (self._used[clip], self._rng.random()))[:count]
         self._used.update(order)
         return order
 
 
 def plan_stream(planner: Planner, rng: np.random.Generator, *, clips: int) -> list[Scene]:
-    """Scenes of at least `clips` clips in all; now and then one without an action."""
+    """Scenes of at least `clips` clips in total; occasionally one without an action."""
     scenes: list[Scene] = []
     while sum(len(scene.before) + len(scene.action) + len(scene.after) for scene in scenes) < clips:
         scenes.append(planner.calm_scene() if rng.random() < 0.3 else planner.scene())

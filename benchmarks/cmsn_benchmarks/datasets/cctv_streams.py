@@ -3,7 +3,7 @@
     python -m cmsn_benchmarks.datasets.cctv_streams CLIPS OUTPUT [--train 160] [--validation 12] [--test 24] [--seed 1]
 
 CLIPS holds clips.csv (clip,label,source). Writes OUTPUT/{train,validation,test}, split by source, each with its
-annotations.json. The boundaries are cuts between clips, and there are as many cuts where nothing begins or ends.
+annotations.json. The boundaries are cuts between clips; as many cuts are not boundaries.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from cmsn_training.rendering.writer import ANNOTATIONS_FILE, encode_video, write
 
 FPS = Fraction(25)
 SIZE = (160, 120)  # width, height in pixels
-_CLIPS_A_STREAM = (20, 36)  # of about two seconds each
+_CLIPS_PER_STREAM = (20, 36)  # of about two seconds each
 
 
 def clip_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
-    """All frames of a clip at 25 a second, uint8 [120, 160, 3]."""
+    """All frames of a clip at 25 per second, uint8 [120, 160, 3]."""
     shape = (SIZE[1], SIZE[0])
     resampler: Resampler[FittedFrame] = Resampler(TimeGrid(FPS), max_gap=Fraction(10**6))
     fitted = Fitting(Preprocessing(resize=shape, crop=shape))
@@ -44,7 +44,7 @@ def clip_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
 
 
 def write_stream(clips: Path, path: Path, scenes: list[Scene]) -> dict[str, Any]:
-    """Splice one stream -> its entry of the annotations: segments in seconds, and the clips it is made of."""
+    """Splice one stream -> its entry of the annotations: segments in seconds, and the clips that it consists of."""
     frames: list[npt.NDArray[np.uint8]] = []
     annotations: list[dict[str, Any]] = []
     used: list[str] = []
@@ -75,7 +75,7 @@ def splice(clips: Path, output: Path, *, counts: dict[str, int], seed: int, work
         rng = np.random.default_rng((seed, SPLITS.index(name)))
         planner = Planner(split[name], rng)
         plans = {
-            f"{name}-{number:03d}": plan_stream(planner, rng, clips=int(rng.integers(*_CLIPS_A_STREAM)))
+            f"{name}-{number:03d}": plan_stream(planner, rng, clips=int(rng.integers(*_CLIPS_PER_STREAM)))
             for number in range(counts[name])
         }
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:

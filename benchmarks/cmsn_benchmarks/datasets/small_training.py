@@ -1,4 +1,4 @@
-"""A corpus of feature rows and a configuration that trains in a second, where size is not the point."""
+"""A corpus of feature rows and a configuration that trains in a second, where size does not matter."""
 
 from __future__ import annotations
 

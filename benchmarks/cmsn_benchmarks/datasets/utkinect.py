@@ -2,9 +2,9 @@
 
     python -m cmsn_benchmarks.datasets.utkinect FOLDER OUTPUT
 
-FOLDER holds joints/joints_sXX_eYY.txt (a frame index and 60 values a row) and actionLabel_modified.txt. Writes
+FOLDER holds joints/joints_sXX_eYY.txt (a frame index and 60 values per row) and actionLabel_modified.txt. Writes
 OUTPUT/rows/sXX_eYY.npy and, for each of the four folds, OUTPUT/fold-K/{train,test}.json. The time axis is the row: the
-recorder left frames out at will, so that frame indices are no clock. One row is one "second" here.
+recorder dropped frames at irregular intervals, so frame indices are not a clock. One row is one "second" here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
 
-FOLDS = ((1, 2), (3, 4), (5, 6), (7, 8))  # subjects held out in turn
+FOLDS = ((1, 2), (3, 4), (5, 6), (7, 8))  # subjects of each test set
 _NAME = re.compile(r"s(\d\d)_e\d\d")
 _ACTION = re.compile(r"(\w+):\s*(\S+)\s+(\S+)")
 
@@ -46,7 +46,7 @@ class Sequence:
     def segments(self) -> list[tuple[str, int, int]]:
         """Label, first row and the row after the last of each action, in order of time.
 
-        A frame that was not recorded is taken for the nearest row. The recorder repeats frames: an action begins at
+        A frame that was not recorded is replaced by the nearest row. The recorder repeats frames: an action begins at
         the first row of its first frame and ends with the last row of its last.
         """
         found = []
@@ -61,7 +61,7 @@ class Sequence:
 
 
 def read_sequences(folder: Path, *, labels: str = "actionLabel_modified.txt") -> list[Sequence]:
-    """All recordings. Raises SettingsError where a label names no recording, or a line cannot be read."""
+    """All recordings. Raises SettingsError where a label has no recording, or a line cannot be read."""
     actions = _read_labels(folder / labels)
     sequences = []
     for name, found in sorted(actions.items()):
@@ -80,7 +80,7 @@ def _read_labels(path: Path) -> dict[str, list[tuple[str, int, int]]]:
         elif match := _ACTION.fullmatch(text):
             label, *bounds = match.groups()
             if current is None:
-                raise SettingsError(f"{path}, line {number}: an action before any recording's name")
+                raise SettingsError(f"{path}, line {number}: an action comes before any recording's name")
             if "NaN" not in bounds:  # the one action that was not performed
                 current.append((label, int(bounds[0]), int(bounds[1])))
         elif text:

@@ -2,9 +2,9 @@
 
     python -m cmsn_benchmarks.gpu [--json OUT] [--cameras 1,2,4] [--parts torch,ort,tensorrt,extractor,hop]
 
-`--parts` names stacks and what is timed on them; where it names stacks alone, that is the extractor and the hop. All
-that is compared runs in turns within one run. `--device cpu --width 0.125` tries the program where there is no GPU; its
-figures mean nothing. Where torch and TensorRT live in different environments, make the network's bundle with one
+`--parts` names stacks and what is timed on them: the extractor and the hop where it names only stacks. All
+ways that are compared take turns within one run. `--device cpu --width 0.125` tries the program without a GPU; its
+figures are meaningless. Where torch and TensorRT are in different environments, make the network's bundle with one
 (`--bundle FOLDER.cmsn --parts ""`) and measure with both. `--timing-cache FILE` shortens the builds of later runs.
 """
 
@@ -48,14 +48,14 @@ def numbers(context: click.Context, option: click.Parameter, value: str) -> tupl
     except ValueError:
         found = ()
     if not found or min(found) < 1:
-        raise click.BadParameter(f"{value!r}: whole numbers above 0 are needed, such as 1,2,4", context, option)
+        raise click.BadParameter(f"{value!r} was given; it must be whole numbers such as 1,2,4", context, option)
     return found
 
 
 @click.command()
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here, after each part.")
 @click.option("--cameras", callback=numbers, default="1,2,4,8,16,32,64", show_default=True)
-@click.option("--width", default=1.0, show_default=True, help="Of the network; 1.0 is the paper's.")
+@click.option("--width", default=1.0, show_default=True, help="Width of the network; 1.0 is the paper's.")
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), default="cuda", show_default=True)
 @click.option("--seconds-each", default=4.0, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--endurance-seconds", default=600.0, show_default=True, type=click.FloatRange(0, min_open=True))
@@ -63,17 +63,17 @@ def numbers(context: click.Context, option: click.Parameter, value: str) -> tupl
     "--parts",
     default=",".join(PARTS),
     show_default=True,
-    help="Stacks, and what is timed on them (extractor and hop where none is named); nothing only makes the bundle.",
+    help="Stacks, and what to time on them (default: extractor and hop); an empty value only makes the bundle.",
 )
-@click.option("--bundle", type=click.Path(path_type=Path), help="Of the network; made if it is not there.")
-@click.option("--compile/--no-compile", "compiled", default=None, help="torch.compile as well; on CUDA by default.")
-@click.option("--side", type=click.IntRange(16), help="Of the matrices of the ceiling; 8192, on the CPU 512.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Bundle of the network; made where it does not exist.")
+@click.option("--compile/--no-compile", "compiled", default=None, help="Also time torch.compile; on CUDA by default.")
+@click.option("--side", type=click.IntRange(16), help="Side of the ceiling's matrices; 8192, on the CPU 512.")
 @click.option("--level", type=click.IntRange(0, 5), help="TensorRT's builder optimisation level.")
 @click.option(
     "--timing-cache",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Measured kernels, read and written; by default this run's own.",
+    help="File of measured kernels, read and written; by default one for this run.",
 )
 def main(
     output: Path | None,
@@ -89,12 +89,12 @@ def main(
     level: int | None,
     timing_cache: Path | None,
 ) -> None:
-    """Measure, and write as it goes."""
+    """Measure, and write the report after each part."""
     wanted = frozenset(filter(None, parts.split(",")))
     if not wanted <= set(PARTS):
-        raise click.BadParameter(f"{', '.join(sorted(wanted - set(PARTS)))}: known are {', '.join(PARTS)}")
+        raise click.BadParameter(f"{', '.join(sorted(wanted - set(PARTS)))}; the known parts are {', '.join(PARTS)}")
     if wanted and not wanted & set(_NEEDS):
-        raise click.BadParameter(f"{', '.join(sorted(wanted))}: name a stack too, some of {', '.join(_NEEDS)}")
+        raise click.BadParameter(f"{', '.join(sorted(wanted))} needs a stack; add some of {', '.join(_NEEDS)}")
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         try:
@@ -121,7 +121,7 @@ def main(
         report.add("ceilings", attempted(report, "ceilings", lambda: measure_ceilings(found, device=device, side=side)))
         report.add("network", describe_network(plan))
         timed = wanted & set(TIMED) or _USUAL
-        if timed & {"extractor", "endurance"}:  # whose fastest way endures
+        if timed & {"extractor", "endurance"}:  # endurance runs the extractor's fastest way
             measure_extractor(plan, cameras, report)
         if "hop" in timed:
             measure_hop(plan, report, work / "engines")
@@ -132,20 +132,20 @@ def main(
 
 
 def usable(wanted: frozenset[str], stacks: dict[StackName, Stack], device: str) -> frozenset[str]:
-    """The stacks among the parts that can be used here. Raises ClickException for none."""
+    """The stacks among the parts that work on this machine. Raises ClickException where none does."""
     here = {part for part, need in _NEEDS.items() if stacks[need].found}
     if device == "cpu":
         here |= {"ort"} | ({"torch"} if find_spec("torch") else set())
     if not wanted & here:
         reasons = "".join(f"\n  {part}: {stacks[need].about}" for part, need in _NEEDS.items())
         raise click.ClickException(
-            f"none of the stacks that were asked for works here; see docs/gpu-testing.md, or try --device cpu{reasons}"
+            f"none of the requested stacks works on this machine; see docs/gpu-testing.md, or try --device cpu{reasons}"
         )
     return wanted & here
 
 
 def attempted(report: Report, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `measure` returns; where it fails a note and nothing: a fault of one part must not cost the others."""
+    """The result of `measure`; None and a note where it fails: a fault of one part must not affect the others."""
     try:
         return measure()
     except Exception as error:  # whatever a library raises
@@ -154,7 +154,7 @@ def attempted(report: Report, name: str, measure: Callable[[], dict[str, Any]]) 
 
 
 def measure_extractor(plan: Plan, cameras: tuple[int, ...], report: Report) -> None:
-    """Every number of cameras, beside the ceilings and the arithmetic that the report has by now."""
+    """Time every number of cameras, and compare with the ceilings and the arithmetic in the report."""
     for count in cameras:
         result = time_cameras(
             plan,
@@ -167,13 +167,13 @@ def measure_extractor(plan: Plan, cameras: tuple[int, ...], report: Report) -> N
 
 
 def describe_network(plan: Plan) -> dict[str, Any]:
-    """Sizes and arithmetic, from the graphs alone."""
+    """Sizes and arithmetic, computed from the graphs alone."""
     manifest = read_manifest(plan.bundle)
     return {"width": manifest.network.width, "crop": list(manifest.input_shape), **count_operations(plan.bundle)}
 
 
 def measure_hop(plan: Plan, report: Report, engines: Path) -> None:
-    """One camera, frame to proposal, on each stack."""
+    """Time one camera, from frame to proposal, on each stack."""
 
     def on(part: str) -> dict[str, Any]:
         with _opened(part, plan, engines) as bundle:
@@ -184,7 +184,7 @@ def measure_hop(plan: Plan, report: Report, engines: Path) -> None:
 
 
 def measure_batches(plan: Plan, cameras: tuple[int, ...], report: Report, engines: Path) -> None:
-    """Hops of many cameras through the backend, on each stack; TensorRT's engines take the most of them at once."""
+    """Time hops of many cameras through the backend, on each stack; TensorRT's engines take the most at once."""
 
     def on(part: str) -> dict[str, Any]:
         with _opened(part, plan, engines, cameras=max(cameras)) as bundle:
@@ -195,7 +195,7 @@ def measure_batches(plan: Plan, cameras: tuple[int, ...], report: Report, engine
 
 
 def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
-    """The fastest way at its best number of cameras."""
+    """Run the fastest way at its best number of cameras for minutes."""
     best = max(
         (
             (ways["frames_per_second"], result["cameras"], name)
@@ -205,7 +205,7 @@ def measure_endurance(plan: Plan, report: Report, seconds: float) -> None:
         default=None,
     )
     if best is None:
-        report.note("endurance: nothing ran that could be run for longer")
+        report.note("endurance: no way of the extractor ran, so none could be run for longer")
         return
     _, cameras, name = best
     ways = open_ways(plan_for(plan, name), cameras, report.note)

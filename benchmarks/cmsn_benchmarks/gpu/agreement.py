@@ -1,4 +1,4 @@
-"""How far two ways to run a bundle are apart: features, stage probabilities, scores, proposals."""
+"""Differences between two ways to run a bundle: features, stage probabilities, scores, proposals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FLOAT_BYTES = 4
 class Answers:
     """Everything that the networks compute for one stream, hop by hop.
 
-    features: [hops, C]. probabilities: [hops, window, 6], NaN where the window was not full yet. scores: [hops, K].
+    features: [hops, C]. probabilities: [hops, window, 6], NaN where the window was not yet full. scores: [hops, K].
     """
 
     features: Array
@@ -41,7 +41,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Between two answers. features: largest difference over the largest value.
+    """Differences between two answers. features: largest difference over the largest value.
 
     probabilities, scores: largest difference. mean_probabilities: mean difference.
     """
@@ -53,7 +53,7 @@ class Distance:
 
 
 def answers(bundle: Bundle, frames: Sequence[npt.NDArray[np.uint8]]) -> Answers:
-    """Run a stream from its first to its last frame, step by step as a camera does. frames: as the model takes them."""
+    """Run a stream from its first to its last frame, step by step as from a camera. frames: in the model's format."""
     backend, network = bundle.backend, bundle.manifest.network
     extractor = StreamingExtractor(backend, stride=bundle.grid.stride, delay_steps=network.delay_steps)
     parts = extracted(frames, extractor, backend)
@@ -62,7 +62,7 @@ def answers(bundle: Bundle, frames: Sequence[npt.NDArray[np.uint8]]) -> Answers:
 
 
 def answers_to(bundle: Bundle, features: Array) -> Answers:
-    """What the other two networks compute from step features [hops, C] that come from elsewhere."""
+    """Answers of the other two networks to step features [hops, C] that were computed elsewhere."""
     backend = bundle.backend
     state = backend.new_state()
     return _answers(bundle, ((_to_backend(backend, state, row), row) for row in features[:, None]))
@@ -71,7 +71,7 @@ def answers_to(bundle: Bundle, features: Array) -> Answers:
 def features_by_hop(bundle: Bundle, frames: npt.NDArray[np.uint8], times: int) -> Iterator[Array]:
     """Step features [steps, C] of a stream that shows the same frames `times` times, chunk by chunk, without its start.
 
-    frames: whole chunks of them. What no feature depends on yet, the steps before the first, is left out.
+    frames: whole chunks of them. The meaningless features of steps before the first are omitted.
     """
     backend, network = bundle.backend, bundle.manifest.network
     chunk = backend.chunk_frames or bundle.grid.stride
@@ -86,7 +86,7 @@ def features_by_hop(bundle: Bundle, frames: npt.NDArray[np.uint8], times: int) -
 
 
 def distance(ours: Answers, theirs: Answers) -> Distance:
-    """How far apart two answers are; infinite where one is not a number and the other is."""
+    """Differences of two answers; infinite where only one of two values is NaN."""
     peak = float(np.abs(theirs.features).max())
     return Distance(
         _largest(ours.features, theirs.features) / peak,
@@ -97,7 +97,7 @@ def distance(ours: Answers, theirs: Answers) -> Distance:
 
 
 def on_host(backend: Any, features: Any, channels: int) -> Array:
-    """Step features as an array of one's own, wherever the backend keeps them."""
+    """A copy of step features as an array, wherever the backend keeps them."""
     if not isinstance(backend, TensorRTBackend):
         return np.array(features, np.float32)
     with backend.working():
@@ -114,7 +114,7 @@ def on_host(backend: Any, features: Any, channels: int) -> Array:
 def differing_proposals(
     ours: Sequence[Proposal], theirs: Sequence[Proposal], *, least: float, tolerance: float
 ) -> list[str]:
-    """Proposals above a score that the other side has not at the same times, or with another score; one line each."""
+    """Proposals above a score that the other side lacks at the same times, or has with another score; one line each."""
     left, right = _by_span(ours), _by_span(theirs)
     found: list[str] = []
     for span in sorted(left.keys() | right.keys()):
@@ -128,7 +128,7 @@ def differing_proposals(
 
 
 def _answers(bundle: Bundle, steps: Iterable[tuple[Any, Array]]) -> Answers:
-    """steps: each as the backend has it, and as an array [1, C]."""
+    """Feeds steps to a window. steps: each as the backend keeps it, and as an array [1, C]."""
     backend, size = bundle.backend, bundle.grid.window
     window = backend.new_window(size)
     features: list[Array] = []
@@ -159,7 +159,7 @@ def _to_backend(backend: Any, state: Any, row: Array) -> Any:
 
 
 def _rows(steps: int, bins: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Table rows of 40 spans all over a window: more than the smallest batch that is padded."""
+    """Table rows of 40 spans across a window: more than the smallest batch that is padded."""
     starts = np.arange(40, dtype=np.int32) % steps
     return roi_indices(starts, np.minimum(starts + 1 + starts % 7, steps).astype(np.int32), steps, bins)
 

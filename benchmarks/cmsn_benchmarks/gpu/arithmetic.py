@@ -1,4 +1,4 @@
-"""Arithmetic of one hop, counted from the layers of the graphs: two floating-point operations to a multiply-add."""
+"""Arithmetic of one hop, counted from the layers of the graphs: two floating-point operations per multiply-add."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _TYPES: dict[str, Any] = {"tensor(uint8)": np.uint8, "tensor(int64)": np.int64}
 
 
 def count_operations(bundle: Path) -> dict[str, Any]:
-    """Operations of one camera's hop: of the extractor by convolution and in sum, of the other two; bytes of its state.
+    """Operations of one camera's hop: extractor by convolution and in total, the other two networks; bytes of its
+    state.
 
-    stages: the BiLSTM over a full window. proposal: the PES for each candidate. state_bytes: FP16, and once, not twice.
+    stages: the BiLSTM over a full window. proposal: the PES per candidate. state_bytes: one copy, in FP16.
     """
     manifest = read_manifest(bundle)
     graphs = {
@@ -40,7 +41,7 @@ def count_operations(bundle: Path) -> dict[str, Any]:
 
 
 def _convolutions(model: Any, manifest: Manifest) -> dict[str, int]:
-    """Of each: all it puts out, as one run on zeros shows, times the products that each of these takes."""
+    """Operations per convolution: the number of its outputs, from one run on zeros, times the products per output."""
     nodes = [node for node in model.graph.node if node.op_type == "Conv"]
     weights = {item.name: list(item.dims) for item in model.graph.initializer}
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(node.output[0]) for node in nodes)
@@ -57,6 +58,6 @@ def _convolutions(model: Any, manifest: Manifest) -> dict[str, int]:
 
 
 def _weights(model: Any, kind: str, *, inputs: slice) -> int:
-    """Numbers in the weight matrices of all nodes of a kind: a multiply-add each."""
+    """Number of weights in the matrices of all nodes of a kind: one multiply-add each."""
     sizes = {item.name: prod(item.dims) for item in model.graph.initializer}
     return sum(sizes[name] for node in model.graph.node if node.op_type == kind for name in node.input[inputs])

@@ -1,4 +1,4 @@
-"""Hops of many cameras through the backend that is deployed: extractor, stages and evaluator, in batches."""
+"""Hops of many cameras through the deployed backend: extractor, stages and evaluator, in batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROPOSALS = 64  # per camera and hop
 
 
 class BatchedCameras:
-    """Cameras that all ask at the same time, with full windows after `fill`."""
+    """Cameras that ask at the same time, with full windows after `fill`."""
 
     def __init__(self, bundle: Bundle, cameras: int) -> None:
         self._backend = bundle.backend
@@ -32,7 +32,7 @@ class BatchedCameras:
         self._left, self._right = np.random.default_rng(0).integers(0, self._steps, rows)
 
     def fill(self) -> None:
-        """Fill every window, with the steps of one hop again and again; then hops until what recurs is captured."""
+        """Fill every window by repeating the steps of one hop; then run hops until recurring work is captured."""
         for window, features in zip(self._windows, self._answered(self._extracts(0)), strict=True):
             while len(window) < self._steps:
                 window.push(cast(StepFeatures, features))
@@ -47,7 +47,7 @@ class BatchedCameras:
         self._answered([Evaluate(window, self._left, self._right) for window in self._windows])
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release all states and windows."""
         for item in (*self._states, *self._windows):
             item.close()
 
@@ -64,7 +64,7 @@ class BatchedCameras:
 
 
 def time_batches(bundle: Bundle, counts: Sequence[int], *, seconds: float) -> list[dict[str, Any]]:
-    """Each number of cameras for so many seconds -> milliseconds per hop of all, and frames per second of all."""
+    """Run each number of cameras for `seconds` -> milliseconds per hop, and frames per second, of all cameras."""
     found: list[dict[str, Any]] = []
     for count in counts:
         cameras = BatchedCameras(bundle, count)

@@ -1,4 +1,4 @@
-"""A script of cameras that join, leave, reset and miss hops: batched, each must get the answers it gets alone."""
+"""A script of cameras that join, leave, reset and miss hops: batched, each must get the same answers as alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Played = dict[tuple[int, int], tuple[Floats, Floats]]  # (hop, seed) -> stage pr
 
 
 class Camera:
-    """One camera with pictures of its own. position: of its next frame in its segment."""
+    """One camera with its own pictures. position: index of its next frame in its segment."""
 
     def __init__(self, seed: int, bundle: Bundle) -> None:
         self.seed = seed
@@ -27,7 +27,7 @@ class Camera:
         self.begin()
 
     def begin(self) -> None:
-        """A new segment."""
+        """Begin a new segment."""
         backend = self._bundle.backend
         self.state, self.window = backend.new_state(), backend.new_window(self._bundle.grid.window)
         self.position = 0
@@ -38,7 +38,7 @@ class Camera:
         self.window.close()
 
     def extract(self) -> Extract:
-        """Its next chunk."""
+        """The ask for its next chunk."""
         rng = np.random.default_rng([self.seed, self.position])
         chunk = self._bundle.backend.chunk_frames or self._bundle.grid.stride
         frames = rng.integers(0, 256, (chunk, *self._bundle.manifest.input_shape), dtype=np.uint8)
@@ -46,7 +46,7 @@ class Camera:
         return Extract(frames, self.state, self.position - chunk, UNKNOWN_LENGTH)
 
     def evaluate(self) -> Evaluate:
-        """One to five proposals."""
+        """The ask for one to five proposals."""
         rng = np.random.default_rng([self.seed, self.position, 1])
         rows = (2, 1 + self.seed % 5, self._bundle.manifest.proposals.roi_bins)
         left, right = rng.integers(0, len(self.window), rows)
@@ -64,7 +64,7 @@ def hop(cameras: Sequence[Camera], bundle: Bundle) -> list[tuple[Floats, Floats]
 
 
 def play(bundle: Bundle, count: int, *, together: bool) -> Played:
-    """The script with so many cameras. together: those of a hop in batches, or one after the other."""
+    """Play the script with `count` cameras. together: those of a hop in batches, otherwise one after the other."""
     cameras = [Camera(seed, bundle) for seed in range(count)]
     found: Played = {}
     for number in range(HOPS):

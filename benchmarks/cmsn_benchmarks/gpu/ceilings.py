@@ -1,4 +1,4 @@
-"""What this GPU reaches at best: a large matrix product, and a large copy from device memory to device memory."""
+"""The ceilings of this GPU: a large matrix product, and a large copy from device memory to device memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from cmsn_benchmarks.gpu.timing import seconds_of
 from cmsn_runtime.backends.shapes import Shape
 
 _NAMES = ("left", "right", "product")
-_COPIED = 16  # bytes that are copied for each item of a matrix
+_COPIED = 16  # bytes copied per element of a matrix
 
 
 def measure_ceilings(found: set[StackName], *, device: str, side: int) -> dict[str, Any]:
-    """By torch where it is installed, else by TensorRT; FP16 on CUDA, FP32 elsewhere. Empty where neither is available.
+    """Ceilings by torch where it is installed, otherwise by TensorRT; FP16 on CUDA, FP32 elsewhere. Empty without
+    either.
 
-    side: of the square matrices.
+    side: number of rows of the square matrices.
     """
     if "torch" in found or (device != "cuda" and find_spec("torch") is not None):
         return _by_torch(device, side)
@@ -47,7 +48,7 @@ def _by_torch(device: str, side: int) -> dict[str, Any]:
 
 
 def _by_tensorrt(side: int) -> dict[str, Any]:
-    """A matrix product is an engine of one layer."""
+    """Ceilings by TensorRT, with the matrix product as an engine of one layer."""
     shape: Shape = (side, side)
     nbytes = _COPIED * side**2
     shapes = dict.fromkeys(("left", "right"), (shape, shape, shape))

@@ -1,4 +1,4 @@
-"""Full load for minutes: whether speed and memory stay what they were."""
+"""Full load for minutes: whether speed and memory remain constant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from cmsn_benchmarks.gpu.facts import gpu_items, used_mebibytes
 from cmsn_benchmarks.gpu.timing import Way
 
 _SAMPLES = 20
-_BURST = 16  # hops between two looks at the clock
+_BURST = 16  # hops between two readings of the clock
 
 
 def endure(way: Way, *, frames: int, seconds: float) -> dict[str, Any]:
-    """Run hops without a pause, and look 20 times at speed, memory and clocks. frames: of all cameras in one hop."""
+    """Run hops without a pause; record speed, memory and clocks 20 times. frames: number per hop, of all cameras."""
     rates: list[float] = []
     memory: list[float] = []
     clocks: list[dict[str, str]] = []

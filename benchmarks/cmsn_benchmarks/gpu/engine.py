@@ -1,4 +1,4 @@
-"""One TensorRT engine with memory of its own, for as many cameras as it was built for."""
+"""One TensorRT engine with its own memory, for the number of cameras it was built for."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Owned = TypeVar("Owned", DeviceMemory, Staging)
 
 
 class LoadedEngine(Closing):
-    """An engine, a device with its stream, and what else holds device memory; closed in order.
+    """An engine, a device with its stream, and all other holders of device memory; closed in order.
 
-    outputs: largest shape of every output that `run` is to give. recurring: the engine with CUDA graphs.
+    outputs: largest shape of every output of `run`. recurring: the engine with CUDA graphs.
     """
 
     def __init__(self, plan: bytes, *, name: str, outputs: Mapping[str, Shape]) -> None:
@@ -49,7 +49,7 @@ class LoadedEngine(Closing):
             raise
 
     def own(self, owned: Owned) -> Owned:
-        """Memory to be freed with the engine."""
+        """Memory that is freed with the engine."""
         self._resources.callback(owned.free)
         return owned
 
@@ -72,11 +72,11 @@ class LoadedEngine(Closing):
             return [self._staged(name).host[: prod(shape)].reshape(shape).copy() for name, shape in sizes.items()]
 
     def again(self) -> None:
-        """Enqueue the last `run` once more, on what lies on the device; the device must be current."""
+        """Enqueue the last `run` once more, on the inputs on the device; the device must be current."""
         self.engine.enqueue(self.engine.plain, *self._last)
 
     def close(self) -> None:
-        """Wait for the device and release everything; once is enough."""
+        """Wait for the device and release everything; may be called twice."""
         if self._closed:
             return
         self._closed = True
@@ -87,7 +87,7 @@ class LoadedEngine(Closing):
         self.device.close()
 
     def _staged(self, name: str) -> Staging:
-        """Flat, as large as the tensor can be: a smaller shape lies at its beginning without gaps."""
+        """A flat buffer of the tensor's largest size: a smaller shape occupies its beginning, without gaps."""
         if name not in self._staging:
             tensor = self.engine.tensors[name]
             largest = tensor.largest if tensor.largest is not None else self._outputs[name]

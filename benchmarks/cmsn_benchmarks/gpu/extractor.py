@@ -1,4 +1,4 @@
-"""The extractor for one camera and for many: every way to run it, in turns, and how they compare."""
+"""The extractor for one camera and for many: every way to run it, timed in turns and compared."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cmsn_export.engine_building import BuilderSettings
 Tell = Callable[[str], object]
 
 CHUNK_FRAMES = 8
-_PREFIXES = {"torch": "torch", "ort": "ONNX Runtime", "tensorrt": "TensorRT"}  # part -> how its ways are called
+_PREFIXES = {"torch": "torch", "ort": "ONNX Runtime", "tensorrt": "TensorRT"}  # part -> prefix of its ways' names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to time. parts: "torch", "ort", "tensorrt", those that are here. compiled: torch.compile as well.
+    """What to time. parts: the available ones of "torch", "ort" and "tensorrt". compiled: also torch.compile.
 
     level: TensorRT's builder optimisation level. cache: file of its measured kernels, for all engines of the run.
     """
@@ -37,7 +37,7 @@ class Plan:
 def time_cameras(
     plan: Plan, cameras: int, *, operations: int, ceiling_tflops: float | None, tell: Tell
 ) -> dict[str, Any]:
-    """Every way for so many cameras. operations: of one camera's hop."""
+    """Time every way for `cameras` cameras. operations: number per camera and hop."""
     ways = open_ways(plan, cameras, tell)
     try:
         timings = in_turns(ways, seconds_each=plan.seconds_each)
@@ -55,7 +55,7 @@ def time_cameras(
 
 
 def ratios(figures: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """The best TensorRT and the best ONNX Runtime over the best torch of the same run, as frames per second."""
+    """Speed-up of the best TensorRT, and the best ONNX Runtime, over the best torch of the same run."""
     torch = _best(figures, "torch")
     found: dict[str, Any] = {}
     for part in ("tensorrt", "ort"):
@@ -67,25 +67,25 @@ def ratios(figures: dict[str, dict[str, float]]) -> dict[str, Any]:
 
 
 def open_ways(plan: Plan, cameras: int, tell: Tell) -> dict[str, Way]:
-    """All ways that work here, by name; those that fail are reported with a line."""
+    """All ways that work on this machine, by name; each that fails is reported in one line."""
     ways: dict[str, Way] = {}
     for part in sorted(plan.parts):
         try:
             for way in _OPENERS[part](plan, cameras, tell):
                 ways[way.name] = way
-        except Exception as error:  # out of memory, or a library that cannot: the others are still worth timing
+        except Exception as error:  # out of memory, or unsupported by a library: the others are still timed
             tell(without_paths(f"{part} with {cameras} cameras: {type(error).__name__}: {error}")[:400])
     return ways
 
 
 def plan_for(plan: Plan, way: str) -> Plan:
-    """A plan for the stack of one way, and for torch.compile only if that way is compiled."""
+    """A plan for the stack of one way, with torch.compile only if that way is compiled."""
     part = next(part for part, prefix in _PREFIXES.items() if way.startswith(prefix))
     return replace(plan, parts=frozenset({part}), compiled="compile" in way)
 
 
 def close_ways(ways: dict[str, Way]) -> None:
-    """Close all of them and release what they held."""
+    """Close all ways and release their memory."""
     for way in ways.values():
         way.close()
     ways.clear()

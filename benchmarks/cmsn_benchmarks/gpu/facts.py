@@ -1,4 +1,4 @@
-"""The facts of a machine that its figures depend on: nothing that identifies it, no paths."""
+"""The properties of a machine that its figures depend on: nothing that identifies it, no paths."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _GPU_ITEMS = (
 
 
 def machine_facts() -> dict[str, object]:
-    """GPU as nvidia-smi finds it now (others may be using it, too), processor, versions of what is installed."""
+    """GPU as reported by nvidia-smi now (others may be using it too), processor, versions of the installed packages."""
     return {
         "gpu": gpu_items(_GPU_ITEMS),
         "processor": platform.machine(),
@@ -50,7 +50,7 @@ def machine_facts() -> dict[str, object]:
 
 
 def gpu_items(items: tuple[str, ...]) -> dict[str, str]:
-    """Items of the first GPU by nvidia-smi, in its own units; none without nvidia-smi or a GPU."""
+    """Properties of the first GPU from nvidia-smi, in its units; empty without nvidia-smi or a GPU."""
     command = ["nvidia-smi", "--id=0", f"--query-gpu={','.join(items)}", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)

@@ -1,4 +1,4 @@
-"""One camera's whole hop, from the frame that completes it to its proposals, through the stream that is deployed."""
+"""One camera's whole hop, from the frame that completes it to its proposals, through the deployed stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.stages import STAGE_COUNT, Stage
 
-# Stages of one action after another, in steps: 20 of them are 6.4 seconds at 25 frames a second.
+# Stages of one action after another, in steps: 20 of them are 6.4 seconds at 25 frames per second.
 _SCRIPT = (
     [Stage.BACKGROUND] * 6
     + [Stage.READY] * 2
@@ -25,14 +25,15 @@ _SCRIPT = (
     + [Stage.END] * 3
     + [Stage.FOLLOW] * 2
 )
-_SURE = 0.9  # probability of the stage that is written
+_SURE = 0.9  # probability of the scripted stage
 _POOL = 16  # different pictures, shown in rotation
 
 
 class ScriptedStages:
     """A backend whose stage network runs, and whose answer is then replaced by a script.
 
-    The networks are untrained, and the pictures noise: with the script every hop has proposals to evaluate and to rank.
+    The networks are untrained, and the pictures are noise: with the script every hop has proposals to evaluate and
+    rank.
     """
 
     def __init__(self, backend: Any) -> None:
@@ -43,7 +44,7 @@ class ScriptedStages:
         self.evaluate_seconds: list[float] = []
 
     def __getattr__(self, name: str) -> Any:
-        """All else is the backend's own."""
+        """Everything else is the backend's own."""
         return getattr(self._backend, name)
 
     def stages(self, asks: Sequence[Stages]) -> list[npt.NDArray[np.float32]]:
@@ -69,15 +70,15 @@ class ScriptedStages:
 
 
 def time_hops(bundle: Bundle, *, seconds: float) -> dict[str, Any]:
-    """Push frames as fast as they are taken -> milliseconds of the pushes that complete a hop.
+    """Push frames as fast as they are processed -> milliseconds of the pushes that complete a hop.
 
-    A camera's resampler holds each frame until the next one comes; that wait is the camera's and not in here.
+    A camera's resampler holds each frame until the next one comes; that wait is not included.
     """
     scripted = ScriptedStages(bundle.backend)
     rng = np.random.default_rng(0)
     shape = (_POOL, *bundle.preprocessing.resize, 3)
     pool = rng.integers(0, 256, shape, dtype=np.uint8)
-    warm_up = bundle.grid.window + len(_SCRIPT)  # the window is full, and what repeats itself is captured
+    warm_up = bundle.grid.window + len(_SCRIPT)  # the window is full, and recurring work is captured
     latencies: list[float] = []
     events, number = 0, 0
     end = float("inf")

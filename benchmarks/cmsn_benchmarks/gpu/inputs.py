@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 POOL = 4  # different inputs, shown in rotation
-POSITION = 8000  # of the first frame of every timed hop: in the middle of a stream, where nothing is masked
+POSITION = 8000  # index of the first frame of every timed hop: in the middle of a stream, where nothing is masked
 
 
 def pictures(cameras: int, shape: tuple[int, ...]) -> list[npt.NDArray[np.uint8]]:

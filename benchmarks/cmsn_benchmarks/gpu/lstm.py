@@ -8,11 +8,11 @@ import onnx
 
 Array = npt.NDArray[np.float32]
 
-LARGEST_ERROR = 1e-3  # of values between -1 and 1, as of stage probabilities
+LARGEST_ERROR = 1e-3  # for values between -1 and 1, as for stage probabilities
 
 
 def wrong_directions(found: Array, expected: Array) -> list[str]:
-    """Differences in [steps, 2, cameras, hidden], forward and backward, a sentence each."""
+    """Differences in [steps, 2, cameras, hidden], forward and backward, one sentence each."""
     faults: list[str] = []
     for direction, name in enumerate(("forward", "backward")):
         error = np.abs(found[:, direction] - expected[:, direction]).max(axis=(1, 2))

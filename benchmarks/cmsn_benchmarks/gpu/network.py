@@ -1,4 +1,4 @@
-"""The network that is measured: the paper's, untrained, as a bundle that every stack can open."""
+"""The network that is measured: the paper's, untrained, as a bundle for every stack."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from cmsn_runtime.errors import SettingsError
 
 
 def network_bundle(folder: Path, *, width: float) -> Path:
-    """A bundle of the network at a width, made there unless it is there. Its parity is not measured.
+    """A bundle of the network at a width, made in `folder` unless it exists. Its parity is not measured.
 
-    Raises SettingsError where there is none and torch or onnx, which make it, is not installed, or of another width.
+    Raises SettingsError where it has another width, or must be made and torch or onnx is not installed.
     """
     if folder.is_dir():
         found = read_manifest(folder).network.width
@@ -29,7 +29,7 @@ def network_bundle(folder: Path, *, width: float) -> Path:
         from cmsn_training.models.cmsn import CMSN
     except ImportError as error:
         raise SettingsError(
-            f"the network cannot be made here ({error}); make its bundle where torch and onnx are: "
+            f"the network cannot be made here ({error}); make its bundle where torch and onnx are installed: "
             "python -m cmsn_benchmarks.gpu --bundle FOLDER.cmsn --parts ''; then name that folder here"
         ) from error
     torch.manual_seed(0)

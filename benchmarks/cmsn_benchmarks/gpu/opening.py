@@ -24,13 +24,13 @@ def open_on(runner: RunnerName, bundle: Path, *, engines: Path) -> Bundle:
     if runner == "torch":
         return on_torch(bundle, device="cuda")
     kind = "onnxruntime" if runner == "cpu" else runner
-    # Version compatible engines bring code of their own; these were built by whoever runs this.
+    # Version-compatible engines contain code of their own; these were built by the same user.
     return open_bundle(bundle, backend=kind, engines=engines, engine_code=kind == "tensorrt")
 
 
 def on_torch(bundle: Path, *, device: str) -> Bundle:
     """A bundle whose networks torch runs in FP32."""
-    from cmsn_benchmarks.gpu.weights import torch_model  # here: TensorRT needs no torch
+    from cmsn_benchmarks.gpu.weights import torch_model  # imported here: TensorRT does not need torch
     from cmsn_training.torch_backend import TorchBackend
 
     return Bundle(bundle, read_manifest(bundle), TorchBackend(torch_model(bundle, device=device)))
@@ -39,7 +39,7 @@ def on_torch(bundle: Path, *, device: str) -> Bundle:
 def build_all(
     bundle: Path, engines: Path, *, cameras: int = 1, version_compatible: bool = False, cache: Path | None = None
 ) -> None:
-    """Build the FP16 engines of a bundle, those that are missing or do not fit. cameras: of a batch, at most."""
+    """Build the FP16 engines of a bundle that are missing or do not fit. cameras: maximum per batch."""
     plan = BuildPlan(
         bundle=bundle,
         engines=engines,
@@ -50,5 +50,5 @@ def build_all(
 
 
 def reference_for(stacks: set[StackName], tested: RunnerName) -> RunnerName:
-    """The reference of a runner: torch on CUDA where it is available and is not itself tested."""
+    """The reference for a runner: torch on CUDA where it is available and not itself tested."""
     return "torch" if "torch" in stacks and tested != "torch" else "cpu"

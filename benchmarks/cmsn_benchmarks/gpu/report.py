@@ -1,4 +1,4 @@
-"""The report of a run, written anew after each part, so that an interrupted run leaves what it had."""
+"""The report of a run, rewritten after each part, so that an interrupted run keeps its results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cmsn_runtime.files import write_whole
 
 
 class Report:
-    """Named results and notes. path: of the JSON file; none prints only."""
+    """Named results and notes. path: the JSON file; None only prints."""
 
     def __init__(self, path: Path | None) -> None:
         self.results: dict[str, Any] = {"finished": [], "notes": []}
@@ -27,13 +27,13 @@ class Report:
         click.echo(f"{name}: {json.dumps(result, indent=1)}")
 
     def append(self, name: str, result: Any) -> None:
-        """Add one more result of a part with several."""
+        """Add a further result to a part with several."""
         self.results.setdefault(name, []).append(result)
         self._write()
         click.echo(f"{name}: {json.dumps(result, indent=1)}")
 
     def note(self, line: str) -> None:
-        """Something that failed, or that a reader must know."""
+        """Add a note about a failure, or about something that a reader must know."""
         self.results["notes"].append(without_paths(line))
         self._write()
         click.echo(without_paths(line), err=True)

@@ -1,4 +1,4 @@
-"""Which GPU stacks work here, found by using each of them once."""
+"""Which GPU stacks work on this machine, found by using each of them once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ StackName = Literal["torch", "ort-cuda", "ort-tensorrt", "tensorrt", "builder"]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One stack. found: it works here. about: its version and what it runs on, or why it does not; no paths."""
+    """One stack. found: whether it works. about: its version and device, or why it does not work; no paths."""
 
     name: StackName
     found: bool
@@ -30,21 +30,21 @@ class Stack:
 
 @lru_cache(maxsize=1)
 def find_stacks() -> dict[StackName, Stack]:
-    """All five, each found or not; looked for once a process.
+    """All five, each found or not; tested once per process.
 
-    torch: sees a GPU through CUDA. ort-cuda, ort-tensorrt: ONNX Runtime whose provider really loads.
-    tensorrt: engines run (pycuda and a driver too). builder: they can be built as well.
+    torch: sees a GPU through CUDA. ort-cuda, ort-tensorrt: ONNX Runtime whose provider loads.
+    tensorrt: engines run (with pycuda and a driver). builder: they can also be built.
     """
     return {name: _stack(name, look) for name, look in _LOOKS.items()}
 
 
 def without_paths(text: str) -> str:
-    """One line in which every path is cut to its last part."""
+    """One line in which every path is reduced to its last part."""
     return re.sub(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\s'\":;,()]*[/\\]", "", " ".join(text.split()))
 
 
 def _stack(name: StackName, look: Callable[[], str]) -> Stack:
-    """A broken library counts as absent; whatever it raises is the reason."""
+    """The stack, found or not: a broken library counts as absent, with its error as the reason."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -67,7 +67,7 @@ def _torch() -> str:
 
 
 def _onnxruntime(kind: Literal["cuda", "tensorrt"]) -> str:
-    """A session of a real graph: a provider that was compiled in may still not load."""
+    """Open a session of a real graph: a provider that was compiled in may still fail to load."""
     import onnxruntime  # type: ignore[import-untyped]
 
     graph = read_graph(DEMO_BUNDLE, read_manifest(DEMO_BUNDLE).variant(FULL_PRECISION).graphs["stages"])

@@ -22,7 +22,7 @@ from cmsn_runtime.bundle_files import read_graph, read_manifest
 
 
 class Cameras:
-    """The extractor's FP16 engine for exactly so many cameras, and all that its hops read and write."""
+    """The extractor's FP16 engine for exactly `cameras` cameras, and all memory that its hops read and write."""
 
     def __init__(self, bundle: Path, cameras: int, settings: BuilderSettings) -> None:
         manifest = read_manifest(bundle)
@@ -30,7 +30,7 @@ class Cameras:
         self.precision = file.precision
         largest = engine_shapes(manifest, "extractor", EngineSizes(cameras=cameras))
         self.shapes: dict[str, Shape] = {name: sizes[2] for name, sizes in largest.items()}
-        # One shape each: nothing dynamic, which is what kernels are chosen for.
+        # One shape each: kernels are chosen for these very shapes.
         fixed = {name: (shape, shape, shape) for name, shape in self.shapes.items()}
         onnx = read_graph(bundle, file)
         self.engine: LoadedEngine = build_and_load(
@@ -79,7 +79,7 @@ class Cameras:
 
 
 class TensorRTWay:
-    """A hop of some cameras on an engine. graphs: as CUDA graphs, once it was run twice; else plain launches."""
+    """A hop of some cameras on an engine. graphs: as CUDA graphs, once it was run twice; otherwise plain launches."""
 
     def __init__(self, name: str, cameras: Cameras, *, graphs: bool) -> None:
         self.name = name
@@ -88,7 +88,7 @@ class TensorRTWay:
 
     @property
     def captured(self) -> bool:
-        """Whether both sides are CUDA graphs by now."""
+        """Whether both sides have become CUDA graphs."""
         return self._cameras.engine.recurring.graphs == len(self._cameras.addresses)
 
     def hop(self, turn: int) -> None:
@@ -113,7 +113,7 @@ class TensorRTWay:
 def tensorrt_ways(
     bundle: Path, cameras: int, settings: BuilderSettings, *, tell: Callable[[str], object] = print
 ) -> Iterator[Way]:
-    """With plain launches, and as CUDA graphs where they are available; `tell` is called with a line where not."""
+    """Ways with plain launches, and as CUDA graphs where available; otherwise `tell` is called with one line."""
     loaded = Cameras(bundle, cameras, settings)
     label = f"TensorRT {loaded.precision.upper()}"
     yield TensorRTWay(label, loaded, graphs=False)
@@ -124,4 +124,4 @@ def tensorrt_ways(
     if captured.captured:
         yield captured
     else:
-        tell("no CUDA graphs of TensorRT's work here: cuda-bindings is not installed, or nothing could be captured")
+        tell("CUDA graphs of TensorRT are unavailable: cuda-bindings is not installed, or nothing could be captured")

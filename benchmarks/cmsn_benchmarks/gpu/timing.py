@@ -19,11 +19,11 @@ class Way(Protocol):
     name: str
 
     def hop(self, turn: int) -> None:
-        """Put one hop on the device, with an input that depends on `turn`; need not wait for it."""
+        """Enqueue one hop on the device, with an input that depends on `turn`; need not wait for it."""
         ...
 
     def wait(self) -> None:
-        """Until the device has done all of it."""
+        """Wait until the device has completed all hops."""
         ...
 
     def close(self) -> None:
@@ -33,13 +33,13 @@ class Way(Protocol):
 
 @dataclass(slots=True)
 class Timings:
-    """Of one way, in seconds. latencies: of single hops, each waited for. bursts: a hop, when nobody waits between."""
+    """Times of one way, in seconds. latencies: single hops, each waited for. bursts: per hop, without waits between."""
 
     latencies: list[float] = field(default_factory=list)
     bursts: list[float] = field(default_factory=list)
 
     def figures(self, *, frames: int) -> dict[str, float]:
-        """Frames per second of the median burst, and milliseconds per hop. frames: of all cameras in one hop."""
+        """Frames per second of the median burst, and milliseconds per hop. frames: number per hop, of all cameras."""
         p50, p99 = np.percentile(self.latencies, [50, 99]) * 1e3
         return {
             "frames_per_second": round(frames / float(np.median(self.bursts)), 2),
@@ -50,7 +50,7 @@ class Timings:
 
 
 def in_turns(ways: Mapping[str, Way], *, seconds_each: float, rounds: int = _ROUNDS) -> dict[str, Timings]:
-    """Time each way for about so many seconds altogether, half of it hop by hop and half of it in bursts."""
+    """Time each way for about `seconds` in total, half of it hop by hop and half of it in bursts."""
     timings = {name: Timings() for name in ways}
     turns = dict.fromkeys(ways, 0)
     for way in ways.values():
@@ -66,7 +66,7 @@ def in_turns(ways: Mapping[str, Way], *, seconds_each: float, rounds: int = _ROU
 
 
 def seconds_of(action: Callable[[], object], wait: Callable[[], object], *, least: float = 0.5) -> float:
-    """Median seconds of one call, in bursts of several, for at least so long altogether."""
+    """Median seconds per call, in bursts of several, for at least `seconds` in total."""
     action()
     wait()
     found: list[float] = []
@@ -94,7 +94,7 @@ def _single_hops(way: Way, timings: Timings, turn: int, seconds: float) -> int:
 
 
 def _burst(way: Way, timings: Timings, turn: int, seconds: float) -> int:
-    """As many hops as fit into the time by what a single one took, and waited for once."""
+    """Seconds per hop of a burst: as many hops as fit into the time, judged by a single one, then one wait."""
     hops = max(2, int(seconds / timings.latencies[-1]))
     begin = time.perf_counter()
     for number in range(hops):

@@ -16,11 +16,11 @@ from cmsn_training.models.incremental import IncrementalExtractor
 Tensors = tuple[torch.Tensor, ...]
 Forward = Callable[..., Tensors]
 
-_WARM_UP = 3  # runs before a capture: libraries choose their kernels in the first ones
+_WARM_UP = 3  # runs before a capture: libraries choose their kernels in the first runs
 
 
 class TypedExtractor(IncrementalExtractor):
-    """The extractor in one precision from the first convolution on; pixels are normalised in float32."""
+    """The extractor, in one precision from the first convolution on; pixels are normalised in float32."""
 
     def normalise(self, frames: torch.Tensor) -> torch.Tensor:
         """See IncrementalExtractor.normalise."""
@@ -28,7 +28,7 @@ class TypedExtractor(IncrementalExtractor):
 
 
 class TorchWay:
-    """A hop of some cameras in torch; what a hop leaves in the states the next one reads."""
+    """A hop of some cameras in torch; the next hop reads the states that this one writes."""
 
     def __init__(self, name: str, forward: Forward, state: Tensors, inputs: list[torch.Tensor]) -> None:
         self.name = name
@@ -59,11 +59,11 @@ class TorchWay:
 
 
 class CapturedTorchWay(TorchWay):
-    """The same as one CUDA graph; it ends with a copy of the new states over the old ones."""
+    """The same hop as one CUDA graph; it ends with a copy of the new states over the old ones."""
 
     @torch.inference_mode()
     def capture(self) -> CapturedTorchWay:
-        """Run it some times, then record it."""
+        """Run the hop a few times, then record it."""
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -95,12 +95,12 @@ class CapturedTorchWay(TorchWay):
 def torch_ways(
     model: CMSN, cameras: int, *, device: str, compiled: bool, tell: Callable[[str], object] = print
 ) -> Iterator[Way]:
-    """Every way that works here; `tell` is called with a line about each that does not.
+    """Every way that works on this machine; `tell` is called with one line about each that does not.
 
-    FP16 on CUDA, FP32 elsewhere. compiled: with torch.compile as well, which takes a minute for each number of cameras.
+    FP16 on CUDA, FP32 elsewhere. compiled: also with torch.compile, which takes a minute per number of cameras.
     """
     torch.backends.cudnn.benchmark = True
-    torch.compiler.reset()  # otherwise it gives up compiling after eight variants, without a word
+    torch.compiler.reset()  # otherwise it silently stops compiling after eight variants
     base = model.extractor
     assert isinstance(base, IncrementalExtractor)
     dtype = torch.float16 if device == "cuda" else torch.float32
@@ -118,14 +118,14 @@ def torch_ways(
                 full_name = f"{name}, CUDA graph" if graph else name
                 try:
                     yield _started(full_name, forward, state, inputs, graph=graph)
-                except Exception as error:  # a compiler, or a capture, that fails is one way less
-                    tell(f"{full_name} does not work here: {' '.join(str(error).split())[:200]}")
+                except Exception as error:  # a compiler or a capture that fails: the other ways are still timed
+                    tell(f"{full_name} does not work: {' '.join(str(error).split())[:200]}")
 
 
 def typed(
     base: IncrementalExtractor, *, device: str, dtype: torch.dtype, layout: torch.memory_format
 ) -> TypedExtractor:
-    """A copy of an extractor in another precision and layout; what it subtracts from pixels stays in float32."""
+    """A copy of an extractor in another precision and layout; the mean of its pixels stays in float32."""
     copy = TypedExtractor(deepcopy(base.c3d), deepcopy(base.encoder), base.preprocessing).eval().to(device)
     for part in (copy.c3d, copy.encoder):
         part.to(dtype).to(memory_format=layout)  # type: ignore[call-overload]
@@ -133,7 +133,7 @@ def typed(
 
 
 def new_state(extractor: IncrementalExtractor, cameras: int, *, layout: torch.memory_format) -> Tensors:
-    """Zeros, in the precision and layout of the weights."""
+    """States of zeros, in the precision and layout of the weights."""
     weight = extractor.conv("conv1a").weight
     shapes = extractor.state_shapes().values()
     return tuple(weight.new_zeros(cameras, *shape).to(memory_format=layout) for shape in shapes)

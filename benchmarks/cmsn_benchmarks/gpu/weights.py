@@ -1,4 +1,4 @@
-"""A bundle's networks in torch again, from the weights in its ONNX graphs: a reference that needs no checkpoint."""
+"""A bundle's networks in torch, from the weights in its ONNX graphs: a reference that needs no checkpoint."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def torch_model(bundle: Path, *, device: str) -> CMSN:
 
 
 def exact_float32() -> None:
-    """No TF32 in this process: it has only 10 bits, and cuDNN uses it by default."""
+    """Disable TF32 in this process: its mantissa has only 10 bits, and cuDNN uses it by default."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _named(graph: Any) -> Iterator[tuple[str, Array]]:
-    """Weights that the exporter left as they are, by their names in torch."""
+    """Weights that the exporter did not change, by their names in torch."""
     for item in graph.initializer:
         if not item.name.startswith("onnx::"):
             yield item.name, numpy_helper.to_array(item)
 
 
 def _stage_weights(graph: Any) -> Iterator[tuple[str, Array]]:
-    """Of the BiLSTM, whose gates ONNX orders i, o, f, c and torch i, f, c, o, and of the classifier."""
+    """Weights of the BiLSTM, whose gates ONNX orders i, o, f, c and torch i, f, c, o, and of the classifier."""
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     layers = [node for node in graph.node if node.op_type == "LSTM"]
     for number, node in enumerate(layers):
@@ -68,6 +68,6 @@ def _stage_weights(graph: Any) -> Iterator[tuple[str, Array]]:
 
 
 def _gates(stacked: Array) -> Array:
-    """[4 H, ...] with gates i, o, f, c -> i, f, c, o."""
+    """Reorder the gates of [4 H, ...] from i, o, f, c to i, f, c, o."""
     of_input, of_output, of_forget, of_cell = np.split(stacked, 4)
     return np.concatenate((of_input, of_forget, of_cell, of_output))

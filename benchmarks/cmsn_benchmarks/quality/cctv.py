@@ -1,9 +1,9 @@
-"""How good a bundle is on spliced surveillance streams of sources it has never seen.
+"""Measures a bundle on spliced surveillance streams of unseen sources.
 
     python -m cmsn_benchmarks.quality.cctv FOLDER [--bundle cctv] [--json OUT]
 
-FOLDER is the test split of `cmsn_benchmarks.datasets.cctv_streams`. Streaming (the stage network looks at every step)
-beside the paper's windows (it looks every half window), with AR@N, AR@N against the delay allowed, and two baselines.
+FOLDER is the test split of `cmsn_benchmarks.datasets.cctv_streams`. Streaming (the stage network runs at every step)
+beside the paper's windows (it runs every half window), with AR@N, AR@N by allowed delay, and two baselines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CHUNK_FRAMES = 8
 
 
 def reports_from(bundle: Bundle, video: Path, *, hop_steps: int) -> list[Reported]:
-    """All that the bundle says of one video, as over a camera."""
+    """All events that the bundle reports on one video, as from a camera."""
     with (
         bundle.stream(chunk_frames=_CHUNK_FRAMES, hop_steps=hop_steps) as stream,
         open_source(video) as source,
@@ -80,7 +80,7 @@ def measure(bundle: Bundle, folder: Path) -> dict[str, Any]:
 
 
 def recalls(found: dict[str, Spans], truth: dict[str, Spans]) -> dict[str, float]:
-    """AR@N over each video's first N, tIoU 0.5:0.05:0.95."""
+    """AR@N over the first N of each video, tIoU 0.5:0.05:0.95."""
     return {f"AR@{n}": round(average_recall(found, truth, per_video=n), 2) for n in AN}
 
 
@@ -89,7 +89,7 @@ def recalls(found: dict[str, Spans], truth: dict[str, Spans]) -> dict[str, float
 @click.option("--bundle", default="cctv", show_default=True, help="A bundle's name or folder.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(folder: Path, bundle: str, output: Path | None) -> None:
-    """Run both schedules, compare."""
+    """Run both schedules and compare them."""
     with open_bundle(bundle) as opened:
         report = measure(opened, folder)
     table = Table(title=f"{report['streams']} spliced streams of unseen sources; average recall, percent")

@@ -1,8 +1,8 @@
-"""How good the demo bundle is on rendered streams of unseen seeds.
+"""Measures the demo bundle on rendered streams of unseen seeds.
 
     python -m cmsn_benchmarks.quality.demo [--bundle NAME.cmsn] [--streams 20] [--seed 700001] [--json OUT]
 
-Renders the streams, runs the bundle over them as over a camera, and prints AR@N (tIoU 0.5:0.05:0.95) of its final
+Renders the streams, runs the bundle over them as from a camera, and prints AR@N (tIoU 0.5:0.05:0.95) of its final
 proposals beside two baselines: sliding windows, and the same proposals with their scores shuffled.
 """
 
@@ -41,12 +41,12 @@ def final_proposals(bundle: Bundle, video: Path) -> list[Proposal]:
 
 
 def as_spans(proposals: list[Proposal]) -> Spans:
-    """[K, 2] seconds."""
+    """Sliding windows [K, 2] in seconds."""
     return np.array([(float(p.start), float(p.end)) for p in proposals]).reshape(-1, 2)
 
 
 def shuffled(spans: Mapping[str, Spans], *, rounds: int = 20) -> list[dict[str, Spans]]:
-    """The same proposals in random order, several times over: what the scores are worth."""
+    """The same proposals in random order, several times: shows what the scores add."""
     rng = np.random.default_rng(0)
     return [{name: rng.permutation(rows) for name, rows in spans.items()} for _ in range(rounds)]
 
@@ -85,7 +85,7 @@ def measure(bundle: Bundle, folder: Path) -> dict[str, dict[str, float]]:
 @click.option("--seed", default=700001, show_default=True, type=click.IntRange(0))
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(bundle: Path | None, streams: int, seconds: float, seed: int, output: Path | None) -> None:
-    """Render, run, compare."""
+    """Render the streams, run the bundle, compare."""
     with tempfile.TemporaryDirectory() as temporary, open_bundle(bundle) as opened:
         folder = Path(temporary)
         render_streams(folder, RenderSettings(seconds=seconds, seed=seed), streams=streams)

@@ -2,8 +2,8 @@
 
     python -m cmsn_benchmarks.quality.precision [--precision fp16] [--bundle NAME.cmsn] [--videos FOLDER] [--json OUT]
 
-Both run on ONNX Runtime on the CPU, which computes FP16 graphs in float32 between roundings to FP16: it shows what the
-rounding of weights and activations does, not what a GPU's own arithmetic adds.
+Both run on ONNX Runtime on the CPU, which computes FP16 graphs in float32 between roundings to FP16: it shows the
+effect of rounding weights and activations, not that of a GPU's own arithmetic.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import ANNOTATIONS_FILE, render_streams
 
 AN = (1, 5, 10, 50)
-SURE = 0.3  # proposals above this score must be the same
-CLOSE = 0.02  # and their scores so close
+SURE = 0.3  # proposals above this score must be equal
+CLOSE = 0.02  # largest difference of their scores
 
 
 def open_in(precision: str, folder: Path) -> Bundle:
-    """A bundle with its graphs of a precision, on the CPU. Raises SettingsError for one that it does not have."""
+    """A bundle with its graphs of a precision, on the CPU. Raises SettingsError for one that it lacks."""
     manifest = read_manifest(folder)
     files = manifest.variant(precision).graphs
     graphs = {name: read_graph(folder, file) for name, file in files.items()}
@@ -83,10 +83,10 @@ def _recalls(found: Mapping[str, Sequence[Proposal]], truth: Mapping[str, Any]) 
 
 
 @click.command()
-@click.option("--precision", default="fp16", show_default=True, help="What is compared with FP32.")
+@click.option("--precision", default="fp16", show_default=True, help="Precision to compare with FP32.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Default: the one in the package.")
 @click.option("--videos", type=click.Path(path_type=Path), help="Videos with annotations.json; rendered by default.")
-@click.option("--streams", default=20, show_default=True, type=click.IntRange(1), help="How many are rendered.")
+@click.option("--streams", default=20, show_default=True, type=click.IntRange(1), help="Number of rendered streams.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(precision: str, bundle: Path | None, videos: Path | None, streams: int, output: Path | None) -> None:
     """Run both precisions over the same streams."""

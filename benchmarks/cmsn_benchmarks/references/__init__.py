@@ -1,1 +1,1 @@
-"""Plain versions of what is measured, to hold it against."""
+"""Plain reference versions of what is measured."""

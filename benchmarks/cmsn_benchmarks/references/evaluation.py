@@ -1,4 +1,4 @@
-"""The AR-AN curve as the public evaluators compute it: loops over thresholds, videos and shares of each list."""
+"""The AR-AN curve as the public evaluators compute it: loops over thresholds, videos and fractions of each list."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def average_recall(
 ) -> tuple[Curve, Curve]:
     """Average number of proposals and average recall at each point, [points] each.
 
-    Takes what `recall_curve` takes, so the public evaluators' selection of each video's rows from one long pandas
-    table, which costs them more still, is left out. A limit of proposals is taken from every list alike.
+    Takes the arguments of `recall_curve`, so the public evaluators' selection of each video's rows from one long pandas
+    table, which costs them even more, is omitted. A limit on proposals applies equally to every list.
     """
     videos = [name for name, segments in truth.items() if len(segments) or protocol.counts_empty]
     lists = [proposals.get(name, np.empty((0, 2))) for name in videos]
@@ -43,7 +43,7 @@ def average_recall(
 
 
 def _overlaps(truth: Spans, spans: Spans, protocol: Protocol) -> Spans:
-    """tIoU of each true segment with each proposal, a row at a time -> [G, K]."""
+    """tIoU of each true segment with each proposal, row by row -> [G, K]."""
     extra = float(protocol.inclusive)
     found = np.zeros((len(truth), len(spans)))
     for row, (start, end) in enumerate(truth):

@@ -1,4 +1,4 @@
-"""The post-processing of one hop in plain Python loops: what the compiled kernels are held against."""
+"""The post-processing of one hop in plain Python loops: the reference for the compiled kernels."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def propose(probabilities: Sequence[Sequence[float]], frontier: int, settings: P
             prescores.append(prescore)
             owners.append(owner)
     left, right = _roi(starts, ends, len(stages), settings.roi_bins)
-    rounded = array("f", prescores).tolist()  # float32 as in the runtime: equal there must be equal here
+    rounded = array("f", prescores).tolist()  # float32 as in the runtime: ties there must be ties here
     return PlainCandidates(stages, sequences, starts, ends, rounded, owners, left, right)
 
 
@@ -80,7 +80,7 @@ def rank(candidates: PlainCandidates, pes_scores: Sequence[float] | None, settin
 def suppress(
     starts: Sequence[float], ends: Sequence[float], scores: Sequence[float], settings: ProposalSettings
 ) -> tuple[list[int], list[float]]:
-    """As the runtime's `suppress`, each score multiplied down as the definition has it."""
+    """As the runtime's `suppress`, with each score multiplied as in the definition."""
     current = list(scores)
     left = [i for i, score in enumerate(current) if score > 0]
     order: list[int] = []

@@ -1,4 +1,4 @@
-"""The post-processing of one hop as vectorised NumPy: the honest rival of the compiled kernels."""
+"""The post-processing of one hop as vectorised NumPy: a fair comparison for the compiled kernels."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def find_sequences(stages: _Stages) -> npt.NDArray[np.int32]:
 
 
 def _anchors(stages: _Stages, firsts: _Ints, boundary: Stage, context: Stage) -> _Ints:
-    """The start anchors; the end anchors where the stages, and `firsts` with them, are turned round."""
+    """The start anchors; the end anchors where the stages, and `firsts` with them, are reversed."""
     steps = np.arange(len(stages))
 
     def first_where(mask: _Bools) -> _Ints:
-        """The first such step of each sequence, len(stages) where it has none."""
+        """The first such step of each sequence; len(stages) where none exists."""
         return np.minimum.reduceat(np.where(mask, steps, len(stages)), firsts)
 
     first_context = first_where(stages == context)

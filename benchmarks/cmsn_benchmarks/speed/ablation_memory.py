@@ -17,19 +17,19 @@ from cmsn_benchmarks.datasets.small_training import write_training
 from cmsn_training.ablation.config import load_ablation
 from cmsn_training.ablation.table import run_table
 
-# Few steps of networks of tens of megabytes: what a training leaves behind would be seen at once.
+# Few steps of networks of tens of megabytes: memory that a training leaks would show at once.
 SIZES = ("lstm_hidden = 4\nevaluator_hidden = 4", "lstm_hidden = 256\nevaluator_hidden = 2048")
 MOST_GROWTH = 0.1
 
 
 def resident_megabytes() -> float:
-    """Memory of this process that is in RAM now, as Linux counts it."""
+    """Resident memory of this process now, as reported by Linux."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def measure(folder: Path, trainings: int) -> list[float]:
-    """Run a table of so many trainings in `folder` -> megabytes after each."""
+    """Run a table of `trainings` trainings in `folder` -> megabytes after each."""
     write_training(folder, change=SIZES)
     table = folder / "table.toml"
     table.write_text(
@@ -51,7 +51,7 @@ def measure(folder: Path, trainings: int) -> list[float]:
 @click.option("--trainings", default=12, show_default=True, type=click.IntRange(2))
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(trainings: int, output: Path | None) -> None:
-    """Train so often in this process; ends with 1 where memory grew by more than a tenth after the second."""
+    """Run the trainings in this process; exit with 1 where memory grew by more than a tenth after the second."""
     warnings.simplefilter("ignore")  # Lightning's advice about loggers and workers
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(Path(temporary), trainings)

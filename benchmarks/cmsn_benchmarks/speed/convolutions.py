@@ -2,7 +2,7 @@
 
     python -m cmsn_benchmarks.speed.convolutions [--json OUT] [--width 1.0] [--chunk 16] [--rounds N]
 
-Both are what `cmsn export` writes, with and without `--conv2d`, one layer to a graph; they run in turns within one run.
+Both are written as by `cmsn export`, with and without `--conv2d`, one layer per graph; they take turns within one run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cmsn_training.models.incremental import PLAN, IncrementalExtractor, plain_c
 
 
 class _Layer(nn.Module):
-    """One convolution, one way or the other."""
+    """One convolution, in either form."""
 
     def __init__(self, conv: Convolution, way: Callable[[torch.Tensor, Convolution], torch.Tensor]) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def layer_session(conv: Convolution, x: torch.Tensor, *, stacked: bool) -> Any:
 
 
 def compare(conv: Convolution, shape: tuple[int, ...], rounds: int) -> dict[str, float]:
-    """Median milliseconds of both, and how much faster the stacked one is (median of the rounds)."""
+    """Median milliseconds of both, and the speed-up of the stacked one (median of the rounds)."""
     x = torch.from_numpy(np.random.default_rng(0).normal(size=shape).astype(np.float32))
     sessions = {name: layer_session(conv, x, stacked=name == "stacked") for name in ("plain", "stacked")}
     feeds = {"x": x.numpy()}
@@ -69,9 +69,9 @@ def compare(conv: Convolution, shape: tuple[int, ...], rounds: int) -> dict[str,
 
 @click.command()
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
-@click.option("--width", default=1.0, show_default=True, help="Of the network; 1.0 is the paper's.")
-@click.option("--chunk", default=16, show_default=True, type=click.IntRange(8), help="Frames a chunk.")
-@click.option("--rounds", default=9, show_default=True, type=click.IntRange(1), help="Turns of each.")
+@click.option("--width", default=1.0, show_default=True, help="Width of the network; 1.0 is the paper's.")
+@click.option("--chunk", default=16, show_default=True, type=click.IntRange(8), help="Frames per chunk.")
+@click.option("--rounds", default=9, show_default=True, type=click.IntRange(1), help="Number of turns of each.")
 def main(output: Path | None, width: float, chunk: int, rounds: int) -> None:
     """Compare both ways, layer by layer."""
     torch.manual_seed(0)

@@ -4,7 +4,7 @@
 
 LIST has lines of `video start_frame end_frame`, best first; CSV the columns video-name, f-init, f-end and label-idx, as
 TURN's thumos14_test_groundtruth.csv. Without them, random lists as long as TAG's on THUMOS14: 213 videos, 250 proposals
-each. The two take turns within one run and must agree on every point; the ratio of the medians is what counts.
+each. The two take turns within one run and must agree on every point; the result is the ratio of the medians.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_proposals(path: Path) -> Lists:
 
 
 def read_truth(path: Path) -> Lists:
-    """Video -> true segments [G, 2] in frames; of a video of Ambiguous ones alone, none."""
+    """Video -> true segments [G, 2] in frames; none for a video that has only Ambiguous ones."""
     found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -67,7 +67,7 @@ def read_truth(path: Path) -> Lists:
 
 
 def random_lists(seed: int = 0) -> tuple[Lists, Lists]:
-    """Proposals and truth as many as TAG's list and THUMOS14 have; half of the proposals lie on a true segment."""
+    """As many proposals and true segments as TAG's list and THUMOS14 have; half of the proposals lie on a segment."""
     rng = np.random.default_rng(seed)
     proposals: Lists = {}
     truth: Lists = {}
@@ -88,7 +88,7 @@ def measure(proposals: Lists, truth: Lists, protocol: Protocol, *, repeats: int)
     difference = float(max(np.abs(average - curve.average).max(), np.abs(numbers / curve.numbers - 1).max()))
     if difference > _LARGEST_DIFFERENCE:
         raise click.ClickException(
-            f"{protocol.name}: the two ways differ by {difference:g}, so their times say nothing"
+            f"{protocol.name}: the two ways differ by {difference:g}, so their times are not comparable"
         )
     ours: list[float] = []
     loops: list[float] = []

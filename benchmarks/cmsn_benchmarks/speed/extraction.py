@@ -2,9 +2,9 @@
 
     python -m cmsn_benchmarks.speed.extraction [--json OUT] [--width 1.0] [--rounds N]
 
-Both feed the same exported graph on ONNX Runtime at full width, in turns within one run. A window is 768 frames and
-advances by 384, so in the long run each new frame costs the windowed way two passes; what is compared is the time
-of one window per 384 new frames with that of 384 frames in chunks.
+Both feed the same exported graph on ONNX Runtime at full width and take turns within one run. A window is 768 frames
+and advances by 384, so in the long run each new frame costs the windowed way two passes; the comparison is between the
+time of one window per 384 new frames and that of 384 frames in chunks.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ HOP_FRAMES = WINDOW_FRAMES // 2
 
 
 def windowed_hop(backend: Backend, frames: npt.NDArray[np.uint8]) -> None:
-    """384 new frames the paper's way: the whole window of 768 goes through the extractor."""
+    """384 new frames as in the paper: the whole window of 768 passes through the extractor."""
     answer_alone(extract(frames, backend.new_state(), position=0, length=WINDOW_FRAMES), backend)
 
 
 def incremental_hop(backend: Backend, frames: npt.NDArray[np.uint8], *, chunk: int) -> None:
-    """New frames (384 of them) in the middle of a stream, chunk by chunk."""
+    """384 new frames in the middle of a stream, chunk by chunk."""
     state = backend.new_state()
     for begin in range(0, len(frames), chunk):
         answer_alone(
@@ -55,16 +55,16 @@ def seconds_of(action: Callable[[], None]) -> float:
 
 
 def paper_config(width: float) -> TrainingConfig:
-    """The paper's picture size and grid at a width."""
+    """An extractor with the paper's picture size and grid, at a width."""
     sizes = {"width": width, "lstm_hidden": round(512 * width), "evaluator_hidden": round(2048 * width)}
     return parse_config({"data": {"videos": ".", "annotations": "."}, "model": sizes}, origin="benchmark")
 
 
 @click.command()
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
-@click.option("--width", default=1.0, show_default=True, help="Of the network; 1.0 is the paper's.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Turns of each.")
-@click.option("--chunk", default=16, show_default=True, type=click.IntRange(8), help="Frames a chunk.")
+@click.option("--width", default=1.0, show_default=True, help="Width of the network; 1.0 is the paper's.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Number of turns of each.")
+@click.option("--chunk", default=16, show_default=True, type=click.IntRange(8), help="Frames per chunk.")
 def main(output: Path | None, width: float, rounds: int, chunk: int) -> None:
     """Compare both ways and print frames per second, their ratio, and the state a camera keeps."""
     torch.manual_seed(0)

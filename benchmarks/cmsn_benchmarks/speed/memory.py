@@ -19,11 +19,11 @@ from cmsn_training.rendering.writer import render_streams
 
 
 def peak_megabytes(command: list[str]) -> float:
-    """Run a command and return the largest resident set it had, as the operating system counted it."""
+    """Run a command -> its peak resident set size, as reported by the operating system."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}")
+        raise SystemExit(f"{' '.join(command)} exited with status {os.waitstatus_to_exitcode(status)}")
     return usage.ru_maxrss / 1024
 
 
@@ -32,7 +32,7 @@ def peak_megabytes(command: list[str]) -> float:
 @click.option("--minutes", "lengths", multiple=True, default=(1.0, 10.0), show_default=True, type=float)
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(bundle: Path | None, lengths: tuple[float, ...], output: Path | None) -> None:
-    """Render a video of each length, run it, compare."""
+    """Render a video of each length, run the bundle on it, compare."""
     peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for minutes in lengths:

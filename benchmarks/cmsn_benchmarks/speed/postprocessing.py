@@ -3,7 +3,7 @@
     python -m cmsn_benchmarks.speed.postprocessing [--json OUT] [--repeats N]
 
 From stage probabilities to Soft-NMS, the evaluation subnet's scores given. The three take turns within one
-run on windows of 96 steps without Background; the medians, and above all their ratios, are what counts.
+run on windows of 96 steps without Background; the results are the medians and, above all, their ratios.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEPS = 96
 RANDOM_WINDOWS = 5
 
 _DEFAULT = ProposalSettings()
-# Nothing falls below the least score: suppression goes on until it has kept as many as it may.
+# No span falls below the minimum score: suppression continues until it has kept the maximum number.
 _FULL_LIST = ProposalSettings(min_score=0.0)
 
 
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Medians of one case, in milliseconds a hop; candidates and kept proposals are medians too."""
+    """Medians of one case, in milliseconds per hop; candidates and kept proposals are medians too."""
 
     case: str
     candidates: float
@@ -58,19 +58,19 @@ class Timing:
 
     @property
     def over_numpy(self) -> float:
-        """How many times faster than NumPy."""
+        """Speed-up over NumPy."""
         return self.numpy_ms / self.numba_ms
 
     @property
     def over_plain(self) -> float:
-        """How many times faster than plain Python."""
+        """Speed-up over plain Python."""
         return self.plain_ms / self.numba_ms
 
 
 def ordered_window() -> npt.NDArray[np.int8]:
     """The well-ordered window with the most candidates: two actions with 23 starts and 23 ends each.
 
-    A boundary reaches 11 steps each way (decay 0.09), so no action has more, and three do not fit.
+    A boundary reaches 11 steps in each direction (decay 0.09), so no action has more, and three do not fit.
     """
     parts = {Stage.READY: 12, Stage.START: 6, Stage.CONFIRM: 12, Stage.END: 6, Stage.FOLLOW: 12}
     action = np.repeat(list(parts), list(parts.values()))
@@ -93,7 +93,7 @@ def uncut_window(seed: int) -> npt.NDArray[np.int8]:
 
 
 def cases() -> list[Case]:
-    """What is timed."""
+    """The cases to time."""
     seeds = range(RANDOM_WINDOWS)
     return [
         Case("ordered", [ordered_window()], _DEFAULT),
@@ -112,7 +112,7 @@ def probabilities_of(stages: npt.NDArray[np.int8], seed: int = 0) -> npt.NDArray
 
 
 def measure(case: Case, repeats: int) -> Timing:
-    """Time the three in turn, `repeats` rounds over the case's windows."""
+    """Time the three in turn, for `repeats` rounds over the case's windows."""
     timings: dict[str, list[float]] = {"numba": [], "numpy": [], "plain": []}
     candidates, kept = [], []
     for seed, stages in enumerate(case.windows):
@@ -140,7 +140,7 @@ _Hop = Callable[
 
 
 def _hops(probabilities: npt.NDArray[np.float32], settings: ProposalSettings, seed: int) -> dict[str, _Hop]:
-    """The three ways through one hop, each given its inputs in the form it likes best."""
+    """The three versions of one hop, each with inputs in its preferred form."""
     count = len(pipeline.propose(probabilities, frontier=0, settings=settings).starts)
     pes_scores = np.random.default_rng(seed).random(count).astype(np.float32)
     rows, pes_list = probabilities.tolist(), pes_scores.tolist()
@@ -162,7 +162,7 @@ def _hops(probabilities: npt.NDArray[np.float32], settings: ProposalSettings, se
 
 @click.command(help="Time the post-processing of one hop: numba against NumPy and plain Python.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures here.")
-@click.option("--repeats", default=200, show_default=True, help="Rounds for each window.")
+@click.option("--repeats", default=200, show_default=True, help="Rounds per window.")
 def main(json_path: Path | None, repeats: int) -> None:
     """The command line."""
     pipeline.warm_up_kernels()

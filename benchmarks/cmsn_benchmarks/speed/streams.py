@@ -1,8 +1,8 @@
-"""What streams cost: CPU per camera-second of several in one process, of one file, and how late a first hop is.
+"""What streams cost: CPU per camera-second of several in one process, of one file, and the delay of the first hop.
 
     python -m cmsn_benchmarks.speed.streams [--cameras 1 --cameras 8] [--against PYTHON] [--rounds 3] [--json OUT]
 
-PYTHON is an interpreter with another version of cmsn: both run in turn, and the report has their ratios.
+PYTHON is an interpreter with another version of cmsn: both take turns, and the report has their ratios.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import click
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
 
-# Runs on any version of cmsn: it uses what all of them have. argv: clip, cameras, seconds. Prints one JSON object.
+# Runs on any version of cmsn: it uses only what all of them have. argv: clip, cameras, seconds. Prints one JSON object.
 _WORKER = """
 import json, statistics, sys, time
 from fractions import Fraction
@@ -56,14 +56,14 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of cmsn. python: its interpreter. caches: folder of its compiled kernels."""
+    """One version of cmsn. python: its interpreter. caches: folder for its compiled kernels."""
 
     name: str
     python: str
     caches: Path
 
     def streams(self, clip: Path, cameras: int, seconds: float, *, cold: bool = False) -> dict[str, float]:
-        """CPU seconds per camera-second, and seconds of the slowest early push and of a usual hop."""
+        """CPU seconds per camera-second, and seconds of the slowest early push and of a median hop."""
         with tempfile.TemporaryDirectory() as empty:
             command = [self.python, "-c", _WORKER, str(clip), str(cameras), str(seconds)]
             run = subprocess.run(command, env=self._environment(Path(empty) if cold else None), capture_output=True)
@@ -79,7 +79,7 @@ class Version:
         child = subprocess.Popen(command, env=self._environment(None))
         _, status, usage = os.wait4(child.pid, 0)
         if status:
-            raise SystemExit(f"{self.name}: `cmsn run` ended with {os.waitstatus_to_exitcode(status)}")
+            raise SystemExit(f"{self.name}: `cmsn run` exited with {os.waitstatus_to_exitcode(status)}")
         return {"cpu": usage.ru_utime + usage.ru_stime, "wall": time.perf_counter() - begin}
 
     def _environment(self, caches: Path | None) -> dict[str, str]:
@@ -89,12 +89,12 @@ class Version:
 
 @click.command()
 @click.option("--cameras", "counts", multiple=True, default=(1, 8), show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=60.0, show_default=True, help="Of video per camera.")
+@click.option("--seconds", default=60.0, show_default=True, help="Seconds of video per camera.")
 @click.option("--against", metavar="PYTHON", help="An interpreter with another version of cmsn.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(counts: tuple[int, ...], seconds: float, against: str | None, rounds: int, output: Path | None) -> None:
-    """Render a clip, run every version on it in turn, compare."""
+    """Render a clip, run the versions on it in turns, compare."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         render_streams(folder, RenderSettings(seconds=seconds, seed=11), streams=1)

@@ -1,1 +1,1 @@
-"""Subcommands the export package adds to `cmsn`."""
+"""Subcommands that the export package adds to `cmsn`."""

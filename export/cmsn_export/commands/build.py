@@ -15,20 +15,24 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command(short_help="Build TensorRT engines for a bundle, on the device.")
 @click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=_FOLDER)
-@click.option("--engines", metavar="DIR", type=_FOLDER, help="Where to put them; the user's cache by default.")
+@click.option("--engines", metavar="DIR", type=_FOLDER, help="Folder for them; the user's cache by default.")
 @click.option(
-    "--cameras", type=click.IntRange(1), default=1, show_default=True, help="Streams a batch takes; `cmsn run` is one."
+    "--cameras",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Streams per batch, at most; `cmsn run` is one.",
 )
 @click.option("--chunk-frames", type=click.IntRange(1), help="Frames of a stream at once; one step by default.")
-@click.option("--precision", metavar="NAME", help="One that the bundle has, such as fp32; by default fp16, else fp32.")
+@click.option("--precision", metavar="NAME", help="One of the bundle's, such as fp32; by default fp16, otherwise fp32.")
 @click.option(
     "--workspace", metavar="GIB", type=click.FloatRange(0, min_open=True), help="Memory for kernels, at most."
 )
-@click.option("--level", type=click.IntRange(0, 5), help="How long to search: 0 quickest build, 5 fastest engine.")
+@click.option("--level", type=click.IntRange(0, 5), help="Length of the search: 0 fastest build, 5 fastest engine.")
 @click.option("--version-compatible", is_flag=True, help="For later TensorRT versions; see `cmsn run`.")
-@click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; beside the engines by default.")
+@click.option("--timing-cache", metavar="FILE", type=_FOLDER, help="Measured kernels; by default beside the engines.")
 @click.option("--dry-run", is_flag=True, help="Only parse the graphs and list their layers and precisions.")
-@click.option("--force", is_flag=True, help="Build engines that are up to date, too.")
+@click.option("--force", is_flag=True, help="Also build engines that are up to date.")
 def build(
     bundle: Path | None,
     engines: Path | None,
@@ -45,8 +49,8 @@ def build(
     """Build TensorRT engines from a bundle's graphs; `cmsn run` uses them from then on.
 
     Engines run only on the kind of GPU and the version of TensorRT they were built with, so they are built on the
-    device itself. They go to the user's cache, by the hashes of the graphs (CMSN_CACHE_DIR names another folder). What
-    is up to date stays; whatever an engine depends on is in the JSON file beside it.
+    device itself. They go to the user's cache, by the hashes of the graphs (CMSN_CACHE_DIR names another folder).
+    Engines that are up to date stay; everything an engine depends on is in the JSON file beside it.
     """
     from cmsn_export.building import BuildPlan
     from cmsn_export.engine_building import BuilderSettings
@@ -67,7 +71,7 @@ def build(
         precision=precision,
     )
     if dry_run:
-        # tensorrt-rtx has the same parser, and needs neither driver nor GPU for this.
+        # tensorrt-rtx has the same parser, which needs neither driver nor GPU.
         _list_layers(load_tensorrt(("tensorrt", "tensorrt_rtx")), plan)
     else:
         _build(load_tensorrt(("tensorrt",)), plan, force=force)

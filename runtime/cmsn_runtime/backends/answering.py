@@ -24,10 +24,10 @@ def answer_alone(work: Work[_Result], backend: Backend) -> _Result:
 
 
 def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_Result | Exception]:
-    """Run the work of many streams, each to its end; what they ask at the same time is answered in batches.
+    """Run the work of many streams, each to its end; asks that are pending at the same time are answered in batches.
 
-    Returns the result of each, or the error that ended it: one camera's fault, or that of a callback of its user, costs
-    no other camera anything.
+    Returns the result of each, or the error that ended it: a fault of one camera, or of its user's callback, affects
+    no other camera.
     """
     results: dict[int, _Result | Exception] = {}
     given: dict[int, Answer | Exception | None] = dict.fromkeys(range(len(works)))
@@ -58,8 +58,8 @@ def answer(asks: Sequence[Ask], backend: Backend) -> list[Answer | Exception]:
     """Answers in the order of the asks, computed in batches of what fits together.
 
     Chunks of one shape, windows of one length, and proposals of any windows go together, `largest_batch` at a time.
-    Where a batch fails, each of it is tried alone, so that only what is at fault gets the error. Any error but a
-    BackendError goes to the whole batch: what a backend did before it is not known.
+    Where a batch fails, each ask is tried alone, so that only the faulty ones get the error. Any error but a
+    BackendError goes to the whole batch: how far the backend got is unknown.
     """
     answers: dict[int, Answer | Exception] = {}
     for batch in _batches(asks, backend.largest_batch):
@@ -68,7 +68,7 @@ def answer(asks: Sequence[Ask], backend: Backend) -> list[Answer | Exception]:
 
 
 def _batches(asks: Sequence[Ask], largest: int) -> Iterator[list[int]]:
-    """Indices of asks that fit together, in the order in which the first of each came."""
+    """Groups of indices of asks that fit together, ordered by the first ask of each."""
     groups: dict[Hashable, list[int]] = {}
     for index, ask in enumerate(asks):
         groups.setdefault(_shape(ask), []).append(index)
@@ -78,7 +78,7 @@ def _batches(asks: Sequence[Ask], largest: int) -> Iterator[list[int]]:
 
 
 def _shape(ask: Ask) -> Hashable:
-    """What asks must have in common to be of one batch."""
+    """What asks must have in common to share a batch."""
     if isinstance(ask, Extract):
         return "extract", ask.frames.shape, ask.frames.dtype.str
     return ("stages", len(ask.window)) if isinstance(ask, Stages) else "evaluate"
@@ -111,7 +111,7 @@ def _all(asks: Sequence[Ask], kind: type[_Kind]) -> list[_Kind]:
 
 
 def _finite(found: Floats, what: str, backend: Backend) -> Floats:
-    """An overflow in FP16 would otherwise be Background for ever: a blind camera that reports nothing."""
+    """An overflow in FP16 would otherwise be Background forever: a blind camera that reports nothing."""
     if not np.isfinite(found).all():
         raise BackendError(
             f"{backend.name} computed {what} that are not finite; the network overflowed or its input is broken; "
@@ -121,7 +121,7 @@ def _finite(found: Floats, what: str, backend: Backend) -> Floats:
 
 
 def _advanced(work: Work[_Result], answered: Answer | Exception | None) -> Ask:
-    """The next ask of some work. answered: its last one; None where it has not begun."""
+    """The next ask of some work. answered: its previous ask; None where it has not begun."""
     if answered is None:
         return next(work)
     return work.throw(answered) if isinstance(answered, Exception) else work.send(answered)

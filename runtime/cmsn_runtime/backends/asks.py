@@ -1,4 +1,4 @@
-"""What a stream wants computed, as questions that whoever drives it answers: alone, in batches, here or elsewhere.
+"""What a stream needs computed, as asks that its driver answers: alone, in batches, here or elsewhere.
 
 The logic of a stream computes no network. It is a generator (`Work`) that yields an ask and is sent the answer.
 """
@@ -23,14 +23,14 @@ class ExtractorState(Protocol):
     """The extractor's memory of one camera, wherever its backend keeps it."""
 
     def close(self) -> None:
-        """The sequence has ended: its memory is given back at once. May be called twice."""
+        """The sequence has ended: release its memory at once. May be called twice."""
         ...
 
 
 class StepFeatures(Protocol):
     """Feature vectors of consecutive steps: float32 [n, C] on the host, or a token for device memory.
 
-    On a device the next `extract` of the same state writes over them, so they go into a window before that.
+    On a device the next `extract` of the same state overwrites them, so push them into a window before that.
     """
 
     def __len__(self) -> int: ...
@@ -42,15 +42,15 @@ class FeatureWindow(Protocol):
     """The newest step features of one stream, in order, wherever its backend keeps them."""
 
     def __len__(self) -> int:
-        """Steps it holds, at most the size it was made with."""
+        """Number of steps it holds, at most the size it was created with."""
         ...
 
     def push(self, features: StepFeatures, /) -> None:
-        """Take in step features, no more than the window's size; the oldest beyond that size are dropped."""
+        """Append step features, at most the window's size at once; the oldest beyond that size are dropped."""
         ...
 
     def close(self) -> None:
-        """The sequence has ended: its memory is given back at once. May be called twice."""
+        """The sequence has ended: release its memory at once. May be called twice."""
         ...
 
 
@@ -58,9 +58,9 @@ class FeatureWindow(Protocol):
 class Extract:
     """Frames uint8 [T, height, width, 3], or rows float32 [T, width] -> StepFeatures of T / stride steps.
 
-    state: moves on. position: index of the first frame in its segment. length: of the segment in frames,
-    UNKNOWN_LENGTH while it goes on.
-    Features lag: the k-th is that of step position / stride - delay + k; those of negative steps mean nothing.
+    state: is advanced. position: index of the first frame in its segment. length: number of frames of the segment,
+    UNKNOWN_LENGTH until it ends.
+    Features lag: the k-th is that of step position / stride - delay + k; those of negative steps are meaningless.
     """
 
     frames: Moments

@@ -1,4 +1,4 @@
-"""What runs the networks, whatever library does it."""
+"""The protocol of what runs the networks, independent of the library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from cmsn_runtime.backends.asks import Evaluate, Extract, ExtractorState, FeatureWindow, Floats, Stages, StepFeatures
 from cmsn_runtime.errors import BackendError
 
-# The `length` of a segment whose end is not known yet: beyond any stream, and its products still fit an int64.
+# The `length` of a segment whose end is unknown: longer than any stream, and its products still fit an int64.
 UNKNOWN_LENGTH = 2**40
 
 _Own = TypeVar("_Own")
@@ -18,12 +18,12 @@ _Own = TypeVar("_Own")
 class Backend(Protocol):
     """The three networks, ready to run. Streams share a backend; each has its own extractor state and window.
 
-    chunk_frames: the only number of frames an Extract may have; None: any multiple of the stride.
-    largest_batch: asks that one call takes, at least 1. `answering.answer` never passes more.
+    chunk_frames: the only number of frames that an Extract may have; None for any multiple of the stride.
+    largest_batch: maximum number of asks per call, at least 1. `answering.answer` never passes more.
 
     A call answers its asks in their order. All Extracts of a call have frames of one shape and different states, all
     Stages windows of one length. Where a call raises BackendError, every state is as it was.
-    States and windows are the backend's own; those of another one raise BackendError.
+    States and windows are the backend's own; those of another backend raise BackendError.
     """
 
     name: str
@@ -39,15 +39,15 @@ class Backend(Protocol):
         ...
 
     def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
-        """Features of each; their states move on."""
+        """Features of each ask; its state is advanced."""
         ...
 
     def stages(self, asks: Sequence[Stages]) -> list[Floats]:
-        """Stage probabilities of each."""
+        """Stage probabilities of each ask."""
         ...
 
     def evaluate(self, asks: Sequence[Evaluate]) -> list[Floats]:
-        """Predicted tIoU of the rows of each."""
+        """Predicted tIoU of the rows of each ask."""
         ...
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Backend(Protocol):
 
 
 class GraphBackend(Backend, Protocol):
-    """A backend over a bundle's graphs, which say themselves what they take.
+    """A backend over a bundle's graphs, which declare their own inputs.
 
     input_shape: (height, width, 3) of a picture, or (values,) of a feature row.
     """
@@ -77,6 +77,6 @@ def own(item: object, kind: type[_Own]) -> _Own:
     if not isinstance(item, kind):
         raise BackendError(
             f"a {type(item).__name__} was passed where this backend takes its own {kind.__name__}; "
-            "states, windows and features stay with the backend that made them"
+            "states, windows and features can only be used with the backend that created them"
         )
     return item

@@ -1,4 +1,4 @@
-"""Where the engines of a user's own builds are: a private folder of the user's cache, by the hashes of the graphs.
+"""Where the engines that a user built are stored: a private folder of the user's cache, by the hashes of the graphs.
 
 An engine is as powerful as a program, so it is never loaded just because it lies beside a bundle.
 """
@@ -22,7 +22,7 @@ def cache_folder() -> Path:
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named).expanduser().absolute()
-    from platformdirs import user_cache_path  # here: most runs never ask
+    from platformdirs import user_cache_path  # imported here: most runs never need it
 
     return user_cache_path("cmsn", appauthor=False).absolute()
 
@@ -34,7 +34,7 @@ def graphs_folder(manifest: Manifest) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder; in the user's cache one that no other user can read or write. Raises OSError, and BackendError."""
+    """Create a folder; within the user's cache no other user can read or write it. Raises OSError or BackendError."""
     if not _is_cached(folder):
         folder.mkdir(parents=True, exist_ok=True)
         return
@@ -46,9 +46,9 @@ def make_folder(folder: Path) -> None:
 
 
 def require_private(folder: Path) -> None:
-    """Raise BackendError where others may put engines: the folder, or one that leads to it from the cache, is theirs.
+    """Raise BackendError where other users may write engines: they can write the folder, or one above it in the cache.
 
-    One that does not exist, or whose system knows no owners, passes.
+    A folder that does not exist passes, and so does every folder on a system without file owners.
     """
     if not hasattr(os, "getuid"):
         return
@@ -60,7 +60,7 @@ def require_private(folder: Path) -> None:
         fault = _fault(found)
         if fault is not None:
             raise BackendError(
-                f"{level} {fault}; engines run with your rights, so their folder must be yours alone to write; "
+                f"{level} {fault}; engines run with your rights, so only you may have write access to their folder; "
                 f"`chmod go-w` it if it is yours, or name another folder with --engines or {CACHE_VARIABLE}"
             )
 
@@ -78,7 +78,7 @@ def _is_cached(folder: Path) -> bool:
 
 
 def _levels(folder: Path) -> list[Path]:
-    """The folders from the cache down to this one; only itself where it is elsewhere."""
+    """The folders from the cache down to this one; only this one where it is outside the cache."""
     folder, cache = folder.absolute(), cache_folder()
     if not _is_cached(folder):
         return [folder]

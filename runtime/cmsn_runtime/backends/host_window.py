@@ -10,16 +10,16 @@ from cmsn_runtime.errors import BackendError, SettingsError
 
 
 class HostWindow:
-    """FeatureWindow protocol over an array; what it holds always lies in one piece.
+    """FeatureWindow protocol over an array; the steps it holds are always contiguous.
 
-    steps: its size, at least 1. The array is twice as long, so that only every `steps` steps something is moved.
+    steps: its size, at least 1. The array is twice as long, so that rows are moved only once every `steps` steps.
     """
 
     def __init__(self, steps: int) -> None:
         if steps < 1:
-            raise SettingsError(f"a window of {steps} steps: it must hold at least 1")
+            raise SettingsError(f"a window of {steps} steps was asked for; it must hold at least 1")
         self._steps = steps
-        self._rows: Floats | None = None  # its width comes with the first features
+        self._rows: Floats | None = None  # created with the first features, whose width it has
         self._begin = self._end = 0
         self._closed = False
 
@@ -28,18 +28,20 @@ class HostWindow:
 
     @property
     def features(self) -> Floats:
-        """Float32 [n, C], oldest first. A view: the next `push` changes it. BackendError where there are none."""
+        """Float32 [n, C], oldest first. A view: the next `push` changes it. Raises BackendError where it is empty."""
         self._require_open()
         if self._rows is None:
             raise BackendError("the window is empty; push step features into it first")
         return self._rows[self._begin : self._end]
 
     def push(self, features: StepFeatures) -> None:
-        """Take in step features [n, C]. Raises BackendError for more than the window's size."""
+        """Append step features [n, C]. Raises BackendError for more than the window's size."""
         self._require_open()
         count = len(features)
         if count > self._steps:
-            raise BackendError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
+            raise BackendError(
+                f"{count} steps were pushed at once; this window takes {self._steps}; push fewer at once"
+            )
         steps = on_host(features)
         if self._rows is None:
             self._rows = np.empty((2 * self._steps, steps.shape[1]), dtype=np.float32)
@@ -59,7 +61,7 @@ class HostWindow:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise BackendError("this window is closed: its sequence has ended; make another one with new_window()")
+            raise BackendError("this window is closed: its sequence has ended; create another with new_window()")
 
 
 def on_host(features: StepFeatures) -> Floats:

@@ -11,13 +11,13 @@ from cmsn_runtime.backends.asks import Evaluate, Floats, Rows
 
 
 def joined_rows(asks: Sequence[Evaluate]) -> tuple[Rows, Rows]:
-    """Table rows of all asks, for their windows laid one behind the other -> left, right int64 [sum of K, bins].
+    """Table rows of all asks, for their windows concatenated -> left, right int64 [sum of K, bins].
 
     Row level * n + i of a window of n steps is row level * N + begin + i of the joined table of N steps. A proposal's
-    rows stay within its own window, so that the neighbours change nothing.
+    rows stay within its own window, so its neighbours have no effect.
     """
     begins = list(itertools.accumulate((len(ask.window) for ask in asks), initial=0))
-    placed = list(zip(asks, begins, strict=False))  # the last of the begins is where all windows end
+    placed = list(zip(asks, begins, strict=False))  # the last of the begins is the end of all windows
     left = [rebased(ask.left, len(ask.window), begins[-1], begin) for ask, begin in placed]
     right = [rebased(ask.right, len(ask.window), begins[-1], begin) for ask, begin in placed]
     return np.concatenate(left), np.concatenate(right)

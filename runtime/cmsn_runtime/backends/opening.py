@@ -1,4 +1,4 @@
-"""Which library runs a bundle: the one that was asked for, or the best that works here."""
+"""Which library runs a bundle: the one that was asked for, or the best that works on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def open_backend(name: str, networks: Networks) -> GraphBackend:
     `auto` takes TensorRT where engines are named or were built by this user, else ONNX Runtime on the GPU where the
     package with CUDA is installed, else on the CPU. A BackendWarning says why a better one cannot be used.
     Raises SettingsError for an unknown name; MissingExtraError and BackendError where the library is missing, refuses
-    the graphs, or finds that they are not what the manifest says.
+    the graphs, or the graphs differ from what the manifest declares.
     """
     backend = _open_best(networks) if name == AUTO else find_backend(name).open(networks)
     manifest = networks.manifest
@@ -24,7 +24,7 @@ def open_backend(name: str, networks: Networks) -> GraphBackend:
     if found != announced:
         backend.close()
         raise BackendError(
-            f"its graphs have input shape, feature channels and RoI bins {found}; its manifest says {announced}; "
+            f"its graphs have input shape, feature channels and RoI bins {found}; its manifest declares {announced}; "
             "export the model again"
         )
     return backend
@@ -44,5 +44,5 @@ def _open_best(networks: Networks) -> GraphBackend:
                 stacklevel=4,
             )
     if not tried:
-        raise SettingsError("no backend can run here; install cmsn again, its entry points are out of date")
+        raise SettingsError("no backend is available; its entry points are out of date, so install cmsn again")
     return kinds[tried[-1]].open(networks)

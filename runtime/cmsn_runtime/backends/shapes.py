@@ -18,9 +18,9 @@ _USUAL_PROPOSALS = 128
 class EngineSizes:
     """How large the batches of an engine are.
 
-    cameras: streams at once; 1 makes every shape of the extractor fixed, more take from 1 to that many.
+    cameras: maximum number of streams at once; 1 makes every shape of the extractor fixed.
     chunk_frames: frames (or rows) of a stream at once, a multiple of the stride; one step by default.
-    proposals: candidates the evaluator scores at once; where there are more it runs again.
+    proposals: candidates that the evaluator scores at once; for more it runs again.
     """
 
     cameras: int = 1
@@ -34,7 +34,7 @@ class EngineSizes:
 
 
 def engine_shapes(manifest: Manifest, graph: str, sizes: EngineSizes) -> Shapes:
-    """Shapes of every input of one of the three graphs. Raises SettingsError for a chunk that is no whole step."""
+    """Shapes of every input of one of the three graphs. Raises SettingsError for a chunk of incomplete steps."""
     return _SHAPES[graph](manifest, sizes)
 
 
@@ -42,7 +42,7 @@ def _extractor(manifest: Manifest, sizes: EngineSizes) -> Shapes:
     stride = manifest.grid.stride
     chunk = stride if sizes.chunk_frames is None else sizes.chunk_frames
     if chunk < 1 or chunk % stride:
-        raise SettingsError(f"chunk of {chunk} frames: it must be a multiple of the stride, {stride}")
+        raise SettingsError(f"a chunk has {chunk} frames; it must be a multiple of the stride, {stride}")
     name = "frames" if manifest.features is None else "rows"
     shapes = {name: (chunk, *manifest.input_shape), "position": (), "length": ()}
     shapes.update({f"past.{state.name}": state.shape for state in manifest.states})

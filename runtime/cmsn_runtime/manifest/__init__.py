@@ -1,1 +1,1 @@
-"""manifest.json: everything a bundle says about itself, as it is in memory, read and written."""
+"""manifest.json: everything a bundle declares about itself, in memory, read and written."""

@@ -1,4 +1,4 @@
-"""What a manifest holds, whatever format it was read from."""
+"""The contents of a manifest, independent of the format it was read from."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cmsn_runtime.tracking.tracker import TrackerSettings
 
 MANIFEST_FILE = "manifest.json"
 GRAPH_NAMES = ("extractor", "stages", "evaluator")
-FULL_PRECISION = "fp32"  # every bundle has it, and it is what the others are measured against
+FULL_PRECISION = "fp32"  # every bundle has it, and the others are measured against it
 _USUAL_ON_GPUS = "fp16"
 
 StateDtype = Literal["float32", "float16", "bfloat16", "int8"]
 _BYTES: dict[StateDtype, int] = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 
-_GRAPH_LIMIT = 2**31 - 1  # bytes; protobuf, and so ONNX without external data, ends there
+_GRAPH_LIMIT = 2**31 - 1  # bytes; the limit of protobuf, and so of ONNX without external data
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PRECISION = re.compile(r"[a-z][a-z0-9]{0,15}")
@@ -35,7 +35,7 @@ class GraphFile:
     """One ONNX graph of a bundle.
 
     file: its plain name inside the bundle's folder. bytes: its size. sha256: in hexadecimal.
-    precision: what its wide layers compute in: "fp32", "fp16" ...
+    precision: the one its wide layers compute in: "fp32", "fp16" ...
 
     Like every part of a manifest, it raises SettingsError for a value outside what is allowed.
     """
@@ -61,7 +61,7 @@ class StateShape:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        require(min(self.shape, default=0) >= 1, "shape", self.shape, "at least 1 each way")
+        require(min(self.shape, default=0) >= 1, "shape", self.shape, "at least 1 in each dimension")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class StateTensor:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """width: of all layers, 1.0 is the paper's. feature_channels: of a step feature.
+    """The extractor. width: of all layers, where 1.0 is the paper's. feature_channels: values per step feature.
 
-    delay_steps: how many steps the newest feature is behind the newest frame.
-    receptive_field_frames: model frames a feature depends on; a longer gap in a stream resets the state.
+    delay_steps: number of steps by which the newest feature lags behind the newest frame.
+    receptive_field_frames: model frames that a feature depends on; a longer gap in a stream resets the state.
     """
 
     width: float
@@ -100,7 +100,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True, slots=True)
 class FeatureInput:
-    """A model that takes rows of numbers, not pictures. width: values per row. names: what they are, in words."""
+    """Input of a model that takes rows of numbers, not pictures. width: values per row. names: their descriptions."""
 
     width: int
     names: str
@@ -111,16 +111,16 @@ class FeatureInput:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """errors: graph -> relative error against torch in float32, measured at export.
+    """How closely the graphs match torch. errors: graph -> relative error against torch in float32, measured at export.
 
-    tolerance: an error above it refused the export.
+    tolerance: the largest error with which the export succeeds.
     """
 
     errors: dict[str, float]
     tolerance: float
 
     def __post_init__(self) -> None:
-        require(0 <= self.tolerance < math.inf, "tolerance", self.tolerance, "a finite number from 0 up")
+        require(0 <= self.tolerance < math.inf, "tolerance", self.tolerance, "a finite number, at least 0")
         _require_names("errors", self.errors, GRAPH_NAMES)
         for graph, error in self.errors.items():
             require(0 <= error <= self.tolerance, f"errors.{graph}", error, f"from 0 to {self.tolerance}")
@@ -130,8 +130,8 @@ class Parity:
 class Variant:
     """The three networks in one precision, complete.
 
-    graphs: `extractor`, `stages` and `evaluator`; one that gains nothing by this precision is another variant's file.
-    parity: of these three. state_dtypes: state -> numpy's name of its element type.
+    graphs: `extractor`, `stages` and `evaluator`; one that gains nothing from this precision is another variant's file.
+    parity: that of these three. state_dtypes: state -> numpy's name of its element type.
     """
 
     graphs: dict[str, GraphFile]
@@ -144,12 +144,12 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Everything a bundle says about itself.
+    """Everything a bundle declares about itself.
 
     created: ISO 8601 date and time of the export.
-    preprocessing: of pictures; none where the model takes feature rows, which `features` describes then.
+    preprocessing: that of pictures; None where the model takes feature rows, which `features` then describes.
     variants: precision ("fp32", and "fp16" ... where they were exported) -> the networks in it.
-    training: where the weights come from, free JSON.
+    training: origin of the weights, as free-form JSON.
     """
 
     name: str
@@ -172,7 +172,7 @@ class Manifest:
         require(len(inputs) == 1, "the input", " and ".join(inputs), "either preprocessing or features")
         if self.preprocessing is not None:
             require(self.preprocessing.scale > 0, "preprocessing.scale", self.preprocessing.scale, "above 0")
-        require(FULL_PRECISION in self.variants, "variants", sorted(self.variants), f"{FULL_PRECISION} among others")
+        require(FULL_PRECISION in self.variants, "variants", sorted(self.variants), f"at least {FULL_PRECISION}")
         for precision, variant in self.variants.items():
             _require_variant(f"variants.{precision}", precision, variant, names)
         files = [file.file for file in self.graph_files]
@@ -190,7 +190,7 @@ class Manifest:
 
     @property
     def gpu_precision(self) -> str:
-        """What GPUs run unless another precision is named: FP16 where the bundle has it."""
+        """The precision that GPUs use unless another is named: FP16 where the bundle has it."""
         return _USUAL_ON_GPUS if _USUAL_ON_GPUS in self.variants else FULL_PRECISION
 
     def state_tensors(self, precision: str) -> tuple[StateTensor, ...]:
@@ -205,14 +205,14 @@ class Manifest:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """What the extractor takes at each moment: (height, width, 3) of a picture, or (width,) of a feature row."""
+        """Shape of the extractor's input per moment: (height, width, 3) of a picture, or (width,) of a feature row."""
         if self.preprocessing is not None:
             return (*self.preprocessing.crop, 3)
         return () if self.features is None else (self.features.width,)
 
 
 def require_precision(field: str, name: str) -> None:
-    """Raise FieldError unless it may be the name of a precision."""
+    """Raise FieldError unless the name can be that of a precision."""
     require(bool(_PRECISION.fullmatch(name)), field, name, 'a short name such as "fp16" or "int8"')
 
 
@@ -222,7 +222,7 @@ def _require_variant(path: str, precision: str, variant: Variant, states: Iterab
         full = precision != FULL_PRECISION or file.precision == FULL_PRECISION
         require(full, f"{path}.graphs.{name}.precision", file.precision, FULL_PRECISION)
     used = sorted({file.precision for file in variant.graphs.values()})
-    require(precision in used, f"{path}.graphs", used, f"{precision}, one of them at least")
+    require(precision in used, f"{path}.graphs", used, f"at least one {precision} graph")
     _require_names(f"{path}.state_dtypes", variant.state_dtypes, states)
 
 

@@ -1,4 +1,4 @@
-"""Format 1 of a manifest, which bundles had until variants came: read, checked and converted, never written."""
+"""Format 1 of a manifest, which bundles had before variants: read, checked and converted, never written."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Format1:
     """The fields of format 1 where they differ from Manifest's.
 
     graphs, parity: in FP32; parity holds an error for each graph, and `tolerance`.
-    half_graphs, half_parity: of those graphs that gain by FP16; empty where there are none.
-    licence, notes: were never used.
+    half_graphs, half_parity: those of the graphs that gain from FP16; empty where none exist.
+    licence, notes: never used.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Format1:
         _require_measured("half_parity", self.half_parity, halves)
 
     def converted(self) -> Manifest:
-        """The manifest in today's terms. Raises SettingsError where it cannot be one."""
+        """The manifest in the current format. Raises SettingsError where the conversion is impossible."""
         full = Variant(
             graphs={name: file.typed(FULL_PRECISION) for name, file in self.graphs.items()},
             parity=_parity(self.parity),
@@ -94,7 +94,7 @@ class Format1:
         )
 
     def _half(self, full: Variant) -> Variant:
-        """FP16 where there was a graph in it, whose error was measured; the states are of the extractor's type."""
+        """The FP16 variant, where any graph is in FP16; the states have the extractor's type."""
         errors = {**self.parity, **self.half_parity}
         return replace(
             full,
@@ -111,6 +111,6 @@ def _parity(errors: dict[str, float]) -> Parity:
 
 
 def _require_measured(field: str, parity: dict[str, float], graphs: set[str]) -> None:
-    """One error per graph and the tolerance; nothing where there are no graphs. Parity checks the values."""
+    """Require one error per graph and the tolerance; nothing without graphs. Parity checks the values."""
     measured = {*graphs, "tolerance"} if graphs else set()
     require(set(parity) == measured, field, sorted(parity), ", ".join(sorted(measured)) or "empty")

@@ -1,4 +1,4 @@
-"""The bytes of a manifest.json -> a Manifest, or the reason why it is refused."""
+"""Reads the bytes of a manifest.json into a Manifest, or reports why it is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KNOWN_VERSIONS = (1, FORMAT_VERSION)
 
 
 def refusal(bundle: str, found: str, needed: str, action: str) -> BundleError:
-    """The error of a bundle that is refused; all of them read alike."""
+    """The error for a bundle that is refused, in a uniform format."""
     return BundleError(f"{bundle}: {found}; {needed}; {action}")
 
 
@@ -28,7 +28,7 @@ def invalid(bundle: str, fault: str) -> BundleError:
     return refusal(
         bundle,
         f"{MANIFEST_FILE} is not valid ({one_line(fault)})",
-        f"format version {FORMAT_VERSION} as `cmsn export` writes it is needed",
+        f"format version {FORMAT_VERSION}, written by `cmsn export`, is needed",
         "export the model again",
     )
 
@@ -36,7 +36,7 @@ def invalid(bundle: str, fault: str) -> BundleError:
 def parse_manifest(raw: bytes, *, bundle: str) -> Manifest:
     """Read the bytes of a manifest, of this format or the one before. `bundle` is its name, for messages.
 
-    Raises BundleError where they were altered since they were written, or hold a value outside what is allowed.
+    Raises BundleError where they were altered since they were written, or hold a value that is not allowed.
     """
     content, spelling = _json(raw, bundle)
     version = content.pop("format_version", None)
@@ -62,7 +62,7 @@ def parse_manifest(raw: bytes, *, bundle: str) -> Manifest:
 
 
 def _json(raw: bytes, bundle: str) -> tuple[dict[str, Any], bytes]:
-    """The object in `raw`, and the only bytes that are allowed to stand for it."""
+    """The object in `raw`, and the only bytes that may represent it."""
     try:
         content = json.loads(raw.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
         spelling = canonical(content)

@@ -1,4 +1,4 @@
-"""The only bytes that may stand for a manifest, and the digest that they carry."""
+"""The only bytes that may represent a manifest, and the digest that they contain."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 
 def canonical(content: object) -> bytes:
-    """JSON in one spelling: keys sorted, two spaces, UTF-8, one newline at the end."""
-    # surrogatepass: a lone surrogate, which JSON can spell, must end in a mismatch and not in an exception
+    """JSON in canonical form: keys sorted, two spaces, UTF-8, one newline at the end."""
+    # surrogatepass: a lone surrogate, which JSON can express, must lead to a mismatch and not to an exception
     return (json.dumps(content, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 

@@ -1,4 +1,4 @@
-"""A Manifest -> manifest.json in the newest format."""
+"""Writes a Manifest to manifest.json in the newest format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cmsn_runtime.manifest.sealing import canonical, digest
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json into a folder, with its digest, atomically.
 
-    Raises BundleError, and writes nothing, where `parse_manifest` would not take it back; OutputError where the folder
+    Raises BundleError, and writes nothing, where `parse_manifest` would refuse it; OutputError where the folder
     cannot be written.
     """
     try:
@@ -32,4 +32,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def _as_text(value: object) -> str:
     if isinstance(value, Fraction):
         return str(value)
-    raise TypeError(f"{value!r} has no place in JSON")
+    raise TypeError(f"{value!r} cannot be written as JSON")

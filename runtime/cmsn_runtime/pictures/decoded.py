@@ -1,4 +1,4 @@
-"""A frame as a decoder gave it: converted only at the size that is asked for."""
+"""A frame as the decoder returned it: converted only at the size that is requested."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cmsn_runtime.pictures.upright import PictureMaker
 
 
 class DecodedFrame(Frame):
-    """A Frame whose pixels are converted when they are looked at.
+    """A Frame whose pixels are converted on first access.
 
-    A stream never looks at them: it scales the decoded picture in the pass that converts it, which spares the
-    conversion of a full-size picture that would only be shrunk. Only where somebody drew on them (a mask, say) before
-    the frame was pushed, it takes the pixels. picture: stays as it is. maker: of full-size pixels.
+    A stream does not access them: it scales the decoded picture in the pass that converts it, which saves the
+    conversion of a full-size picture that would only be shrunk. It takes the pixels only where they were modified
+    (masked, for instance) before the push. picture: is never changed. maker: makes the full-size pixels.
     """
 
     picture: VideoFrame
@@ -35,7 +35,7 @@ class DecodedFrame(Frame):
         duration: Fraction | None = None,
         maker: PictureMaker | None = None,
     ) -> None:
-        # A frozen dataclass sets its own fields in the same way; `pixels` is the one that waits.
+        # A frozen dataclass sets its own fields in the same way; `pixels` is set on first access.
         for name, value in (
             ("picture", picture),
             ("seconds", seconds),
@@ -47,13 +47,13 @@ class DecodedFrame(Frame):
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.uint8]:
-        """Uint8 [height, width, 3], upright RGB, at the size it was recorded at."""
+        """Uint8 [height, width, 3], upright RGB, at the recorded size."""
         pixels = self.maker(self.picture)
         object.__setattr__(self, "_made", crc32(pixels.data))
         return pixels
 
     def as_shown(self) -> Frame:
-        """The frame itself; a Frame of its pixels where somebody has changed them."""
+        """The frame itself; a Frame of its pixels where these were modified."""
         if "pixels" not in self.__dict__ or crc32(self.pixels.data) == self._made:
             return self
         return Frame(self.pixels, self.seconds, self.discontinuity, self.duration)

@@ -1,4 +1,4 @@
-"""Pictures of any size -> the crops the extractor takes. The one room in which pictures are fitted."""
+"""Fits pictures of any size to the crops that the extractor takes; the only module that does so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Scaler:
     """Scales whole pictures to one size, bilinear, as libswscale does it.
 
     size: (height, width). A decoded frame is scaled in the same pass that converts it to RGB; an array that already
-    has the size is taken as it is.
+    has this size is used unchanged.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -45,7 +45,7 @@ class Scaler:
 
 
 class Fitting:
-    """Resizes the whole picture, whatever its shape, and cuts its centre out."""
+    """Resizes the whole picture, whatever its aspect ratio, and crops its centre."""
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         (height, width), (rows, columns) = preprocessing.resize, preprocessing.crop
@@ -54,10 +54,10 @@ class Fitting:
         self._centre = slice(top, top + rows), slice(left, left + columns)
 
     def __call__(self, frame: Frame) -> FittedFrame:
-        """Fit a frame. Nothing is left of the caller's array: it may be changed afterwards.
+        """Fit a frame. The caller's array is copied: it may be changed afterwards.
 
-        A decoded frame, whose picture nobody changes, waits until its crop is asked for: where the source's rate is
-        above the model's, most never are. Raises SettingsError for anything but uint8 [H, W, 3].
+        A decoded frame, whose picture nobody changes, is fitted once its crop is accessed: where the source's rate is
+        above the model's, most crops never are. Raises SettingsError for anything but uint8 [H, W, 3].
         """
         if not isinstance(frame, Frame):
             raise SettingsError(f"a {type(frame).__name__} was pushed; a stream takes Frame(pixels, seconds)")
@@ -74,7 +74,7 @@ class Fitting:
 
 
 class FittedFrame:
-    """A frame on its way through a stream: its time, and its crop, which is made once."""
+    """A frame on its way through a stream: its time, and its crop, which is computed once."""
 
     def __init__(self, frame: Frame, fitting: Fitting) -> None:
         self.seconds: Fraction = frame.seconds

@@ -1,4 +1,4 @@
-"""One picture and the moment it was taken."""
+"""One picture and the time at which it was taken."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Frame:
     """An upright RGB picture with its time.
 
     pixels: uint8 [height, width, 3], RGB. A stream copies what it needs before `push` returns: the array may then be
-        drawn on, or filled again.
+        modified or reused.
     seconds: time on the source's own clock (its PTS), exact; never a frame count over a rounded rate.
     discontinuity: true where the source knows that this frame does not follow the one before it
-        (a reconnect, a seek): all that streams starts anew here.
-    duration: seconds that it stands, where the source knows (neither None nor 0); it counts for the last frame alone.
+        (a reconnect, a seek): all state restarts here.
+    duration: seconds for which it is shown, where the source knows (neither None nor 0); used only for the last frame.
     """
 
     pixels: npt.NDArray[np.uint8]

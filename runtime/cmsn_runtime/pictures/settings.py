@@ -1,4 +1,4 @@
-"""What is done to a picture before the model sees it; part of every bundle."""
+"""How a picture is prepared for the model; part of every bundle."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ChannelOrder = Literal["rgb", "bgr"]
 class Preprocessing:
     """Resize (bilinear, as libswscale does it), centre crop; the rest happens inside the graph.
 
-    resize: (height, width) in pixels the whole picture is scaled to.
-    crop: (height, width) cut from its centre: what the extractor takes.
+    resize: (height, width) in pixels to which the whole picture is scaled.
+    crop: (height, width) of its centre, which the extractor takes.
     mean, scale: the graph computes (pixel - mean) * scale per channel, in `channels` order, 0..255 pixels.
     channels: order of the channels the weights were trained with. Frames are always RGB; the graph reorders.
     """
@@ -30,5 +30,5 @@ class Preprocessing:
         if self.crop[0] > self.resize[0] or self.crop[1] > self.resize[1] or min(self.crop) < 16:
             raise SettingsError(
                 f"crop {self.crop} of pictures resized to {self.resize}: "
-                "it must fit inside, and be at least 16 pixels each way (the extractor scales by 16)"
+                "it must fit inside, and have at least 16 pixels in each direction (the extractor scales by 16)"
             )

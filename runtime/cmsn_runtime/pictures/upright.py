@@ -1,4 +1,4 @@
-"""From a decoded frame of any pixel format to an upright RGB picture."""
+"""Converts a decoded frame of any pixel format to an upright RGB picture."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Orientation(NamedTuple):
 class PictureMaker:
     """Converts by libswscale: 10-bit, grey, alpha, palettes, any subsampling -> uint8 [height, width, 3].
 
-    size: (height, width) of the upright picture, scaled (bilinear) in the same pass that converts it, which spares the
-        conversion of a full-size picture that would only be shrunk; None keeps the size it has.
+    size: (height, width) of the upright picture, scaled (bilinear) in the same pass that converts it, which saves the
+        conversion of a full-size picture that would only be shrunk; None keeps its size.
 
     Pictures are turned upright by their display matrix. The sample aspect ratio is not applied: the model takes the
-    whole picture at one fixed shape, so it would be undone at once. An alpha channel is ignored.
+    whole picture at one fixed size, which would undo it. An alpha channel is ignored.
     """
 
     def __init__(self, size: tuple[int, int] | None = None) -> None:
@@ -48,11 +48,11 @@ class PictureMaker:
 def orientation_of(frame: VideoFrame) -> Orientation:
     """Read the display matrix, which maps stored (x, y) to shown (a x + c y, b x + d y), y pointing down.
 
-    Read here rather than through VideoFrame.rotation, which cannot tell a mirrored picture. Angles between
-    quarters go to the nearest one; a matrix of zeros, which broken files have, means upright.
+    Read here rather than through VideoFrame.rotation, which does not report mirroring. Angles between
+    quarter turns are rounded to the nearest; a matrix of zeros, which broken files have, means upright.
     """
     side_data = cast(SideDataContainer, frame.side_data)
-    # Never asked for what is not there: where PyAV raises KeyError, a Ctrl-C of that moment is lost in Cython's
+    # Never accesses a missing entry: where PyAV raises KeyError, a Ctrl-C at that moment is lost in Cython's
     # traceback. PyAV 19 iterates over the types, earlier ones over the entries.
     entries = cast("Iterable[Type | SideData]", side_data)
     types = [entry if isinstance(entry, Type) else entry.type for entry in entries]
@@ -66,7 +66,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def upright(picture: Picture, orientation: Orientation) -> Picture:
-    """Turn a stored picture [h, w, 3] as it is to be shown; contiguous."""
+    """Turn a stored picture [h, w, 3] upright; contiguous."""
     if orientation.transposed:
         picture = picture.transpose(1, 0, 2)
     rows, columns = (slice(None, None, -1 if flip else 1) for flip in orientation[1:])

@@ -1,4 +1,4 @@
-"""Pairs start steps with end steps and gives each pair its pre-score (paper, sections 3.2 and 3.3)."""
+"""Pairs start steps with end steps and computes the pre-score of each pair (paper, sections 3.2 and 3.3)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def find_candidates(
 ) -> tuple[_Int32s, _Int32s, npt.NDArray[np.float32], _Int32s]:
     """Every span that may hold an action, in order of sequence, start and end.
 
-    stages: int8 [n]. sequences: int32 [m, 4], of find_sequences. decay: `i` of equation 1, a step.
+    stages: int8 [n]. sequences: int32 [m, 4], from find_sequences. decay: `i` of equation 1, per step.
     Returns starts int32 [K], ends int32 [K] (inclusive), prescores float32 [K] and owners int32 [K], the row
     of the sequence each span lies in.
 
     Starts come from Ready, Start and the first half of Confirm, ends from the second half of Confirm, End and
     Follow. Halves are those of each unbroken run of Confirm; the middle step of an odd run is in both. A span
-    may be that one step: as the interval [start, end + 1) it is not empty, and an action so short that one
-    Confirm is all there is of it would go unseen otherwise. A span holds at least one Start, Confirm or
+    may be that one step: as the interval [start, end + 1) it is not empty, and an action so short that it has
+    only one Confirm would be missed otherwise. A span holds at least one Start, Confirm or
     Follow, and lies in one sequence, so it holds no Background. Pre-scores follow equation 1 with each factor
-    floored at 0; spans of pre-score 0 could never rank and are left out.
+    floored at 0; spans of pre-score 0 could never rank and are omitted.
     """
     start_factors, end_factors = _factors(stages, sequences, decay)
     room = 0
@@ -64,7 +64,7 @@ def _is_core(stage: int) -> bool:
 
 @compiled
 def _factors(stages: npt.NDArray[np.int8], sequences: _Int32s, decay: float) -> tuple[_Float64s, _Float64s]:
-    """The factors of equation 1, float64 [n] each; 0 where the step is too far off, or no start (no end)."""
+    """The factors of equation 1, float64 [n] each; 0 where the step is too far away, or not a start (an end)."""
     start_factors = np.zeros(stages.size)
     end_factors = np.zeros(stages.size)
     for row in range(sequences.shape[0]):
@@ -85,7 +85,7 @@ def _factors(stages: npt.NDArray[np.int8], sequences: _Int32s, decay: float) -> 
 
 @compiled
 def _split_run(stage: int, run: int, after_run: int) -> tuple[int, int]:
-    """Of a run [run, after_run) of one stage, starts are [run, first value), ends [second value, after_run)."""
+    """In a run [run, after_run) of one stage, starts are [run, first value), ends [second value, after_run)."""
     if stage == Stage.CONFIRM:
         length = after_run - run
         return run + (length + 1) // 2, run + length // 2

@@ -1,4 +1,4 @@
-"""How this package's kernels are compiled: once per machine, kept on disk, free of the interpreter lock."""
+"""How this package's kernels are compiled: once per machine, cached on disk, without the interpreter lock."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile `function` with numba at its first call, and keep the machine code on disk.
+    """Compile `function` with numba at its first call, and cache the machine code on disk.
 
-    The code lies in `__pycache__` beside the source, or, where that is read-only, in the user's cache folder
-    (`NUMBA_CACHE_DIR` names another). Where nothing can be written at all, each process compiles for itself.
+    The cache is `__pycache__` beside the source, or, where that is read-only, the user's cache folder
+    (`NUMBA_CACHE_DIR` names another). Where neither can be written, each process compiles for itself.
 
     A cached kernel is renewed when ITS OWN file changes, not when a file it calls into does. So a kernel
     calls only kernels of its own file, and Python joins the files (pipeline.py): a few microseconds per hop.
@@ -24,5 +24,5 @@ def compiled(function: _Function) -> _Function:
     """
     try:
         return cast(_Function, njit(cache=True, nogil=True, error_model="numpy")(function))
-    except RuntimeError:  # numba found no folder it may write to
+    except RuntimeError:  # numba found no writable folder
         return cast(_Function, njit(nogil=True, error_model="numpy")(function))

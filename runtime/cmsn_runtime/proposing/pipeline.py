@@ -22,12 +22,12 @@ from cmsn_runtime.stages import STAGE_COUNT, Stage
 class Candidates:
     """Every span of a window that may hold an action, unranked; steps count from the window's first.
 
-    stages: int8 [n], the decoded stages (of the boldest decoding, see ProposalSettings.background), Background before
-        the frontier.
+    stages: int8 [n], the decoded stages (of the decoding with the least Background, see ProposalSettings.background),
+        Background before the frontier.
     sequences: int32 [m, 4]: first step, last step (inclusive), start anchor, end anchor.
     starts, ends: int32 [K], inclusive steps. prescores: float32 [K], 0..1, never 0.
     owners: int32 [K], the row of `sequences` each span lies in.
-    left, right: int64 [K, bins], rows of the sparse maximum table: what the evaluation subnet takes.
+    left, right: int64 [K, bins], rows of the sparse maximum table: the input of the evaluation subnet.
     """
 
     stages: npt.NDArray[np.int8]
@@ -48,9 +48,9 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """The spans that are left, best first.
+    """The remaining spans, best first.
 
-    starts, ends: int32 [M], inclusive steps. scores: float64 [M], never rising. owners: int32 [M], rows of
+    starts, ends: int32 [M], inclusive steps. scores: float64 [M], never increasing. owners: int32 [M], rows of
     `Candidates.sequences`.
     """
 
@@ -69,8 +69,8 @@ class Ranked:
 def propose(probabilities: npt.NDArray[np.float32], *, frontier: int, settings: ProposalSettings) -> Candidates:
     """Decode a window and find its candidates.
 
-    probabilities: float32 [n, 6], one row per step; the likeliest stage counts, the lower index of equals.
-    frontier: steps before it are taken as Background: their actions have been reported for good.
+    probabilities: float32 [n, 6], one row per step; the likeliest stage counts, of equals the one with the lower index.
+    frontier: steps before it are treated as Background: their actions have been reported for good.
     Raises SettingsError for another shape.
     """
     if probabilities.ndim != 2 or probabilities.shape[1] != STAGE_COUNT:
@@ -104,8 +104,9 @@ def _united(
 ) -> list[npt.NDArray[Any]]:
     """Spans of two decodings, each once with the higher pre-score, in order of start and end.
 
-    sequences: of the bolder decoding. Less Background only adds steps to sequences, or joins some: a cut between two
-    steps stays one. So each sequence of the other lies in one of these, and Soft-NMS within them stays exact.
+    sequences: those of the decoding with less Background. Less Background only adds steps to sequences, or joins some:
+    a cut between two steps stays one. So each sequence of the other lies in one of these, and Soft-NMS within them
+    stays exact.
     """
     starts, ends, prescores = (np.concatenate((spans[part], more[part])) for part in range(3))
     order = np.lexsort((-prescores, ends, starts))
@@ -118,11 +119,11 @@ def _united(
 
 
 def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, settings: ProposalSettings) -> Ranked:
-    """Score the candidates and thin them out.
+    """Score the candidates and suppress those that overlap.
 
     pes_scores: float32 [K], the tIoU the evaluation subnet predicts; the final score is pre-score times it.
-        None: the pre-score alone ranks. Table 4 of the paper, which does that, also removes the suppression;
-        ask for it with nms="none".
+        None: they are ranked by the pre-score alone. Table 4 of the paper, which does that, also removes the
+        suppression; ask for it with nms="none".
     Raises SettingsError for another shape.
     """
     scores = candidates.prescores.astype(np.float64)
@@ -137,6 +138,6 @@ def rank(candidates: Candidates, pes_scores: npt.NDArray[np.float32] | None, set
 
 
 def warm_up_kernels() -> None:
-    """Compile every kernel, or load it from disk, so that a stream's first hop is as quick as the rest."""
+    """Compile every kernel, or load it from disk, so that a stream's first hop is as fast as the others."""
     settings = ProposalSettings()
     rank(propose(np.eye(STAGE_COUNT, dtype=np.float32), frontier=0, settings=settings), None, settings)

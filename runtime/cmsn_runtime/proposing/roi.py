@@ -1,4 +1,4 @@
-"""Temporal RoI max-pooling as two look-ups a bin, which export as plain gathers (paper, section 3.3)."""
+"""Temporal RoI max-pooling as two look-ups per bin, which export as plain gathers (paper, section 3.3)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def roi_levels(steps: int) -> int:
 def roi_indices(
     starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], steps: int, bins: int, context: float = 0.0
 ) -> tuple[_Int64s, _Int64s]:
-    """Where in the sparse table the bins of each span lie: a bin is max(table[left], table[right]).
+    """Rows of the sparse table for the bins of each span: a bin is max(table[left], table[right]).
 
     starts, ends: int32 [K], inclusive steps, 0 <= start <= end < steps. Returns left, right: int64 [K, bins].
-    context: share of a span's length that is pooled before it and after it too, at least 0.
+    context: share of a span's length that is also pooled before and after it, at least 0.
 
-    What is pooled of a span of N steps is cut into `bins` equal parts, and a bin covers all the steps its part touches:
-    without context [start + floor(b N / bins), start + ceil((b + 1) N / bins)), never none. A bin beyond the window
-    shows the window's first or last step.
-    Two power-of-two stretches that may overlap cover a bin exactly, which a maximum does not mind: row
+    The pooled part of a span of N steps is divided into `bins` equal parts, and a bin covers all the steps its part
+    touches: without context [start + floor(b N / bins), start + ceil((b + 1) N / bins)), never empty. A bin beyond the
+    window covers the window's first or last step.
+    A bin is covered exactly by two power-of-two ranges; that they may overlap does not affect a maximum. Row
     level * steps + i of the table holds the maximum over 2^level steps from i (sparse_max_table).
     """
     left = np.empty((starts.size, bins), np.int64)
@@ -73,7 +73,7 @@ def _edges(longest: int, bins: int, context: float) -> tuple[_Int64s, _Int64s]:
         before = context * length
         part = (length + 2 * before) / bins
         for b in range(bins):
-            # An edge that falls on a step's own edge must not reach over it by a rounding error.
+            # An edge that coincides with a step's edge must not cross it by a rounding error.
             lows[length, b] = math.floor(b * part - before + _ROUNDING)
             highs[length, b] = math.ceil((b + 1) * part - before - _ROUNDING)
     return lows, highs
@@ -104,7 +104,7 @@ def _rows(lows: _Int64s, highs: _Int64s, levels: _Int64s, steps: int) -> tuple[_
 def sparse_max_table(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The table `roi_indices` points into: row level * n + i is max(features[i : i + 2^level]).
 
-    features: float32 [n, C]. Returns float32 [L n, C], L = roi_levels(n). Stretches that would run past the
+    features: float32 [n, C]. Returns float32 [L n, C], L = roi_levels(n). Ranges that would extend past the
     end stop there. This is the definition; the evaluation graph builds the same table from plain operations.
     """
     table = [features]

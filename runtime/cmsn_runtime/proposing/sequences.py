@@ -1,4 +1,4 @@
-"""Cuts a window's stages into sequences from Ready to Follow, and anchors each (paper, section 3.2)."""
+"""Divides a window's stages into sequences from Ready to Follow, and anchors each (paper, section 3.2)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cmsn_runtime.stages import Stage
 def find_sequences(stages: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
     """The sequences `q_c` of a window, in order of time.
 
-    stages: int8 [n], one Stage a step, in whatever order.
+    stages: int8 [n], one Stage per step, in any order.
     Returns int32 [m, 4]: first step, last step (inclusive), start anchor, end anchor.
 
     A sequence is a stretch without Background, cut where End or Follow is directly followed by Ready or
-    Start. Equation 1 measures from its first Start and its last End; the paper leaves open what holds
-    where one is missing. Ours, for the start (the end is its mirror image, with End for Start and Follow for
-    Ready): the first Confirm that has a Ready somewhere before it; else the first step that is not Ready;
-    else the first step. An anchor therefore always lies inside its sequence.
+    Start. Equation 1 measures from its first Start and its last End; the paper does not define
+    the case where one is missing. Ours, for the start (the end is its mirror image, with End for Start and Follow for
+    Ready): the first Confirm that has a Ready somewhere before it; otherwise the first step that is not Ready;
+    otherwise the first step. An anchor therefore always lies inside its sequence.
     """
     sequences = np.empty((stages.size, 4), np.int32)
     count = 0
@@ -45,7 +45,7 @@ def _is_cut(before: int, after: int) -> bool:
 
 @compiled
 def _anchor(stages: npt.NDArray[np.int8], outer: int, inner: int, direction: int, boundary: int, context: int) -> int:
-    """Walk from the sequence's `outer` step inwards to the first `boundary`, or the best stand-in for one."""
+    """Walk from the sequence's `outer` step inwards to the first `boundary`, or the best substitute for one."""
     after_context = False
     confirm = -1
     beyond = -1  # the first step that is not context

@@ -26,12 +26,12 @@ def suppress(
     *,
     owners: npt.ArrayLike | None = None,
 ) -> tuple[_Int64s, _Float64s]:
-    """Keep the best span, lower those it overlaps, and again, until none is left that scores enough.
+    """Keep the best span, lower the scores of those it overlaps, and repeat until no remaining span scores enough.
 
     starts, ends: [K], spans [start, end) in any unit of time. scores: [K]; those not above 0 are dropped.
-    owners: [K], numbers from 0 of the actions that the spans belong to; all to one by default.
+    owners: [K], numbers from 0 of the actions that the spans belong to; one action by default.
     Returns order int64 [M], indices of the kept spans, best first, and their lowered scores float64 [M], at most
-    settings.max_proposals of each owner. Equal scores keep the order they came in.
+    settings.max_proposals per owner. Spans of equal score keep their order.
 
     With u the tIoU with a kept span, a score is multiplied by exp(-u^2 / sigma) (`gaussian`); by 1 - u where
     u > iou_threshold (`linear`); by 0 where u > iou_threshold (`greedy`); by 1 (`none`).
@@ -58,7 +58,7 @@ def suppress(
 
 
 def _as_float64s(values: npt.ArrayLike) -> _Float64s:
-    # A copy is writable and in one piece; for any other kind of array numba would compile the kernel again.
+    # A copy is writable and contiguous; for any other kind of array numba would compile the kernel again.
     return np.array(values, np.float64, order="C")
 
 
@@ -74,11 +74,11 @@ def _suppress(
     min_score: float,
     limit: int,
 ) -> tuple[_Int64s, _Float64s]:
-    """All kinds as one: a product of factors is kept as a sum of penalties, score * exp(-penalty).
+    """All kinds of suppression: a product of factors is kept as a sum of penalties, score * exp(-penalty).
 
-    Ranking by log(score) - penalty takes one exponential for each span kept instead of one for each pair.
+    Ranking by log(score) - penalty takes one exponential per kept span instead of one per pair.
     """
-    logs = np.full(scores.size, -math.inf)  # -inf: kept already, or never to be
+    logs = np.full(scores.size, -math.inf)  # -inf: already kept, or never kept
     for i in range(scores.size):
         if scores[i] > 0.0:
             logs[i] = math.log(scores[i])
@@ -91,7 +91,7 @@ def _suppress(
         best = _best(logs, penalties)
         if best < 0:
             return order[:rank], kept[:rank]
-        # Logarithm and exponential may disagree by one rounding: scores still never rise.
+        # Logarithm and exponential may differ by a rounding error: scores must never increase.
         last_score = min(last_score, scores[best] * math.exp(-penalties[best]))
         if last_score < min_score:
             return order[:rank], kept[:rank]
@@ -110,7 +110,7 @@ def _suppress(
 
 @compiled
 def _drop(logs: _Float64s, owners: _Int64s, owner: int) -> None:
-    """Nothing more is kept of one owner."""
+    """Discard the remaining spans of one owner."""
     for i in range(logs.size):
         if owners[i] == owner:
             logs[i] = -math.inf
@@ -118,7 +118,7 @@ def _drop(logs: _Float64s, owners: _Int64s, owner: int) -> None:
 
 @compiled
 def _best(logs: _Float64s, penalties: _Float64s) -> int:
-    """The first of the greatest, -1 where all are -inf."""
+    """Index of the first maximum; -1 where all are -inf."""
     best = -1
     greatest = -math.inf
     for i in range(logs.size):
@@ -130,7 +130,7 @@ def _best(logs: _Float64s, penalties: _Float64s) -> int:
 
 @compiled
 def _tiou(start: float, end: float, other_start: float, other_end: float) -> float:
-    # Conditional expressions, not min and max: those mind NaN, and the loops would not be vectorised.
+    # Conditional expressions, not min and max: those handle NaN, and the loops would not be vectorised.
     later = start if start > other_start else other_start
     earlier = end if end < other_end else other_end
     shared = earlier - later

@@ -56,5 +56,5 @@ def sink_names() -> list[str]:
 
 
 def find_sink(name: str) -> SinkKind:
-    """The kind of that name. Raises SettingsError where there is none, or it cannot be imported."""
+    """The kind of that name. Raises SettingsError where none exists, or it cannot be imported."""
     return find_plugin(SINKS, name, SinkKind, what="the output")

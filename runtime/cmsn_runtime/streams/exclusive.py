@@ -1,4 +1,4 @@
-"""Work of one stream, one piece after the other."""
+"""Runs the work of one stream, one piece at a time."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from cmsn_runtime.errors import BackendError, SettingsError
 
 
 class Exclusive:
-    """Runs work that no other work of the same stream may come between.
+    """Runs work that no other work of the same stream may interrupt.
 
-    Work that was begun and not run to its end leaves the stream within a step: nothing else is run until `abandon`.
+    Work that was begun and not completed leaves the stream within a step: nothing else is run until `abandon`.
     """
 
     def __init__(self) -> None:
@@ -17,19 +17,19 @@ class Exclusive:
 
     @property
     def broken(self) -> bool:
-        """Whether some work was begun and not run to its end."""
+        """Whether some work was begun and not completed."""
         return self._under_way is not None
 
     def require_whole(self) -> None:
-        """Raise BackendError where some work was begun and not run to its end."""
+        """Raise BackendError where some work was begun and not completed."""
         if self.broken:
             raise BackendError(
-                "the stream broke off within a step, or its last work was not run to its end, and it cannot go on from "
-                "there; flush() reports what was under way, and the stream can then be used anew"
+                "the stream was interrupted within a step, or its last work was not completed, and it cannot "
+                "continue; flush() reports what was under way, and the stream can then be used again"
             )
 
     def run(self, work: Work[None]) -> Work[None]:
-        """The same work. Raises BackendError at its begin where other work is under way, or when it was abandoned."""
+        """The same work. Raises BackendError where it begins while other work is under way, or after `abandon`."""
         self.require_whole()
         self._under_way = work
         yield from work
@@ -38,13 +38,13 @@ class Exclusive:
         self._under_way = None
 
     def abandon(self) -> None:
-        """End what is under way; whoever still goes on with it gets an error. Raises SettingsError from within it."""
+        """End the work under way; continuing it raises an error. Raises SettingsError where called from within it."""
         if self._under_way is not None:
             try:
                 self._under_way.close()
             except ValueError as error:  # a generator that is running
                 raise SettingsError(
-                    "the stream is at work: it was closed or flushed by its own on_step, or in another thread; "
+                    "the stream is busy: it was closed or flushed by its own on_step, or in another thread; "
                     "wait until its push() has returned"
                 ) from error
         self._under_way = None

@@ -19,35 +19,35 @@ Moment = npt.NDArray[Any]  # uint8 [height, width, 3] of a picture, float32 [wid
 class StreamingExtractor:
     """Collects frames into chunks and asks for their features.
 
-    chunk_frames: frames per ask, a multiple of the stride. 8 answers soonest and is what a camera wants; more saves
-        calls on files. The features are the same. By default what the backend takes, or a step.
-    delay_steps: how many steps the newest feature is behind the newest complete chunk.
+    chunk_frames: frames per ask, a multiple of the stride. 8 answers soonest and suits a camera; more saves calls on
+        files. The features are the same. By default what the backend takes, or a step.
+    delay_steps: number of steps by which the newest feature lags behind the newest complete chunk.
 
     One segment of a stream runs from the first frame to the last answer of `ending`; `reset` drops what is under way.
-    The backend's state is made with the first chunk and given back at the end: no two are ever held.
-    Raises SettingsError for a chunk that is no multiple of the stride, or not what the backend was built for.
+    The backend's state is created with the first chunk and released at the end: never are two held at once.
+    Raises SettingsError for a chunk that is not a multiple of the stride, or not what the backend was built for.
     """
 
     def __init__(self, backend: Backend, *, stride: int, delay_steps: int, chunk_frames: int | None = None) -> None:
         chunk_frames = (backend.chunk_frames or stride) if chunk_frames is None else chunk_frames
         if chunk_frames < 1 or chunk_frames % stride:
-            raise SettingsError(f"chunk of {chunk_frames} frames: it must be a multiple of the stride, {stride}")
+            raise SettingsError(f"a chunk has {chunk_frames} frames; it must be a multiple of the stride, {stride}")
         if backend.chunk_frames not in (None, chunk_frames):
             raise SettingsError(
-                f"chunk of {chunk_frames} frames: the engines were built for {backend.chunk_frames}; leave the chunk "
-                f"out, or build them again with `cmsn build --chunk-frames {chunk_frames}`"
+                f"a chunk has {chunk_frames} frames; the engines were built for {backend.chunk_frames}; omit the chunk "
+                f"size, or build them again with `cmsn build --chunk-frames {chunk_frames}`"
             )
         self.delay_steps = delay_steps
         self._backend = backend
         self._stride = stride
         self._chunk_frames = chunk_frames
-        # A last chunk need not be whole, unless the backend insists.
+        # The last chunk may be incomplete, unless the backend takes only full chunks.
         self._last_chunk_frames = backend.chunk_frames or stride
         self._state: ExtractorState | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, and give the state back: the next frame is the first of a new segment."""
+        """Discard everything and release the state: the next frame is the first of a new segment."""
         if self._state is not None:
             self._state.close()
         self._state = None
@@ -58,7 +58,7 @@ class StreamingExtractor:
     def steps(self, frame: Moment) -> Work[StepFeatures | None]:
         """One crop or one feature row -> the features that became ready; mostly None.
 
-        Whoever keeps features copies them (a window does) before the next ask: on a device their memory is used again.
+        To keep features, copy them (a window does) before the next ask: on a device their memory is reused.
         """
         self._waiting.append(frame)
         if len(self._waiting) < self._chunk_frames:

@@ -17,9 +17,9 @@ from cmsn_runtime.streams.timed import Prepared, TimedSettings, TimedStream
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureRow:
-    """What another network, or a sensor, says of one moment: two-stream scores, joints of a skeleton.
+    """The output of another network, or of a sensor, for one moment: two-stream scores, joints of a skeleton.
 
-    values: float32 [width]. seconds: when it begins, exact. discontinuity, duration: as in Frame.
+    values: float32 [width]. seconds: when the moment begins, exact. discontinuity, duration: as in Frame.
     """
 
     values: npt.NDArray[np.float32]
@@ -30,7 +30,7 @@ class FeatureRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureStreamSettings(TimedSettings):
-    """width: values in a row. max_gap: seconds that two rows may be apart; a window by default."""
+    """Settings of a stream of rows. width: values per row. max_gap: seconds between two rows; a window by default."""
 
     width: int
     max_gap: Fraction | None = None
@@ -38,7 +38,7 @@ class FeatureStreamSettings(TimedSettings):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CopiedRow:
-    """Prepared protocol over a copied row."""
+    """A copied row, as the Prepared protocol."""
 
     row: npt.NDArray[np.float32]
     seconds: Fraction
@@ -52,8 +52,8 @@ class _CopiedRow:
 class FeatureStream(TimedStream[FeatureRow]):
     """The state of one stream of rows; see TimedStream. on_step: see Segment.
 
-    Rows are placed by their times: each goes to the nearest place at the model's rate, so that jitter of up to half a
-    row changes nothing, and a sensor that is slow or fast by a little repeats or loses a row now and then.
+    Rows are placed by their times: each is assigned to the nearest tick of the model's rate, so that jitter of up to
+    half a row has no effect, and a sensor that is slightly slow or fast repeats or loses a row now and then.
     """
 
     def __init__(
@@ -74,16 +74,16 @@ class FeatureStream(TimedStream[FeatureRow]):
                 f"a {type(moment).__name__} was pushed; a stream of this model takes FeatureRow(values, seconds)"
             )
         try:
-            with np.errstate(over="ignore"):  # infinity, which is refused below
+            with np.errstate(over="ignore"):  # overflow gives infinity, which is refused below
                 values = np.array(moment.values, dtype=np.float32)
         except (TypeError, ValueError, OverflowError) as error:
-            raise SettingsError(f"a feature row is no row of numbers ({error}); pass float32 [width]") from error
+            raise SettingsError(f"a feature row does not consist of numbers ({error}); pass float32 [width]") from error
         width, broken = self.settings.width, np.count_nonzero(~np.isfinite(values))
         if values.shape != (width,):
             raise SettingsError(f"a feature row has the shape {list(values.shape)}; this model takes [{width}]")
         if broken:
             raise SettingsError(
                 f"{broken} values of a feature row are not finite in float32; this model takes {width} finite values "
-                "per row; check how the features were made"
+                "per row; check how the features were computed"
             )
         return _CopiedRow(values, moment.seconds, moment.discontinuity, moment.duration)

@@ -1,4 +1,4 @@
-"""What a stream lost on the way, and whether it can find anything at all."""
+"""What a stream lost, and whether it can find anything at all."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from fractions import Fraction
 
 from cmsn_runtime.streams.resampling import SegmentStart
 
-_ENOUGH = 3  # segments of one moment each, before it is called a rule
+_ENOUGH = 3  # consecutive segments of one moment each, before this is reported
 
 
 @dataclass(frozen=True, slots=True)
 class StreamHealth:
-    """dropped: moments that were not later than the one before them. resets: segments that a gap or a jump ended.
+    """Losses of a stream. dropped: moments not later than their predecessor. resets: segments ended by a gap or jump.
 
-    apart: seconds between moments where none follows another in time, so that nothing can be found; else None.
-    longest: seconds that moments may be apart.
+    apart: seconds between moments where all are too far apart to find anything; otherwise None.
+    longest: maximum seconds between moments.
     """
 
     dropped: int
@@ -36,12 +36,12 @@ class StreamHealth:
 
 
 class StreamWatch:
-    """Counts the segments of a stream. longest: seconds that moments may be apart."""
+    """Counts the segments of a stream. longest: maximum seconds between moments."""
 
     def __init__(self, longest: Fraction) -> None:
         self._longest = longest
         self._resets = 0
-        self._lone = 0  # segments in a row that a gap ended after their first moment
+        self._lone = 0  # consecutive segments that a gap ended after their first moment
         self._apart: Fraction | None = None
 
     def broke(self, start: SegmentStart) -> None:

@@ -1,4 +1,4 @@
-"""Moments at the source's own, possibly uneven rate -> moments at the model's rate, by their timestamps."""
+"""Resamples moments from the source's own, possibly uneven rate to the model's rate, by their timestamps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Timed(Protocol):
     """A frame or a feature row with its time.
 
     seconds: on the source's own clock, exact. discontinuity: it does not follow the one before it.
-    duration: seconds that it stands, where the source knows (neither None nor 0); it counts for the last one alone.
+    duration: seconds for which it lasts, where the source knows (neither None nor 0); used only for the last one.
     """
 
     @property
@@ -38,9 +38,9 @@ class Tick(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class SegmentStart:
-    """An unbroken stretch of time begins: ticks count from `origin`, and everything that streams starts anew.
+    """An unbroken stretch of time begins: ticks count from `origin`, and all state of the stream restarts.
 
-    lone: the stretch before it had one moment only. apart: seconds from the last moment of that stretch.
+    lone: whether the previous stretch had only one moment. apart: seconds since the last moment of that stretch.
     """
 
     origin: Fraction
@@ -56,25 +56,25 @@ class Resampler(Generic[Item]):
         and a jump back by more than that. Moments that are not later than the one before them are dropped.
     jitter: seconds; a moment this late is still in time for its tick. The default absorbs containers that round to
         milliseconds (Matroska, FLV): without it, every third frame of 30 per second misses its tick at the same rate.
-    dropped: how many moments were.
+    dropped: number of dropped moments.
 
-    A moment is held until its successor comes, so ticks lag by one; the last one lasts as long as it says itself, or
-    as the one before it did (1 / fps where it is alone). n moments at a steady rate r give ceil(n * fps / r) ticks.
-    All arithmetic is exact. One push gives at most max_gap * fps ticks.
+    A moment is held until its successor comes, so ticks lag by one; the last one lasts for its own duration, or
+    for that of the one before it (1 / fps where it is alone). n moments at a steady rate r give ceil(n * fps / r)
+    ticks. All arithmetic is exact. One push gives at most max_gap * fps ticks.
     """
 
     def __init__(self, grid: TimeGrid, *, max_gap: Fraction, jitter: Fraction = Fraction(1, 1000)) -> None:
         if max_gap <= 0 or not 0 <= jitter < 1 / grid.fps:
             raise SettingsError(
-                f"gap of {max_gap} s, jitter of {jitter} s: the gap must be above zero, "
-                f"the jitter from zero to less than a model frame, {1 / grid.fps} s"
+                f"a gap of {max_gap} s and a jitter of {jitter} s were given; the gap must be above zero, "
+                f"the jitter at least zero and less than a model frame, {1 / grid.fps} s"
             )
         self.dropped = 0
         self.max_gap = max_gap
         self._grid = grid
         self._jitter = jitter
         self._held: Item | None = None
-        self._silent_since: Fraction | None = None  # where `idle` ended the segment
+        self._silent_since: Fraction | None = None  # time at which `idle` ended the segment
         self._begin(Fraction(0))
 
     def push(self, moment: Item) -> list[Tick[Item] | SegmentStart]:
@@ -101,7 +101,7 @@ class Resampler(Generic[Item]):
         return [*self._ticks(held, until=moment.seconds)]
 
     def idle(self, until: Fraction) -> list[Tick[Item]] | None:
-        """Nothing came until then -> the segment's last ticks, if the silence has ended it; else None.
+        """No moment came until then -> the segment's last ticks, if the silence has ended it; otherwise None.
 
         Raises SettingsError where the time is not a Fraction.
         """
@@ -131,7 +131,7 @@ class Resampler(Generic[Item]):
         self._interval = 1 / self._grid.fps
 
     def _ticks(self, moment: Item, *, until: Fraction) -> list[Tick[Item]]:
-        """Ticks not yet given out that a moment at `until` would come too late for."""
+        """Ticks not yet returned for which a moment at `until` would come too late."""
         ticks = []
         while self._grid.frame_time(self._next, self._origin) + self._jitter < until:
             ticks.append(Tick(moment, self._next))
@@ -139,7 +139,7 @@ class Resampler(Generic[Item]):
         return ticks
 
     def _break_before(self, moment: Item, since: Fraction | None) -> str | None:
-        """Why a segment begins with this moment, in words; None where it goes on. since: time of the one before it."""
+        """Why a segment begins with this moment, in words; None where none begins. since: time of the previous one."""
         if since is None:
             return "first frame"
         step = moment.seconds - since

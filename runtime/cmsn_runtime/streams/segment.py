@@ -25,9 +25,9 @@ StepCallback = Callable[[StageStep], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSettings:
-    """Everything that turns step features into events; a bundle fills it in.
+    """Everything that turns step features into events; filled in by a bundle.
 
-    hop_steps: the stage network looks again every so many steps; 1 answers
+    hop_steps: steps between two runs of the stage network; 1 answers
         soonest, half the window is the paper's schedule (section 3.4).
     """
 
@@ -39,7 +39,7 @@ class SegmentSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.hop_steps <= self.grid.window // 2:
             raise SettingsError(
-                f"hop of {self.hop_steps} steps: it must be between 1 and half the window, {self.grid.window // 2}"
+                f"a hop has {self.hop_steps} steps; it must have between 1 and half the window, {self.grid.window // 2}"
             )
 
 
@@ -47,9 +47,9 @@ class Segment:
     """Stages, candidates, scores and tracks of the steps since `origin`; a gap or the end of the stream ends it.
 
     origin: seconds at which step 0 begins. first_action: number of the next action.
-    on_event: called with each event at once, so that those before a fault of the backend are not lost with it.
+    on_event: called with each event at once, so that those before a fault of the backend are not lost.
     on_step: called with each feature step once its stage is settled (half a window later, or at the end).
-    Computes no network: `steps` and `ending` are work that asks for it.
+    It runs no network: `steps` and `ending` are work that asks for it.
     """
 
     def __init__(
@@ -67,22 +67,22 @@ class Segment:
         self._on_event = on_event
         self._on_step = on_step
         self._seen = 0  # feature steps
-        self._reported = 0  # feature steps already given to on_step
+        self._reported = 0  # feature steps already passed to on_step
         self._backend = backend
-        self._window: FeatureWindow | None = None  # made with the first step: to end needs no backend
+        self._window: FeatureWindow | None = None  # created with the first step: ending needs no backend
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
         self._tracker = Tracker(settings.tracking, first_action=first_action)
 
     @property
     def next_action(self) -> int:
-        """Number of the action that would come next."""
+        """Number of the next action."""
         return self._tracker.next_action
 
     def steps(self, features: StepFeatures, *, now: Fraction, until: Fraction) -> Work[None]:
-        """Take in new step features. They are taken one by one: nothing depends on how many came at once.
+        """Process new step features, one by one: nothing depends on how many come at once.
 
-        now: source time up to which the stream has seen. until: end of the newest input; the last step may be only
-        partly filled, and nothing is proposed beyond.
+        now: source time up to which the stream has seen. until: end of the newest input; the last step may be
+        incomplete, and nothing is proposed beyond.
         """
         if self._window is None:
             self._window = self._backend.new_window(self._settings.grid.window)
@@ -94,22 +94,22 @@ class Segment:
                 self._report_steps(upto=self._seen - self._settings.grid.window // 2)
 
     def ending(self, *, now: Fraction, until: Fraction) -> Work[None]:
-        """Nothing more will come: everything not reported yet is final."""
+        """The segment has ended: everything not yet reported is final."""
         if self._window is not None:
             yield from self._hop(self._window, now=now, until=until, ending=True)
             self._report_steps(upto=self._seen)
 
     def settle(self, *, now: Fraction, until: Fraction) -> None:
-        """End at once, without another look: the reported actions under way are final as the last hop saw them."""
+        """End at once, without another hop: the reported actions under way are final as of the last hop."""
         self._report(self._tracker.settle(), now=now, until=until)
 
     def close(self) -> None:
-        """Give the window back."""
+        """Release the window."""
         if self._window is not None:
             self._window.close()
 
     def _hop(self, window: FeatureWindow, *, now: Fraction, until: Fraction, ending: bool) -> Work[None]:
-        """Look at the window again: stages, candidates, scores, tracks (sections 3.2 and 3.3)."""
+        """Evaluate the window again: stages, candidates, scores, tracks (sections 3.2 and 3.3)."""
         settings = self._settings.proposals
         begin = self._seen - len(window)
         self._probabilities = yield from stages(window)
@@ -131,10 +131,11 @@ class Segment:
         return Event(report.kind, report.action, report.rank, proposal, now)
 
     def _report_steps(self, *, upto: int) -> None:
-        """Give out the stages of steps that are settled; those before the window were given out in time."""
+        """Report the stages of steps that are settled; those before the window were reported earlier."""
         begin = self._seen - len(self._probabilities)
         while self._on_step is not None and self._reported < upto:
-            row = self._probabilities[self._reported - begin].copy()  # who keeps a step does not keep the window
+            # A copy: keeping a step must not keep the whole window.
+            row = self._probabilities[self._reported - begin].copy()
             time = self._settings.grid.step_time(self._reported, self.origin)
             self._on_step(StageStep(time, Stage(int(row.argmax())), row))
             self._reported += 1

@@ -1,4 +1,4 @@
-"""One camera: frames in, events out; offline is the same thing run to the end."""
+"""One camera: frames in, events out; offline processing is the same, run to the end."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cmsn_runtime.streams.timed import Prepared, TimedSettings, TimedStream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings(TimedSettings):
-    """Everything a stream of pictures needs to know beside its backend; a bundle fills it in.
+    """All settings of a stream of pictures except its backend; filled in by a bundle.
 
-    receptive_field_frames: of the extractor; a longer gap ends a segment.
+    receptive_field_frames: that of the extractor; a longer gap ends a segment.
     """
 
     preprocessing: Preprocessing
@@ -26,7 +26,7 @@ class StreamSettings(TimedSettings):
 
     @property
     def max_gap(self) -> Fraction:
-        """Seconds that two frames may be apart."""
+        """Maximum seconds between two frames."""
         return self.receptive_field_frames / self.grid.fps
 
 

@@ -25,9 +25,9 @@ Given = TypeVar("Given", bound=Timed, contravariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedSettings(SegmentSettings):
-    """What every stream needs to know beside its backend; a bundle fills it in.
+    """All settings that every stream has except its backend; filled in by a bundle.
 
-    delay_steps: of the extractor. chunk_frames: moments (frames or rows) run at once, see StreamingExtractor.
+    delay_steps: that of the extractor. chunk_frames: moments (frames or rows) per run, see StreamingExtractor.
     """
 
     delay_steps: int
@@ -35,10 +35,10 @@ class TimedSettings(SegmentSettings):
 
 
 class Prepared(Timed, Protocol):
-    """A moment that nobody else can change any more."""
+    """A copied moment, which its caller can no longer change."""
 
     def values(self) -> Moment:
-        """What the extractor takes of it; the same array each time."""
+        """The extractor's input for it; the same array each time."""
         ...
 
 
@@ -48,16 +48,16 @@ _Items: TypeAlias = Sequence[Tick[Prepared] | SegmentStart]
 class TimedStream(Closing, Generic[Given]):
     """The state of one camera or sensor. Not thread-safe; the backend behind it may be shared between streams.
 
-    backend: what answers it; states and windows belong to it.
+    backend: the one that answers its asks; states and windows belong to it.
 
-    A moment is checked before anything changes, and nothing depends on what the caller does with it afterwards. The
-    stream itself computes no network. `push`, `flush` and `idle` answer its asks at once; `steps`, `ending` and
-    `idling` are the same as work for whoever answers many streams together (see backends.answering). Work that is
-    never begun changes nothing; once begun it is run to its end before any other of the same stream.
+    A moment is checked before anything changes, and what the caller does with it afterwards has no effect. The
+    stream itself runs no network. `push`, `flush` and `idle` answer its asks at once; `steps`, `ending` and
+    `idling` are the same as work for a caller that answers many streams together (see backends.answering). Work that is
+    never begun changes nothing; once begun it must be completed before any other of the same stream.
 
-    Where work is broken off within a step (the backend fails, `on_step` raises, a KeyboardInterrupt), that step is lost
-    and the stream refuses further moments; `flush` still reports everything that no call returned, and what was under
-    way as it was last seen. The stream can then be used anew.
+    Where work is interrupted within a step (the backend fails, `on_step` raises, a KeyboardInterrupt), that step is
+    lost and the stream refuses further moments; `flush` still reports everything that no call returned, and what was
+    under way as it was last seen. The stream can then be used again.
     Closed, or left as a `with` block, it refuses everything.
     """
 
@@ -82,7 +82,7 @@ class TimedStream(Closing, Generic[Given]):
         self._watch = StreamWatch(resampler.max_gap)
         self._closed = False
         self._work = Exclusive()
-        self._events: list[StreamEvent] = []  # that no call has returned yet
+        self._events: list[StreamEvent] = []  # not yet returned by any call
         self._reset_due = False
         self._now = Fraction(0)
         self._frames = 0  # model frames of this segment
@@ -94,25 +94,25 @@ class TimedStream(Closing, Generic[Given]):
 
     @property
     def health(self) -> StreamHealth:
-        """What was lost on the way so far."""
+        """What was lost so far."""
         return self._watch.health(dropped=self._resampler.dropped)
 
     def push(self, moment: Given) -> list[StreamEvent]:
-        """Take one moment -> what is to be reported now, mostly nothing. Moments may come at any rate.
+        """Process one moment -> the events it leads to, mostly none. Moments may come at any rate.
 
         Raises SettingsError for a moment that cannot be used, and changes nothing then; BackendError.
         """
         return answer_alone(self.steps(moment), self.backend)
 
     def flush(self) -> list[StreamEvent]:
-        """End of the stream -> everything not yet reported, all of it final. The stream can then be used anew."""
+        """End of the stream -> everything not yet reported, all of it final. The stream can then be used again."""
         return answer_alone(self.ending(), self.backend)
 
     def idle(self, until: Fraction) -> list[StreamEvent]:
-        """Time went by up to `until` (source time, seconds) without a moment -> what is to be reported now.
+        """Time passed until `until` (source time, seconds) without a moment -> the events that this leads to.
 
-        Nothing, until the silence is so long that the next moment would begin a new segment: then the actions under
-        way are settled at once, and not when that moment comes. What is found stays the same.
+        None, until the silence is so long that the next moment would begin a new segment: then the actions under
+        way are settled at once, not when that moment comes. The results are the same.
         """
         return answer_alone(self.idling(until), self.backend)
 
@@ -135,20 +135,20 @@ class TimedStream(Closing, Generic[Given]):
         return self._guarded(self._fallen_silent(until))
 
     def close(self) -> None:
-        """Give state and window back, without another report. May be called twice."""
+        """Release state and window, without another report. May be called twice."""
         self._work.abandon()
         self._closed = True
         self._extractor.reset()
         self._segment.close()
 
     def _seen_until(self, seconds: Fraction, items: _Items) -> Fraction:
-        """A clock that was set back has no say about the segment that ended: its last reports keep its own time."""
+        """Newest time of the segment that ended: a clock that was set back does not affect its last reports."""
         ended = bool(items) and isinstance(items[-1], SegmentStart)
         return max(seconds, self._now) if ended and self._frames else seconds
 
     def _guarded(self, work: Work[None]) -> Work[list[StreamEvent]]:
-        """Run work that no other may come between -> everything that is to be reported."""
-        self._require_open()  # again: this is when it begins
+        """Run work without interruption by other work -> all events it leads to."""
+        self._require_open()  # checked again: the work begins only now
         yield from self._work.run(work)
         return self._unreported()
 

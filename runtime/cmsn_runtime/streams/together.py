@@ -1,4 +1,4 @@
-"""Many cameras at once: what their streams ask at the same time is answered in batches."""
+"""Many cameras at once: asks that their streams have at the same time are answered in batches."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ def push_together(
 ) -> list[list[StreamEvent] | Exception]:
     """Push one moment into each of several streams -> the events of each, or the error that its own push would raise.
 
-    The results are those of one push after the other. backend: of all the streams.
-    Raises SettingsError, before anything changes, where a stream comes twice or belongs to another backend.
+    The results equal those of separate pushes. backend: the one of all the streams.
+    Raises SettingsError, before anything changes, where a stream occurs twice or belongs to another backend.
     """
     if len({id(stream) for stream, _ in moments}) < len(moments):
-        raise SettingsError("a stream came twice in one call; pass one moment per stream, and call again for the next")
+        raise SettingsError(
+            "a stream occurs twice in one call; pass one moment per stream, and call again for the next"
+        )
     others = {stream.backend.name for stream, _ in moments if stream.backend is not backend}
     if others:
         raise SettingsError(
-            f"streams of another backend came ({', '.join(sorted(others))}; this one is {backend.name}); "
+            f"streams of another backend were passed ({', '.join(sorted(others))}; this one is {backend.name}); "
             "pass the streams of one opened bundle, with its backend"
         )
     begun: list[Work[list[StreamEvent]] | Exception] = []

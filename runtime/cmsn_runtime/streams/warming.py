@@ -1,4 +1,4 @@
-"""Everything a first hop needs, compiled and loaded before it comes."""
+"""Compiles and loads everything that the first hop needs, before it comes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cmsn_runtime.timegrid import TimeGrid
 def warm_up(backend: Backend, grid: TimeGrid, *, input_shape: tuple[int, ...], roi_bins: int) -> None:
     """Compile the kernels, or load them from disk, and run each network once.
 
-    Without it the first hop of a stream took 10 s where nothing was compiled yet, 0.5 s where it was.
+    Without it the first hop of a stream took 10 s where nothing was compiled yet, otherwise 0.5 s.
     """
     warm_up_kernels()
     pictures = len(input_shape) == 3

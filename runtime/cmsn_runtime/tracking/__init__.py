@@ -1,1 +1,1 @@
-"""From the proposals of each hop to actions that are followed."""
+"""Follows actions through the proposals of each hop."""

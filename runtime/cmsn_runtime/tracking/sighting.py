@@ -1,4 +1,4 @@
-"""The ranked proposals of one hop, sorted by the action they belong to."""
+"""Groups the ranked proposals of one hop by the action they belong to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sightings_of(found: Candidates, ranked: Ranked, *, begin: int) -> list[Sight
     """One sighting per sequence q_c that has proposals, or whose proposals may have left the window; in order of time.
 
     begin: step of the segment at which the window begins. Sequences never overlap, so Soft-NMS over the whole
-    window is the same as Soft-NMS within each of them, and an action can be settled by itself.
+    window equals Soft-NMS within each of them, and each action can be settled independently.
     """
     sightings: list[Sighting] = []
     for owner, (first, last, *_) in enumerate(found.sequences.tolist()):

@@ -1,4 +1,4 @@
-"""Follows each action from hop to hop: first report, better reports, the last one."""
+"""Follows each action from hop to hop: first report, revisions, final report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cmsn_runtime.events import EventKind
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """When something is reported about an action.
+    """When an action is reported.
 
-    settle_steps: steps that must have been seen after the last moment of an action (the last Start, Confirm or End)
+    settle_steps: steps that must have been seen after the end of an action (the last Start, Confirm or End)
         before its proposals are final.
     provisional_score: an action is first reported when its best proposal reaches this score.
-    revise_steps: a revision is reported when either boundary moved by at least so many steps.
+    revise_steps: a revision is reported when either boundary moved by at least this many steps.
     """
 
     settle_steps: int = 8
@@ -56,7 +56,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the tracker reports: kind as in `Event`, the action's number, the rank of the span within it."""
+    """A report of the tracker: kind as in `Event`, the action's number, the rank of the span within it."""
 
     kind: EventKind
     action: int
@@ -68,13 +68,13 @@ class Report:
 class _Track:
     action: int
     sighting: Sighting
-    reported: Span | None  # the span last reported
+    reported: Span | None  # the latest reported span
 
 
 class Tracker:
     """Turns the sightings of each hop into reports; one per segment of a stream.
 
-    `frontier` is the step up to which everything has been reported: what lies before it is final and not looked at
+    `frontier` is the step up to which everything has been reported: what lies before it is final and not evaluated
     again.
     """
 
@@ -85,7 +85,7 @@ class Tracker:
         self._tracks: tuple[_Track, ...] = ()
 
     def update(self, sightings: Sequence[Sighting], *, seen: int, ending: bool = False) -> list[Report]:
-        """One hop: the actions in sight after `seen` steps. `ending`: nothing more will come, all of it is final."""
+        """One hop: the visible actions after `seen` steps. `ending`: the segment has ended, so all of it is final."""
         reports: list[Report] = []
         tracks: list[_Track] = []
         matches = _match(self._tracks, sightings)
@@ -107,7 +107,7 @@ class Tracker:
         return reports
 
     def settle(self) -> list[Report]:
-        """Nothing more can be looked at: the actions that were reported become final as they were last seen."""
+        """No further hop is possible: the reported actions become final as they were last seen."""
         followed = [track for track in self._tracks if track.reported and track.sighting.spans]
         self._tracks = ()
         return [
@@ -135,7 +135,7 @@ class Tracker:
 
 
 def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:
-    """An action longer than the window: keep the start and the score it had while the window still held its start."""
+    """An action longer than the window: keep the start and the score from when the window still held its start."""
     if sighting.spans and before.start >= sighting.spans[0].start:
         return sighting
     end = sighting.spans[0].end if sighting.spans else sighting.active_end
@@ -143,7 +143,7 @@ def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:
 
 
 def _match(tracks: Sequence[_Track], sightings: Sequence[Sighting]) -> dict[int, _Track]:
-    """Which track each sighting goes on, by the longest common stretch; each at most once."""
+    """The track that each sighting continues, by the longest overlap; each at most once."""
     overlaps = sorted(
         (
             (

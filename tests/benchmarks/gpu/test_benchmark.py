@@ -142,7 +142,7 @@ def test_the_benchmark_runs_on_the_cpu_without_torch(
 def test_a_machine_without_any_stack_is_an_error(network: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["--width", str(WIDTH), "--bundle", str(network), "--json", str(tmp_path / "x")])
     assert done.exit_code == 1
-    assert "none of the stacks that were asked for works here" in done.output
+    assert "none of the requested stacks works on this machine" in done.output
     assert "torch" in done.output
 
 

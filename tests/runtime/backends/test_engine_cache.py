@@ -65,7 +65,7 @@ def test_engines_go_to_the_cache_and_nothing_into_the_bundle(bundle: Path) -> No
 
 def test_engines_that_lie_in_a_bundle_are_passed_over_unless_they_are_named(bundle: Path) -> None:
     built(bundle, "--engines", bundle / "engines")
-    said = f"passed over.*`cmsn build {bundle}`, or pass --engines {bundle / 'engines'}"
+    said = f"not used.*`cmsn build {bundle}`, or pass --engines {bundle / 'engines'}"
     with pytest.warns(BackendWarning, match=said):
         assert backend_of(bundle) == "ONNX"
     with pytest.raises(BundleError, match=f"holds no engine of the extractor graph.*{said}"):

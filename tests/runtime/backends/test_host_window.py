@@ -27,7 +27,7 @@ def test_a_window_of_no_length_an_empty_one_and_too_many_steps_are_refused() -> 
         HostWindow(0)
     with pytest.raises(BackendError, match="empty"):
         _ = HostWindow(3).features
-    with pytest.raises(BackendError, match="4 steps at once"):
+    with pytest.raises(BackendError, match="4 steps were pushed at once"):
         HostWindow(3).push(np.zeros((4, 2), np.float32))
 
 

@@ -84,7 +84,7 @@ def test_a_new_precision_needs_no_new_fields(with_half: Manifest, tmp_path: Path
 def test_a_variant_without_a_graph_of_its_precision_is_refused(with_half: Manifest) -> None:
     full = with_half.variant("fp32")
     with pytest.raises(
-        SettingsError, match=r"variants\.bf16\.graphs is \['fp32'\]; it must be bf16, one of them at least"
+        SettingsError, match=r"variants\.bf16\.graphs is \['fp32'\]; it must be at least one bf16 graph"
     ):
         replace(with_half, variants={**with_half.variants, "bf16": full})
 

@@ -208,7 +208,7 @@ class TestWhatIsTaken:
 
     @pytest.mark.parametrize("frames", [0, -8, 12])
     def test_a_chunk_that_is_no_whole_number_of_steps_is_refused(self, bundle: Bundle, frames: int) -> None:
-        with pytest.raises(SettingsError, match=f"chunk of {frames} frames"):
+        with pytest.raises(SettingsError, match=f"a chunk has {frames} frames"):
             bundle.stream(chunk_frames=frames)
 
 
@@ -273,7 +273,7 @@ class TestEnds:
             with pytest.raises(BackendError, match="the device is gone"):
                 for frame in frames[120:]:
                     stream.push(frame)
-            with pytest.raises(BackendError, match="broke off within a step"):
+            with pytest.raises(BackendError, match="interrupted within a step"):
                 stream.push(frames[-1])
             finals = stream.flush()
         assert spans(finals) == [(provisional[-1].proposal.start, provisional[-1].proposal.end)]

@@ -22,7 +22,7 @@ from cmsn_runtime.manifest.contents import StateTensor
 
 _SMALL_EXTRACTOR = 16 * 2**20  # bytes of its graph: a third of the paper's width
 _INPUTS = {
-    "extractor": ["frames", "position", "length"],  # and the states; "rows" in place of "frames" for feature rows
+    "extractor": ["frames", "position", "length"],  # and the states; "rows" instead of "frames" for feature rows
     "stages": ["features"],
     "evaluator": ["features", "left", "right"],
 }
@@ -40,13 +40,13 @@ class OnnxRuntimeBackend(Closing):
 
     graphs: name -> ONNX bytes of `extractor`, `stages` and `evaluator`.
     states: the extractor's, in order; their element types must be those of the graph.
-    threads: for each operator, at least 1; see `usual_threads` for the default. They never spin: between two chunks
-        of a camera there is nothing to wait for, and spinning was three quarters of all CPU time.
-    largest_batch: see Backend; by default what the provider gains by. Whatever it is, batched results are those of one
-        by one, to the bit where threads is 1.
+    threads: number per operator, at least 1; see `usual_threads` for the default. They never spin: between two chunks
+        of a camera there is nothing to wait for, and spinning took three quarters of all CPU time.
+    largest_batch: see Backend; by default the largest that makes the provider faster. Batched results equal those of
+        one ask at a time, bit for bit where threads is 1.
     provider: what computes, the CPU by default; on a GPU the extractor's states stay there from chunk to chunk.
-    input_shape (height, width, 3 of a picture; values of a feature row), feature_channels and roi_bins are what the
-    graphs take.
+    input_shape (height, width, 3 of a picture; values of a feature row), feature_channels and roi_bins are those that
+    the graphs declare.
 
     Raises BackendError where a graph cannot be loaded or its inputs and outputs are not those of a bundle with these
     states, SettingsError for less than one thread.
@@ -63,7 +63,7 @@ class OnnxRuntimeBackend(Closing):
     ) -> None:
         for name, value in (("threads", threads), ("largest_batch", largest_batch)):
             if value is not None and value < 1:
-                raise SettingsError(f"{name} is {value}; it must be at least 1; leave it out for the usual number")
+                raise SettingsError(f"{name} is {value}; it must be at least 1; omit it for the default")
         self._states = tuple(states)
         provider = provider or Provider()
         provider.prepare()
@@ -105,7 +105,7 @@ class OnnxRuntimeBackend(Closing):
             "position": np.array([ask.position for ask in asks], np.int64),
             "length": np.array([ask.length for ask in asks], np.int64),
         }
-        # On the CPU plain arrays: binding them saved nothing that could be measured (6.5 MB at full width).
+        # On the CPU plain arrays: binding them had no measurable benefit (6.5 MB at full width).
         features, *following = self._run("extractor", feeds, gathered(states, self._device))
         move_on(states, following)
         return [features[order.index(index)] for index in range(len(asks))]
@@ -136,7 +136,7 @@ class OnnxRuntimeBackend(Closing):
             raise BackendError(
                 f"{self._input} are {moments.dtype} {list(moments.shape)}; "
                 f"this model takes {np.dtype(kind)} [T, {sides}]; prepare them with cmsn_runtime.pictures.fitting, "
-                "or check how the features were made"
+                "or check how the features were computed"
             )
 
     def _run(
@@ -144,15 +144,15 @@ class OnnxRuntimeBackend(Closing):
     ) -> list[Any]:
         session = self._sessions.get(graph)
         if session is None:
-            raise BackendError("the backend is closed; an open one is needed; open the bundle again")
+            raise BackendError("the backend is closed; an open backend is needed; open the bundle again")
         try:
             if states is not None and self._device is not None:
                 return run_bound(session, feeds, states, self._device)
             outputs: list[Any] = session.run(None, {**feeds, **(states or {})})
-        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+        except Exception as error:  # the only base class that ONNX Runtime's exceptions share
             shapes = ", ".join(f"{name} {value.dtype} {list(value.shape)}" for name, value in feeds.items())
             raise BackendError(
-                f"ONNX Runtime failed on the {graph} graph ({_one_line(error)}); fed {shapes}; check what was fed"
+                f"ONNX Runtime failed on the {graph} graph ({_one_line(error)}); its inputs were {shapes}; check them"
             ) from error
         return outputs
 
@@ -177,7 +177,7 @@ class OnnxRuntimeBackend(Closing):
 
 
 def usual_threads(graphs: Mapping[str, bytes]) -> int:
-    """One thread for a small extractor, whose operators are too short to be divided; else one per core.
+    """One thread for a small extractor, whose operators are too short to be divided; otherwise one per core.
 
     Streams of several threads share a session and run side by side either way.
     """
@@ -185,7 +185,7 @@ def usual_threads(graphs: Mapping[str, bytes]) -> int:
 
 
 def _cores() -> int:
-    """Those this process may use; a container may have fewer than the machine."""
+    """Number of cores that this process may use; a container may have fewer than the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -197,16 +197,16 @@ def _session(name: str, graph: bytes, threads: int, provider: Provider) -> Any:
     for pool in ("intra_op", "inter_op"):
         options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # fatal only: what fails is raised, and must not be on stderr a second time
-    # ONNX and not ONNX Runtime's own format, whose ways to refer to other files nobody checked.
+    options.log_severity_level = 4  # fatal only: errors are raised, and must not appear on stderr as well
+    # ONNX rather than ONNX Runtime's own format, whose references to other files are not checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        # Without its own fallback, which prints to stdout, hides the cause, and moves to the CPU in mid-stream.
+        # Disables its own fallback, which prints to stdout, hides the cause, and moves to the CPU in mid-stream.
         session = onnxruntime.InferenceSession(graph, options, providers=provider.listed(name), enable_fallback=0)
-    except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+    except Exception as error:  # the only base class that ONNX Runtime's exceptions share
         raise BackendError(
             f"ONNX Runtime {onnxruntime.__version__} cannot load the {name} graph ({_one_line(error)}); "
-            "an ONNX graph as `cmsn export` writes it is needed; export the model again"
+            "an ONNX graph written by `cmsn export` is needed; export the model again"
         ) from error
     provider.check(session, name)
     return session

@@ -1,4 +1,4 @@
-"""ONNX Runtime as three backends: on the CPU, with CUDA, and with TensorRT inside of it."""
+"""ONNX Runtime as three backends: on the CPU, with CUDA, and with TensorRT inside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cmsn_runtime.manifest.contents import FULL_PRECISION
 if TYPE_CHECKING:
     from cmsn_runtime.backends.onnxruntime.provider import Provider
 
-# The library itself is loaded within the functions: it takes a while.
+# The library itself is imported inside the functions: it is slow to load.
 
 
 def _open_cpu(networks: Networks) -> GraphBackend:
@@ -65,5 +65,5 @@ def _has_cuda(networks: Networks) -> bool:
 
 CPU = BackendKind(open=_open_cpu, is_there=lambda networks: True, rank=90)
 CUDA = BackendKind(open=_open_cuda, is_there=_has_cuda, rank=20)
-# Only by name: its first start takes minutes.
+# Opened only by name: its first start takes minutes.
 TENSORRT = BackendKind(open=_open_tensorrt, is_there=_has_cuda)

@@ -1,4 +1,4 @@
-"""What ONNX Runtime computes with: the CPU, CUDA, or TensorRT inside of it."""
+"""What ONNX Runtime computes with: the CPU, CUDA, or TensorRT inside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAMES = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 _DEVICE_BATCH = 16
-_ALIGNMENT = 256  # bytes, as allocations on a device have it: kernels read several elements at once
+_ALIGNMENT = 256  # bytes, as of allocations on a device: kernels read several elements at once
 _ELEMENTS: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int8)": np.int8}
 
 
@@ -34,9 +34,9 @@ _ELEMENTS: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.
 class Provider:
     """An execution provider. shapes: graph -> shapes of its inputs, which `tensorrt` builds its engines for.
 
-    precisions: graph -> its precision; `tensorrt` may use FP16 in those of "fp16" alone. cache: folder in which it
-    keeps its engines, so that only the first start takes minutes; where it cannot be made, every start does. It must be
-    the user's alone to write: ONNX Runtime loads what lies there unchecked.
+    precisions: graph -> its precision; `tensorrt` may use FP16 only in those of "fp16". cache: folder in which it
+    keeps its engines, so that only the first start takes minutes; where it cannot be created, every start does. Only
+    the user may have write access to it: ONNX Runtime loads its files unchecked.
     """
 
     kind: Literal["cpu", "cuda", "tensorrt"] = "cpu"
@@ -46,28 +46,28 @@ class Provider:
 
     @property
     def device(self) -> str | None:
-        """Where the extractor's states stay between two chunks; None: in arrays."""
+        """Device on which the extractor's states stay between two chunks; None for arrays on the host."""
         return None if self.kind == "cpu" else "cuda"
 
     @property
     def chunk_frames(self) -> int | None:
-        """The only chunk the extractor takes; None: any."""
+        """The only chunk, in frames, that the extractor takes; None for any."""
         frames = next(iter(self.shapes.get("extractor", {}).values()), None)
         return None if frames is None else frames[2][1]
 
     @property
     def most_proposals(self) -> int | None:
-        """Rows the evaluator takes at once; None: any number."""
+        """Number of rows that the evaluator takes at once; None for any."""
         rows = self.shapes.get("evaluator", {}).get("left")
         return None if rows is None else rows[2][0]
 
     @property
     def largest_batch(self) -> int:
-        """Cameras of one run: a CPU gains nothing by more (0.73 to 1.1 times as fast); engines have fixed shapes."""
+        """Cameras per run: more do not help a CPU (0.73 to 1.1 times as fast); engines have fixed shapes."""
         return _DEVICE_BATCH if self.kind == "cuda" else 1
 
     def prepare(self) -> None:
-        """Load NVIDIA's libraries from where pip puts them, which the system's loader does not know."""
+        """Load NVIDIA's libraries from where pip installs them, which the system's loader does not search."""
         preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
         if self.kind != "cpu" and preload is not None:
             with redirect_stdout(StringIO()):  # it prints what `check` reports
@@ -77,7 +77,7 @@ class Provider:
                 import_module("tensorrt")
 
     def listed(self, graph: str) -> list[Any]:
-        """What a session of that graph is given: this provider, then those that take what it cannot."""
+        """The providers for a session of that graph: this one, then those that run what it cannot."""
         if self.kind == "cpu":
             return [_NAMES["cpu"]]
         cuda = (_NAMES["cuda"], {"use_tf32": "0"})  # FP32 means FP32, as in the engines
@@ -86,7 +86,7 @@ class Provider:
         return [(_NAMES["tensorrt"], self._tensorrt_options(graph)), cuda, _NAMES["cpu"]]
 
     def check(self, session: Any, graph: str) -> None:
-        """Raise BackendError where the session does without it: ONNX Runtime falls back to the CPU without an error."""
+        """Raise BackendError where the session does not use it: ONNX Runtime falls back to the CPU without an error."""
         wanted, found = _NAMES[self.kind], session.get_providers()
         if wanted in found:
             return
@@ -96,7 +96,7 @@ class Provider:
         )
         raise BackendError(
             f"ONNX Runtime {onnxruntime.__version__} runs the {graph} graph on {', '.join(found)} and not on {wanted}: "
-            f"{reason}; an NVIDIA driver and onnxruntime-gpu in place of onnxruntime are needed: pip uninstall -y "
+            f"{reason}; an NVIDIA driver and onnxruntime-gpu instead of onnxruntime are needed: pip uninstall -y "
             "onnxruntime onnxruntime-gpu && pip install 'onnxruntime-gpu[cuda,cudnn]', see docs/gpu-testing.md"
         )
 
@@ -112,14 +112,14 @@ class Provider:
 
 
 def _made(folder: Path) -> bool:
-    """Whether the folder is there; ONNX Runtime makes only its last part, and throws where it cannot."""
+    """Whether the folder exists by now; ONNX Runtime creates only its last part, and throws where it cannot."""
     with suppress(OSError):
         make_folder(folder)
     return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def has_cuda() -> bool:
-    """Whether the ONNX Runtime that is installed is the one with CUDA."""
+    """Whether the installed ONNX Runtime is the one with CUDA."""
     return _NAMES["cuda"] in onnxruntime.get_available_providers()
 
 
@@ -130,7 +130,7 @@ def on_device(array: npt.NDArray[Any], device: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class DevicePart:
-    """Some cameras of a value [cameras, ...] on a device, which it keeps alive. address: of the first of them."""
+    """Some cameras of a value [cameras, ...] on a device, which it keeps alive. address: that of the first camera."""
 
     value: Any
     address: int
@@ -138,7 +138,7 @@ class DevicePart:
 
 
 def part_of(tensor: Any, begin: int, count: int) -> Any:
-    """Neighbouring cameras of an array or a value on a device, without a copy; None where it cannot begin there."""
+    """Neighbouring cameras of an array or a value on a device, without a copy; None where they are not aligned."""
     if isinstance(tensor, np.ndarray):
         return tensor[begin : begin + count]
     cameras, *shape = tensor.shape()
@@ -158,7 +158,7 @@ def run_bound(session: Any, feeds: Mapping[str, npt.NDArray[Any]], states: Mappi
     Returns the first output as an array, then the next states on the device, in the order of `states`.
     """
     binding = session.io_binding()
-    # Held until the run has ended: older releases do not hold the arrays they are bound to.
+    # Referenced until the run has ended: older releases do not keep the arrays they are bound to alive.
     held = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
     for name, array in held.items():
         binding.bind_cpu_input(name, array)

@@ -1,4 +1,4 @@
-"""Extractor states of cameras on ONNX Runtime: those that ran in one batch are contiguous, and stay so."""
+"""Extractor states of cameras on ONNX Runtime: those that ran in one batch are contiguous and remain so."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cmsn_runtime.backends.onnxruntime.provider import on_device, part_of
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest.contents import StateDtype, StateTensor
 
-# Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value, or some
-# cameras of one, on a device.
+# Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value (or some
+# cameras of one) on a device.
 Tensors = dict[str, Any]
 
-# ONNX Runtime's names of the element types that arrays can hold; bfloat16 is none of them.
+# ONNX Runtime's names of the element types that arrays can hold; bfloat16 is not among them.
 _TYPES: dict[StateDtype, str] = {"float32": "tensor(float)", "float16": "tensor(float16)", "int8": "tensor(int8)"}
 
 
@@ -31,7 +31,7 @@ class _Group:
 
 
 class OrtState:
-    """The extractor's memory of one camera: its place in the group of cameras that it last ran with."""
+    """The extractor's memory of one camera: its index in the group of cameras that it last ran with."""
 
     __slots__ = ("_group", "_slot")
 
@@ -40,27 +40,27 @@ class OrtState:
         self._slot = slot
 
     def close(self) -> None:
-        """Its memory is released once no camera of its group needs it."""
+        """Release it; the memory is freed once no camera of its group needs it."""
         self._group = None
 
     @property
     def place(self) -> tuple[_Group, int]:
-        """Its group, and the index there. Raises BackendError once it is closed."""
+        """Its group, and its index in the group. Raises BackendError once it is closed."""
         if self._group is None:
-            raise BackendError("this state is closed: its sequence has ended; begin another one with new_state()")
+            raise BackendError("this state is closed: its sequence has ended; create another with new_state()")
         return self._group, self._slot
 
     def move(self, group: _Group, slot: int) -> None:
-        """Its camera ran in another group."""
+        """Record that its camera ran in another group."""
         self._group, self._slot = group, slot
 
 
 def type_in_graphs(state: StateTensor) -> str:
-    """What ONNX Runtime calls the element type of a state. Raises BackendError for one that arrays cannot hold."""
+    """ONNX Runtime's name of the element type of a state. Raises BackendError for a type that arrays cannot hold."""
     found = _TYPES.get(state.dtype)
     if found is None:
         raise BackendError(
-            f"the state {state.name} is {state.dtype}; this backend holds {', '.join(_TYPES)}; "
+            f"the state {state.name} is {state.dtype}; this backend supports {', '.join(_TYPES)}; "
             "choose another precision of the bundle, or export the model again"
         )
     return found
@@ -73,12 +73,12 @@ def new_state(states: Sequence[StateTensor], device: str | None) -> OrtState:
 
 
 def batch_order(states: Sequence[OrtState]) -> list[int]:
-    """Indices in the order in which cameras that last ran together are neighbours.
+    """Indices of the states, ordered so that cameras that last ran together are neighbours.
 
-    Raises BackendError for a state that is closed or that comes twice.
+    Raises BackendError for a state that is closed or occurs twice.
     """
     if len({id(state) for state in states}) < len(states):
-        raise BackendError("one state came twice in a batch; each camera needs a state of its own")
+        raise BackendError("one state occurs twice in a batch; each camera needs a state of its own")
     places = [state.place for state in states]
     groups: dict[int, int] = {}
     for group, _ in places:
@@ -89,8 +89,8 @@ def batch_order(states: Sequence[OrtState]) -> list[int]:
 def gathered(states: Sequence[OrtState], device: str | None) -> Tensors:
     """The states of a batch of cameras, in the order of `batch_order`.
 
-    Neighbours of one group are taken as they lie. Only where a camera joined, was reset, or is missing between others
-    are tensors copied together (on a device: through the host, once).
+    Neighbours of one group are used without a copy. Tensors are copied (on a device: through the host, once) only where
+    a camera joined, was reset, or is missing between others.
     """
     places = [state.place for state in states]
     first, begin = places[0]
@@ -106,7 +106,7 @@ def gathered(states: Sequence[OrtState], device: str | None) -> Tensors:
 
 
 def move_on(states: Sequence[OrtState], following: Sequence[Any]) -> None:
-    """What the extractor gave as the next states [cameras, ...], in the order of the inputs."""
+    """The next states [cameras, ...] as the extractor returned them, in the order of the inputs."""
     names = list(states[0].place[0].tensors)
     group = _Group(dict(zip(names, following, strict=True)), len(states))
     for slot, state in enumerate(states):

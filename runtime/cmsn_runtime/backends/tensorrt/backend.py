@@ -24,7 +24,7 @@ from cmsn_runtime.errors import BackendError
 
 _FLOAT_BYTES = 4
 
-# Closed before the interpreter takes the context away: what pycuda frees later is lost, with a warning.
+# Closed before the interpreter destroys the context: later pycuda cannot free anything, and warns.
 _open_backends: weakref.WeakSet[TensorRTBackend] = weakref.WeakSet()
 
 
@@ -32,7 +32,7 @@ class TensorRTBackend(Closing):
     """Backend protocol over three engines, on one GPU and one stream. Streams in several threads may share it.
 
     engines: `extractor`, `stages` and `evaluator`. stride: frames per step. window: the usual number of its steps.
-    command: what builds the engines again, for messages. index: of the GPU.
+    command: the command that builds the engines again, for messages. index: number of the GPU.
 
     A camera's states never leave the device; frames go there as bytes. Work that recurs is captured as CUDA graphs
     where cuda-bindings is installed. A batch has at most as many cameras as the engines were built for
@@ -81,7 +81,7 @@ class TensorRTBackend(Closing):
         self.name = f"TensorRT {trt.__version__} ({self.device.facts.name}, {precision})"
 
     def close(self) -> None:
-        """Wait for the device and release everything, in order; states and windows are of no use afterwards."""
+        """Wait for the device and release everything, in order; states and windows cannot be used afterwards."""
         with self.device.current():
             if not self._open:
                 return
@@ -92,7 +92,7 @@ class TensorRTBackend(Closing):
 
     @property
     def states(self) -> Mapping[str, Tensor]:
-        """The extractor's states as its engine has them, by name."""
+        """The extractor's states as its engine declares them, by name."""
         return self._extractor.states
 
     def new_state(self) -> DeviceState:
@@ -103,16 +103,16 @@ class TensorRTBackend(Closing):
     def new_window(self, steps: int) -> DeviceWindow:
         """See Backend.new_window. Raises BackendError for more steps than the engines take."""
         if not 1 <= steps <= self._window:
-            raise BackendError(f"a window of {steps} steps: these engines take from 1 to {self._window}")
+            raise BackendError(f"a window of {steps} steps was asked for; these engines take from 1 to {self._window}")
         with self.working():
             return self._windows.new_window(self, steps)
 
     def extract(self, asks: Sequence[Extract]) -> list[StepFeatures]:
-        """See Backend.extract; nothing waits for the device here."""
+        """See Backend.extract; this does not wait for the device."""
         self._check_batch(asks)
         states = [own(ask.state, DeviceState) for ask in asks]
         if len({id(state) for state in states}) < len(states):
-            raise BackendError("one state came twice in a batch; each camera needs a state of its own")
+            raise BackendError("one state occurs twice in a batch; each camera needs a state of its own")
         for ask in asks:
             self._extractor.check(ask.frames)
         with self.working():
@@ -134,14 +134,14 @@ class TensorRTBackend(Closing):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Hold the device. Raises BackendError where the backend is closed, also while this waited for it."""
+        """Hold the device. Raises BackendError where the backend is closed, even if it was closed while this waited."""
         with self.device.current():
             if not self._open:
-                raise BackendError("the backend is closed; an open one is needed; open the bundle again")
+                raise BackendError("the backend is closed; an open backend is needed; open the bundle again")
             yield
 
     def reclaim(self) -> None:
-        """Make the memory of closed states and windows usable at once; on a closed backend there is none."""
+        """Make the memory of closed states and windows usable at once; does nothing on a closed backend."""
         with suppress(BackendError), self.working():  # after a fault of the device there is nothing to reclaim
             self._extractor.pool.reclaim()
             self._windows.reclaim()
@@ -149,31 +149,31 @@ class TensorRTBackend(Closing):
     def _check_batch(self, asks: Sequence[object]) -> None:
         if len(asks) > self.largest_batch:
             raise BackendError(
-                f"a batch of {len(asks)} cameras; these engines take {self.largest_batch} at once; "
+                f"a batch has {len(asks)} cameras; these engines take {self.largest_batch} at once; "
                 "build for more with `cmsn build --cameras`, or ask in smaller batches"
             )
 
     def _require_own(self, state: DeviceState) -> None:
         if state.closed:
-            raise BackendError("this state is closed: its sequence has ended; begin another one with new_state()")
+            raise BackendError("this state is closed: its sequence has ended; create another with new_state()")
         if not self._extractor.pool.owns(state):
-            raise BackendError("a state of another backend was passed; states stay with the backend that made them")
+            raise BackendError("a state of another backend was passed; use states with the backend that created them")
 
     def _own_window(self, window: object) -> DeviceWindow:
         found = own(window, DeviceWindow)
         if found.pool is not self._windows:
-            raise BackendError("a window of another backend was passed; windows stay with the backend that made them")
+            raise BackendError("a window of another backend was passed; use windows with the backend that created them")
         return found
 
 
 def _load(
     trt: Any, engines: Mapping[str, Engine], device: Device, resources: ExitStack, *, command: str
 ) -> dict[str, RecurringEngine]:
-    """The three engines, by name; they are closed with the resources."""
+    """The three engines, by name; closing the resources closes them."""
     logger = new_logger(trt)
     runtime = new_runtime(trt, logger)
     if any(item.key.version_compatible for item in engines.values()):
-        runtime.engine_host_code_allowed = True  # `open_engines` has asked whether it may
+        runtime.engine_host_code_allowed = True  # `open_engines` has checked that it is allowed
     loaded: dict[str, RecurringEngine] = {}
     for name in ("extractor", "stages", "evaluator"):
         part = TensorRTEngine(
@@ -188,7 +188,7 @@ def _load(
 def _held_windows(
     device: Device, loaded: Mapping[str, RecurringEngine], row_bytes: int, window: int
 ) -> tuple[HeldWindows, int]:
-    """Room for the windows of a batch, and the steps of the largest one."""
+    """Buffer for the windows of a batch, and the steps of the largest window."""
     cameras, steps = (loaded["stages"].tensors["features"].largest or (1, window))[:2]
     (rows,) = (loaded["evaluator"].tensors["features"].largest or (window,))[:1]
     rows = min(rows, cameras * steps)

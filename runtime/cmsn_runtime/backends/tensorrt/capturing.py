@@ -9,7 +9,7 @@ from cmsn_runtime.errors import BackendError
 
 
 class Capturing:
-    """Records what is put on a stream. available: whether it can; it turns False once cuda-bindings finds no driver."""
+    """Records work that is enqueued on a stream. available: whether it can; False once cuda-bindings lacks a driver."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -17,20 +17,20 @@ class Capturing:
 
     @property
     def available(self) -> bool:
-        """Whether there is any use in trying."""
+        """Whether capturing may succeed."""
         return self._graphs is not None
 
     def capture(self, enqueue: Callable[[], None]) -> CapturedWork | None:
-        """What `enqueue` puts on the stream as a graph that is launched at once; None where that cannot be done.
+        """The work that `enqueue` puts on the stream, as a graph that has been launched; None where that is impossible.
 
-        The same work must have run once before: libraries allocate on their first call.
+        The same work must have run once before: libraries allocate memory on their first call.
         """
         if self._graphs is None:
             return None
         mode = self._graphs.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         try:
             begun = self._graphs.cuStreamBeginCapture(self._stream.handle, mode)
-        except Exception:  # cuda-bindings does not find the driver's library, and has errors of its own for that
+        except Exception:  # cuda-bindings raises its own errors where it does not find the driver's library
             self._graphs = None
             return None
         if int(begun[0]) != 0:
@@ -38,9 +38,9 @@ class Capturing:
         refused = False
         try:
             enqueue()
-        except BackendError:  # some work cannot be captured, loops for instance; it ran before and will run again
+        except BackendError:  # some work cannot be captured, such as loops; it runs without a graph
             refused = True
-        finally:  # a stream that stays under capture could never be used again
+        finally:  # a stream that is left capturing could never be used again
             status, graph = self._graphs.cuStreamEndCapture(self._stream.handle)
         if int(status) != 0:
             return None
@@ -53,7 +53,7 @@ class Capturing:
 
 
 class CapturedWork:
-    """Work on a stream that is launched at once, with the addresses it was captured with."""
+    """Work on a stream that is launched as a whole, with the addresses it was captured with."""
 
     def __init__(self, stream: Any, graphs: Any, executable: Any) -> None:
         self._stream = stream
@@ -64,7 +64,7 @@ class CapturedWork:
         """Enqueue it once more. Raises BackendError where CUDA does not."""
         status = self._graphs.cuGraphLaunch(self._executable, self._stream.handle)[0]
         if int(status) != 0:
-            raise BackendError(f"CUDA could not launch a graph ({status}); start the process again")
+            raise BackendError(f"CUDA could not launch a graph ({status}); restart the process")
 
     def destroy(self) -> None:
         """Release it; it must not be running."""

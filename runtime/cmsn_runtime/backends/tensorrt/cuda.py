@@ -1,4 +1,4 @@
-"""CUDA behind a few small classes: a device with its one stream, memory on it, staging buffers."""
+"""CUDA in a few small classes: a device with its one stream, memory on it, staging buffers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: never waits for the default stream,
 class Device:
     """A GPU's primary context, which torch uses too, and one stream of our own.
 
-    Everything on it happens inside `with device.current():`, in any thread; Python's lock is not enough, so one thread
-    at a time. Raises MissingExtraError without pycuda, BackendError without a driver or a GPU.
+    It is used only inside `with device.current():`, by one thread at a time: Python's own lock does not suffice.
+    Raises MissingExtraError without pycuda, BackendError without a driver or a GPU.
     """
 
     def __init__(self, index: int = 0) -> None:
@@ -46,7 +46,7 @@ class Device:
                 yield
             except self.driver.MemoryError as error:
                 raise BackendError(
-                    f"{self.facts.name} has not enough memory ({one_line(error)}; {self._free()}); close other "
+                    f"{self.facts.name} is out of memory ({one_line(error)}; {self._free()}); close other "
                     "programs, build engines for fewer cameras, or run with --backend onnxruntime"
                 ) from error
             finally:
@@ -55,9 +55,9 @@ class Device:
     def _free(self) -> str:
         try:
             free, total = self.driver.mem_get_info()
-        except self.driver.Error:  # after a fault the driver answers nothing
-            return "how much is free is unknown"
-        return f"{free / 2**20:.0f} of {total / 2**20:.0f} MiB are free"
+        except self.driver.Error:  # after a fault the driver does not respond
+            return "free memory unknown"
+        return f"{free / 2**20:.0f} of {total / 2**20:.0f} MiB free"
 
     def synchronize(self) -> None:
         """Wait until the stream has done all its work."""
@@ -68,7 +68,7 @@ class Device:
         return DeviceMemory(self, nbytes)
 
     def staging(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Staging:
-        """An array that host and device both reach."""
+        """An array that both host and device can access."""
         return Staging(self, shape, dtype)
 
     def copy(self, target: int, source: int, nbytes: int) -> None:
@@ -80,7 +80,7 @@ class Device:
         self.driver.memset_d8_async(address, 0, nbytes, self.stream)
 
     def event(self) -> Any:
-        """An event without a time."""
+        """A CUDA event without timing."""
         return self.driver.Event(self.driver.event_flags.DISABLE_TIMING)
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class Device:
 
 
 class DeviceMemory:
-    """Bytes on the device. address: where; a multiple of 256. `free` it, or it stays."""
+    """Memory on the device. address: a multiple of 256. It stays allocated until `free` is called."""
 
     def __init__(self, device: Device, nbytes: int) -> None:
         self.nbytes = max(1, nbytes)
@@ -104,15 +104,15 @@ class DeviceMemory:
         self._device.clear(self.address, self.nbytes)
 
     def free(self) -> None:
-        """Release it; no queued work may need it."""
+        """Release it; no queued work may use it."""
         self._allocation.free()
 
 
 class Staging:
-    """An array of page-locked host memory with its counterpart on the device, used again and again.
+    """An array of page-locked host memory with its counterpart on the device, that is reused.
 
-    host: what the CPU reads and writes. address: what the GPU does.
-    Where both share one memory (Jetson) they are the same bytes, and upload and download have nothing to do.
+    host: the array for the CPU. address: the address for the GPU.
+    Where both share one memory (Jetson) they are the same bytes, and upload and download do nothing.
     """
 
     def __init__(self, device: Device, shape: Sequence[int], dtype: npt.DTypeLike) -> None:
@@ -127,17 +127,17 @@ class Staging:
         self.address = int(self._owner.base.get_device_pointer()) if self._memory is None else self._memory.address
 
     def upload(self, count: int | None = None) -> None:
-        """Enqueue the way to the device, of all or of the first `count` items along the first axis."""
+        """Enqueue a copy to the device of all or of the first `count` items along the first axis."""
         if not self._shared:
             self._device.driver.memcpy_htod_async(self.address, self.host[:count], self._device.stream)
 
     def download(self, count: int | None = None) -> None:
-        """Enqueue the way to the host; read it once the stream is synchronised."""
+        """Enqueue a copy to the host; read it once the stream is synchronised."""
         if not self._shared:
             self._device.driver.memcpy_dtoh_async(self.host[:count], self.address, self._device.stream)
 
     def free(self) -> None:
-        """Release both; no queued work may need them."""
+        """Release both; no queued work may use them."""
         if self._memory is not None:
             self._memory.free()
         allocation = self._owner.base
@@ -147,10 +147,10 @@ class Staging:
 
 @lru_cache(maxsize=8)
 def _primary_context(index: int) -> Any:
-    """Retained once a process, as torch does; a context that comes and goes takes other people's memory with it."""
+    """The primary context, retained once per process as torch does: releasing it would free memory of other users."""
     device_facts(index)
     return load_driver().Device(index).retain_primary_context()
 
 
-# Before the interpreter takes pycuda apart, whose clean-up would complain.
+# Runs before the interpreter unloads pycuda, whose clean-up would fail otherwise.
 atexit.register(_primary_context.cache_clear)

@@ -49,11 +49,11 @@ def load_driver() -> Any:
 def device_facts(index: int = 0) -> DeviceFacts:
     """Facts of a GPU, without a context on it. Raises as Device does."""
     driver = load_driver()
-    with mapped(driver, "the GPU does not answer"):
+    with mapped(driver, "the GPU does not respond"):
         count = driver.Device.count()
         if index >= count:
             raise BackendError(
-                f"the NVIDIA driver finds {count} GPUs, and number {index} was asked for; a GPU is needed; check "
+                f"the NVIDIA driver finds {count} GPUs, and GPU {index} was requested; a GPU is needed; check "
                 "`nvidia-smi` and CUDA_VISIBLE_DEVICES, or run with --backend onnxruntime"
             )
         device = driver.Device(index)
@@ -70,18 +70,18 @@ def mapped(driver: Any, what: str) -> Iterator[None]:
         yield
     except driver.Error as error:
         raise BackendError(
-            f"{what} ({one_line(error)}); a working device is needed; look at `nvidia-smi`, start the process again "
+            f"{what} ({one_line(error)}); a working device is needed; check `nvidia-smi`, restart the process "
             "after a fault, or run with --backend onnxruntime"
         ) from error
 
 
 def _no_driver(error: Exception) -> BackendError:
     return BackendError(
-        f"no NVIDIA driver that works ({one_line(error)}); the TensorRT backend needs one, and a GPU; install or "
+        f"there is no working NVIDIA driver ({one_line(error)}); the TensorRT backend needs one, and a GPU; install or "
         "repair it (`nvidia-smi` shows whether it works), or run with --backend onnxruntime"
     )
 
 
 def one_line(error: Exception) -> str:
-    """An error's message in one line, cut where it is long."""
+    """An error's message in one line, truncated to 200 characters."""
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -25,7 +25,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An input or output of an engine. shape: -1 where it is dynamic. largest: of an input, by the profile."""
+    """An input or output of an engine. shape: -1 where it is dynamic. largest: an input's largest in the profile."""
 
     name: str
     is_input: bool
@@ -43,7 +43,7 @@ class Binding:
         self._addresses: dict[str, int] = {}
 
     def enqueue(self, addresses: Mapping[str, int], shapes: Mapping[str, Shape], stream: int) -> str | None:
-        """Put the work on a stream -> what TensorRT refused, None if nothing."""
+        """Enqueue the work on a stream -> what TensorRT refused; None if nothing."""
         for name, shape in shapes.items():
             if self._shapes.get(name) != shape:
                 if not self.context.set_input_shape(name, shape):
@@ -60,9 +60,9 @@ class Binding:
 class TensorRTEngine:
     """An engine with its execution contexts, over tensors whose memory belongs to the caller.
 
-    runtime: TensorRT's, made with `logger`, which outlives the engine. command: what builds the engine again, for
-    messages. plain: the context for work of any shape. tensors: by name.
-    Raises BackendError where TensorRT refuses the plan, or the device has no memory for it.
+    runtime: TensorRT's runtime, created with `logger`, which outlives the engine. command: the command that builds the
+    engine again, for messages. plain: the context for work of any shape. tensors: the engine's tensors by name.
+    Raises BackendError where TensorRT refuses the plan, or the device lacks memory for it.
     """
 
     def __init__(
@@ -72,19 +72,19 @@ class TensorRTEngine:
         self.device = device
         self.trt = trt
         self._logger = logger
-        self._runtime = runtime  # an engine must not outlive it
+        self._runtime = runtime  # the engine must not outlive it
         logger.forget()
         self.engine = runtime.deserialize_cuda_engine(plan)
         if self.engine is None:
             raise BackendError(
-                f"TensorRT {trt.__version__} refuses the {name} engine ({logger.said()}); it must be built by this "
+                f"TensorRT {trt.__version__} refuses the {name} engine ({logger.said()}); it must be built with this "
                 f"version on this device: {command}"
             )
         context = self.engine.create_execution_context()
         if context is None:
             self.engine = None
             raise BackendError(
-                f"{device.facts.name} has no memory to run the {name} engine ({logger.said()}); close other programs, "
+                f"{device.facts.name} lacks memory to run the {name} engine ({logger.said()}); close other programs, "
                 f"or build for fewer cameras: {command}"
             )
         self.plain = Binding(context)
@@ -94,13 +94,13 @@ class TensorRTEngine:
 
     @property
     def fixed(self) -> bool:
-        """Whether its inputs have but one shape each."""
+        """Whether each of its inputs has exactly one shape."""
         return not any(tensor.is_input and -1 in tensor.shape for tensor in self.tensors.values())
 
     def new_binding(self) -> Binding | None:
-        """One more context; None where there is no memory for it, and before TensorRT 10.
+        """A further context; None where memory is lacking, and before TensorRT 10.
 
-        Only an engine's first context has the profile from the beginning; before 10 no other may have the same one.
+        Only an engine's first context has the profile initially; before 10 no other context may use the same one.
         """
         if version_numbers(str(self.trt.__version__)) < (10,):
             return None
@@ -116,7 +116,7 @@ class TensorRTEngine:
         binding.context = None
 
     def enqueue(self, binding: Binding, addresses: Mapping[str, int], shapes: Mapping[str, Shape]) -> None:
-        """Put one run on the device's stream. addresses: of every tensor. shapes: of every input.
+        """Enqueue one run on the device's stream. addresses: one per tensor. shapes: one per input.
 
         Raises BackendError.
         """
@@ -124,8 +124,8 @@ class TensorRTEngine:
         refused = binding.enqueue(addresses, shapes, self.device.stream.handle)
         if refused is not None:
             said = self._logger.said()
-            fault = "cuda" in said.lower()  # of the device, and no fault of the engine
-            advice = "start the process again" if fault else "build the engines again with `cmsn build --force`"
+            fault = "cuda" in said.lower()  # a fault of the device, not of the engine
+            advice = "restart the process" if fault else "build the engines again with `cmsn build --force`"
             raise BackendError(f"the {self.name} engine {refused}: {said}; {advice}")
 
     def close(self) -> None:

@@ -20,12 +20,13 @@ SIDECAR_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineKey:
-    """Everything that decides whether an engine may be used; one that differs anywhere is built again.
+    """Everything that decides whether an engine may be used; an engine that differs in any of it is built again.
 
-    onnx_sha256: of the graph. precision: of the graph. library: version of TensorRT, in full.
-    gpu, compute_capability, multiprocessors: of the device it was built on.
-    shapes: input -> smallest, usual and largest shape; all the same where it is fixed.
-    level: TensorRT's builder optimisation level, None for its own default. workspace_bytes: memory its kernels may use.
+    onnx_sha256, precision: those of the graph. library: version of TensorRT, in full.
+    gpu, compute_capability, multiprocessors: those of the device it was built on.
+    shapes: input -> smallest, usual and largest shape; all equal where it is fixed.
+    level: TensorRT's builder optimisation level, None for the default. workspace_bytes: memory that its kernels may
+    use.
     version_compatible: whether later versions of TensorRT may load it.
     """
 
@@ -41,14 +42,14 @@ class EngineKey:
     version_compatible: bool = False
 
     def differences(self, other: EngineKey) -> list[str]:
-        """ "name: mine, not other's" of every item that differs."""
+        """A text "name: mine, not other's" for every item that differs."""
         pairs = ((item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self))
         return [f"{name}: {mine}, not {theirs}" for name, mine, theirs in pairs if mine != theirs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """The JSON file beside an engine: its key, and what the engine's bytes are."""
+    """The JSON file beside an engine: its key, and the size and hash of the engine."""
 
     version: int
     bytes: int
@@ -58,24 +59,24 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine as it was read: the bytes that were checked are the bytes that run."""
+    """An engine in memory: the bytes that were checked are the bytes that run."""
 
     key: EngineKey
     plan: bytes
 
 
 def engine_file(folder: Path, graph: str) -> Path:
-    """Where the engine of a graph is."""
+    """Path of the engine of a graph."""
     return folder / f"{graph}.engine"
 
 
 def sidecar_file(folder: Path, graph: str) -> Path:
-    """Where its sidecar is."""
+    """Path of the sidecar of a graph's engine."""
     return folder / f"{graph}.engine.json"
 
 
 def write_engine(folder: Path, graph: str, plan: bytes, key: EngineKey) -> None:
-    """Write an engine and its sidecar, each atomically, the sidecar last: a build that is cut leaves no pair that fits.
+    """Write an engine and its sidecar, each atomically, the sidecar last: an interrupted build leaves no matching pair.
 
     Raises BackendError where the folder cannot be written.
     """
@@ -88,7 +89,7 @@ def write_engine(folder: Path, graph: str, plan: bytes, key: EngineKey) -> None:
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make the folder, and try to write there. Raises BackendError, as `write_engine` would later."""
+    """Create the folder, and try to write there. Raises BackendError, as `write_engine` would later."""
     with _writing(folder):
         make_folder(folder)
         require_writable(folder / ".writable")
@@ -101,13 +102,13 @@ def _writing(folder: Path) -> Iterator[None]:
     except (OSError, OutputError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise BackendError(
-            f"{folder} cannot be written ({reason}); engines need a folder of yours; "
+            f"{folder} cannot be written ({reason}); engines need a folder that you can write; "
             "name one with --engines, for `cmsn build` and for `cmsn run`"
         ) from error
 
 
 def read_sidecar(folder: Path, graph: str) -> Sidecar | None:
-    """The sidecar of the engine of a graph; None where there is none or it cannot be read."""
+    """The sidecar of the engine of a graph; None where it is missing or unreadable."""
     try:
         return structure(json.loads(sidecar_file(folder, graph).read_text(encoding="utf-8")), Sidecar)
     except (OSError, ValueError, RecursionError):  # SettingsError is a ValueError
@@ -117,7 +118,7 @@ def read_sidecar(folder: Path, graph: str) -> Sidecar | None:
 def read_engine(folder: Path, graph: str, *, command: str) -> Engine:
     """An engine whose bytes are those that were built. Raises BackendError otherwise.
 
-    command: what builds it again, for messages.
+    command: the command that builds it again, for messages.
     """
     path = engine_file(folder, graph)
     sidecar = read_sidecar(folder, graph)
@@ -128,7 +129,7 @@ def read_engine(folder: Path, graph: str, *, command: str) -> Engine:
     if sidecar is None or sidecar.version != SIDECAR_VERSION:
         raise BackendError(
             f"{sidecar_file(folder, graph).name} is missing or not of version {SIDECAR_VERSION}; an engine is used "
-            f"only with the file that says what it is; build it again: {command}"
+            f"only with the file that describes it; build it again: {command}"
         )
     try:
         plan = path.read_bytes()
@@ -136,7 +137,7 @@ def read_engine(folder: Path, graph: str, *, command: str) -> Engine:
         raise BackendError(f"{path} cannot be read ({error.strerror or error}); build it again: {command}") from error
     if len(plan) != sidecar.bytes or hashlib.sha256(plan).hexdigest() != sidecar.sha256:
         raise BackendError(
-            f"{path.name} has {len(plan)} bytes that are not the {sidecar.bytes} that were built; it is damaged or "
+            f"{path.name} has {len(plan)} bytes that differ from the {sidecar.bytes} that were built; it is damaged or "
             f"another file, and running it would run code of unknown origin; build it again: {command}"
         )
     return Engine(sidecar.key, plan)

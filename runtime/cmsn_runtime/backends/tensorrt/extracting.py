@@ -14,15 +14,15 @@ from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.backends.tensorrt.states import DeviceFeatures, DeviceState, Rack, StateLayout, StatePool, neighbours
 from cmsn_runtime.errors import BackendError
 
-_FAR = 2**20  # frames; no receptive field reaches so far
+_FAR = 2**20  # frames; longer than any receptive field
 _END_UNKNOWN = 2**30  # frames
 
 
 class DeviceExtractor:
-    """Runs the extractor's engine over the states of a pool. The device is current in every call but `check`.
+    """Runs the extractor's engine over the states of a pool. The device must be current in every call except `check`.
 
-    resources: what is allocated is released with it. row_bytes: of one step's features. stride: frames per step.
-    input: "frames" or "rows". states: tensors by name.
+    resources: releases what is allocated. row_bytes: size of one step's features. stride: frames per step.
+    input: "frames" or "rows". states: the states' tensors by name.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class DeviceExtractor:
         self._staging = {name: device.staging(size, tensors[name].dtype) for name, size in inputs.items()}
         for staging in self._staging.values():
             resources.callback(staging.free)
-        self._buffers: Rack | None = None  # where batches are gathered that do not lie together
-        self._read = device.event()  # the device has taken in the last batch
+        self._buffers: Rack | None = None  # for batches whose slots are not neighbours
+        self._read = device.event()  # recorded once the device has read the last batch
         self._read.record(device.stream)
         resources.callback(self._release_event)
 
@@ -73,14 +73,14 @@ class DeviceExtractor:
             self._run_in_place(states)
         else:
             self._run_gathered(states)
-        if self._device.facts.integrated:  # the inputs are read where they lie
+        if self._device.facts.integrated:  # the inputs are read in place
             self._read.record(self._device.stream)
         for state in states:
             state.move_on()
         return [DeviceFeatures(state, state.turn, 0, self._steps) for _, state in batch]
 
     def _upload(self, asks: Sequence[Extract]) -> None:
-        self._read.synchronize()  # until then the staging buffers belong to the last batch
+        self._read.synchronize()  # until then the last batch uses the staging buffers
         frames, position, length = self._staging.values()
         for index, ask in enumerate(asks):
             frames.host[index] = ask.frames
@@ -91,7 +91,7 @@ class DeviceExtractor:
             self._read.record(self._device.stream)
 
     def _run_in_place(self, states: Sequence[DeviceState]) -> None:
-        """One run over neighbouring slots; cameras that had run without the others change sides first."""
+        """One run over neighbouring slots; cameras that ran without the others change sides first."""
         first = states[0]
         side = round(sum(state.side for state in states) / len(states))
         for state in states:
@@ -101,7 +101,7 @@ class DeviceExtractor:
         self._enqueue(first.rack, side, first.slot, len(states))
 
     def _run_gathered(self, states: Sequence[DeviceState]) -> None:
-        """One run over copies of the states; what it gives is copied back to the cameras' slots."""
+        """One run over copies of the states; its results are copied back to the cameras' slots."""
         if self._buffers is None:
             self._buffers = Rack(self._device, self._layout, self.largest_batch)
             self._resources.callback(self._buffers.release)
@@ -117,13 +117,13 @@ class DeviceExtractor:
             self._device.copy(target, source, count * self._layout.features)
 
     def _copy_states(self, source: Rack, begin: int, target: Rack, to: int, sides: tuple[int, int], count: int) -> None:
-        """Of neighbouring cameras, from one side of a rack to one of another."""
+        """Copy the states of neighbouring cameras, from one side of a rack to one of another."""
         for name, nbytes in self._layout.states.items():
             here, there = source.state(name, sides[0], begin), target.state(name, sides[1], to)
             self._device.copy(there, here, count * nbytes)
 
     def _release_event(self) -> None:
-        """While the device is current: elsewhere pycuda would lose it."""
+        """Release the event while the device is current: otherwise pycuda would leak it."""
         del self._read
 
     def _enqueue(self, rack: Rack, side: int, slot: int, cameras: int) -> None:
@@ -133,16 +133,16 @@ class DeviceExtractor:
 
 
 def counters(position: int, length: int, *, stride: int) -> tuple[int, int]:
-    """Position and length as an int32 holds them, for streams of any length: only the distance to either end counts.
+    """Position and length within an int32, for streams of any length: only the distance to either end matters.
 
-    A position beyond all receptive fields is as good as any other; TensorRT 8.6 has no int64.
+    All positions beyond the receptive field are equivalent; TensorRT 8.6 has no int64.
     """
     near = min(position, _FAR // stride * stride)
     return near, min(near + length - position, _END_UNKNOWN)
 
 
 def _of_one_side(states: Sequence[DeviceState]) -> list[tuple[int, int]]:
-    """`neighbours`, cut where the side that is read next changes."""
+    """`neighbours`, split where the side that is read next changes."""
     runs: list[tuple[int, int]] = []
     for begin, count in neighbours(states):
         cuts = [at for at in range(begin + 1, begin + count) if states[at].side != states[at - 1].side]

@@ -1,4 +1,4 @@
-"""NVIDIA's TensorRT as it is installed, whichever version: the module, its version, a logger that keeps errors."""
+"""The installed TensorRT, of any version: the module, its version, a logger that keeps errors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from cmsn_runtime.errors import BackendError, MissingExtraError
 
-OLDEST = (8, 6)  # JetPack 6.0; execute_async_v3 and the rest that we use are all there
-# `tensorrt_lean` only runs engines that were built version compatible; it is a tenth of the size.
+OLDEST = (8, 6)  # JetPack 6.0; the first with execute_async_v3 and everything else that we use
+# `tensorrt_lean` runs only engines that were built version-compatible; it has a tenth of the size.
 _RUNTIMES = ("tensorrt", "tensorrt_lean")
 # TensorRT 8.6 looks for these libraries and reports their absence as errors; it works without them.
 _OPTIONAL_LIBRARIES = ("cudnn", "cublas")
@@ -18,7 +18,7 @@ _OPTIONAL_LIBRARIES = ("cudnn", "cublas")
 def load_tensorrt(names: tuple[str, ...] = _RUNTIMES) -> Any:
     """The first of these modules that is installed.
 
-    Raises MissingExtraError where none is, BackendError where one is broken or older than 8.6.
+    Raises MissingExtraError where none is installed, BackendError where one is broken or older than 8.6.
     """
     broken: list[str] = []
     for name in names:
@@ -28,20 +28,20 @@ def load_tensorrt(names: tuple[str, ...] = _RUNTIMES) -> Any:
             if error.name == name:
                 continue
             broken.append(f"{name}: {error}")
-        except (ImportError, OSError) as error:  # a library of its own is missing, or is another version
+        except (ImportError, OSError) as error:  # one of its libraries is missing, or of another version
             broken.append(f"{name}: {error}")
         else:
             return _checked(module)
     if broken:
         raise BackendError(
             f"TensorRT is installed but does not load ({'; '.join(broken)}); its Python package and its libraries must "
-            "be of one version; install it again, see docs/jetson.md for Jetson"
+            "have one version; install it again, see docs/jetson.md for Jetson"
         )
     raise MissingExtraError("tensorrt", "tensorrt", "the TensorRT backend")
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
-    """(10, 3, 0, 26) of "10.3.0.26"; a part that is no number ends it."""
+    """(10, 3, 0, 26) of "10.3.0.26"; it ends at the first part that is not a number."""
     numbers: list[int] = []
     for part in version.split("."):
         if not part.isdigit():
@@ -51,10 +51,10 @@ def version_numbers(version: str) -> tuple[int, ...]:
 
 
 def new_runtime(trt: Any, logger: Any) -> Any:
-    """TensorRT's runtime. Raises BackendError where it cannot start, with a driver too old for it, for instance."""
+    """TensorRT's runtime. Raises BackendError where it cannot start, for instance with a driver that is too old."""
     try:
         runtime = trt.Runtime(logger)
-    except TypeError:  # what pybind11 makes of a null pointer
+    except TypeError:  # raised by pybind11 for a null pointer
         runtime = None
     if runtime is None or logger.complained():
         raise BackendError(
@@ -67,8 +67,8 @@ def new_runtime(trt: Any, logger: Any) -> Any:
 def new_logger(trt: Any) -> Any:
     """A logger that prints nothing and keeps the last errors.
 
-    `.said()` joins them for a message. `.complained()` says whether any of them is a fault: not the absence of cuDNN or
-    cuBLAS before TensorRT 10, which needs neither.
+    `.said()` joins them for a message. `.complained()` reports whether any of them is a fault: the absence of cuDNN or
+    cuBLAS before TensorRT 10, which needs neither, is not.
     """
     old = version_numbers(str(trt.__version__)) < (10,)
 

@@ -1,4 +1,4 @@
-"""From the engines on disk to the TensorRT backend: faults are found before an engine is loaded."""
+"""Opens the TensorRT backend from the engines on disk: faults are found before an engine is loaded."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def has_engines(folder: Path) -> bool:
-    """Whether a folder has engines, usable or not."""
+    """Whether a folder contains engines, usable or not."""
     return any(engine_file(folder, name).exists() for name in GRAPH_NAMES)
 
 
 def has_own_engines(manifest: Manifest) -> bool:
-    """Whether this user has built engines of a bundle, for any device and by any TensorRT."""
+    """Whether this user has built engines of a bundle, for any device and with any TensorRT."""
     folder = graphs_folder(manifest)
     return folder.is_dir() and any(has_engines(device) for device in folder.iterdir())
 
@@ -44,12 +44,12 @@ def own_engines(manifest: Manifest, facts: DeviceFacts) -> Path:
 def open_engines(
     folder: Path | None, manifest: Manifest, *, command: str, engine_code: bool = False
 ) -> TensorRTBackend:
-    """Open the engines of a bundle. folder: None for the user's own. command: what builds them, for messages.
+    """Open the engines of a bundle. folder: None for the user's own. command: the command that builds them, for
 
-    engine_code: whether engines may bring code of their own, as version compatible ones do: a lean runtime that runs
-    with the rights of this process.
+    messages. engine_code: whether engines may contain code of their own, as version-compatible ones do: a lean runtime
+    that runs with the rights of this process.
     Raises MissingExtraError without TensorRT or pycuda; BackendError, with what was found, what is needed and the
-    command to run, where there is no driver, no GPU or no engine, where an engine is damaged, of another graph, another
+    command to run, where a driver, a GPU or an engine is missing, where an engine is damaged, of another graph, another
     GPU or another TensorRT, or does not fit into memory, and where others may write the user's own folder.
     """
     trt = load_tensorrt()
@@ -64,8 +64,8 @@ def open_engines(
             raise BackendError(f"the {name} engine {fault}; build it again on this device: {command}")
         if engine.key.version_compatible and not engine_code:
             raise BackendError(
-                f"the {name} engine was built with --version-compatible: it carries code of its own, which would run "
-                "with your rights; if you built it yourself, pass --allow-engine-code, else build it again: " + command
+                f"the {name} engine was built with --version-compatible: it contains code of its own, which would run "
+                "with your rights; if you built it yourself, pass --allow-engine-code, or build it again: " + command
             )
     from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
 
@@ -78,7 +78,7 @@ def open_engines(
 
 
 def _fault(graph: str, key: EngineKey, manifest: Manifest, facts: DeviceFacts) -> str | None:
-    """Why an engine cannot be used here; None where it can."""
+    """Why an engine cannot be used on this device; None where it can."""
     if key.onnx_sha256 not in {variant.graphs[graph].sha256 for variant in manifest.variants.values()}:
         return "was built from another graph; the bundle has changed since"
     built, found = _device(key), _device(facts)
@@ -97,7 +97,7 @@ def _state_fault(found: Mapping[str, Tensor], key: EngineKey, manifest: Manifest
     if types == needed:
         return None
     wrong = sorted(name for name in {*types, *needed} if types.get(name) != needed.get(name))
-    return f"has the state {wrong[0]} as {types.get(wrong[0])}; the manifest says {needed.get(wrong[0])}"
+    return f"has the state {wrong[0]} as {types.get(wrong[0])}; the manifest declares {needed.get(wrong[0])}"
 
 
 def _device(facts: EngineKey | DeviceFacts) -> str:
@@ -137,7 +137,7 @@ def _open(networks: Networks) -> GraphBackend:
 
 
 def _is_there(networks: Networks) -> bool:
-    """Whether engines are named or were built by this user; a BackendWarning where others were passed over."""
+    """Whether engines are named or were built by this user; a BackendWarning where the bundle's were not used."""
     passed_over = _passed_over(networks)
     if passed_over is not None:
         warnings.warn(passed_over, BackendWarning, stacklevel=5)
@@ -145,13 +145,13 @@ def _is_there(networks: Networks) -> bool:
 
 
 def _passed_over(networks: Networks) -> str | None:
-    """What to report of engines within the bundle where none are named and this user has built none; else None."""
+    """The warning about unused engines within the bundle; None where some are named or this user has built some."""
     if networks.engines is not None or not has_engines(networks.bundle_engines):
         return None
     if has_own_engines(networks.manifest):
         return None
     return (
-        "engines within the bundle were passed over, since an engine runs with your rights whoever built it; build "
+        "engines within the bundle were not used, since an engine runs with your rights whoever built it; build "
         f"your own with `{networks.build_command}`, or pass --engines {networks.bundle_engines} if you trust them"
     )
 

@@ -10,16 +10,16 @@ from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.backends.tensorrt.capturing import CapturedWork
 from cmsn_runtime.backends.tensorrt.engine import Binding, Tensor, TensorRTEngine
 
-_MOST_WORK = 128  # graphs, and works that may become some, per engine
-_MOST_CONTEXTS = 8  # shapes with a context of their own, whose memory is that of one run's activations
-_PATIENCE = 256  # runs for which a context is kept unused before another shape may take its place
+_MOST_WORK = 128  # graphs, and work that may become graphs, per engine
+_MOST_CONTEXTS = 8  # shapes with their own context, which takes the memory of one run's activations
+_PATIENCE = 256  # runs for which an unused context is kept before another shape may replace it
 
 _Key = tuple[tuple[int, ...], tuple[Shape, ...]]  # addresses and shapes, in the order of the tensors
 
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """Something that was run. graph: once it recurred, if it could be captured."""
+    """Work that was run. graph: its CUDA graph once it recurred, if it could be captured."""
 
     runs: int = 0
     graph: CapturedWork | None = None
@@ -38,8 +38,8 @@ class _Context:
 class RecurringEngine:
     """Runs an engine; work that recurs with the same addresses and shapes is captured in its second run.
 
-    A graph holds only as long as its context keeps the shapes it was captured with, so that each shape has a context of
-    its own (one that is fixed needs no other). Where contexts, memory or cuda-bindings are missing, runs are plain.
+    A graph holds only as long as its context keeps the shapes it was captured with, so each shape has a context of
+    its own (a fixed shape needs no other). Where contexts, memory or cuda-bindings are missing, runs are plain.
     """
 
     def __init__(self, engine: TensorRTEngine) -> None:
@@ -58,11 +58,11 @@ class RecurringEngine:
 
     @property
     def graphs(self) -> int:
-        """How many graphs there are now."""
+        """Current number of graphs."""
         return sum(work.graph is not None for work in self._works.values())
 
     def run(self, addresses: Mapping[str, int], shapes: Mapping[str, Shape], *, recurs: bool = True) -> None:
-        """Enqueue a run. recurs: whether the same addresses and shapes may come again. Raises BackendError."""
+        """Enqueue a run. recurs: whether the same addresses and shapes may recur. Raises BackendError."""
         self._runs += 1
         work = self._work(addresses, shapes) if recurs and self._captures else None
         if work is None:
@@ -99,7 +99,7 @@ class RecurringEngine:
             return
         binding = context.binding
         self._engine.enqueue(binding, addresses, shapes)
-        # At once, after a run with just these shapes: TensorRT allocates in the first run after a change.
+        # Directly after a run with these very shapes: TensorRT allocates in the first run after a change.
         self._device.synchronize()
         work.graph = self._device.capturing.capture(lambda: self._engine.enqueue(binding, addresses, shapes))
         if work.graph is None:
@@ -109,7 +109,7 @@ class RecurringEngine:
             context.works.append(work)
 
     def _context(self, shapes: tuple[Shape, ...]) -> _Context | None:
-        """The context of these shapes; None where there is none to spare."""
+        """The context of these shapes; None where none is free."""
         if not self._device.capturing.available:
             self._captures = False
             return None
@@ -129,12 +129,12 @@ class RecurringEngine:
                 return None
             self._release(self._contexts.pop(oldest))
         binding = self._engine.new_binding()
-        if binding is None:  # there will not be one in the next run either
+        if binding is None:  # none will be available in the next run either
             self._most_contexts = len(self._contexts)
         return binding
 
     def _release(self, context: _Context) -> None:
-        """Give up a context with its graphs."""
+        """Release a context with its graphs."""
         self._device.synchronize()
         for work in tuple(context.works):
             _destroy(work)
@@ -147,7 +147,7 @@ class RecurringEngine:
             _destroy(work)
 
     def _give_up(self) -> None:
-        """What cannot be captured once cannot be later, loops for instance."""
+        """Stop capturing: work that cannot be captured once, such as loops, never can."""
         self._captures = False
         for context in self._contexts.values():
             self._release(context)

@@ -15,13 +15,13 @@ from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.backends.tensorrt.windows import DeviceWindow, HeldWindows
 from cmsn_runtime.stages import STAGE_COUNT
 
-_SMALLEST_BATCH = 32  # of proposals; batches are padded to powers of two, so that few graphs serve all counts
+_SMALLEST_BATCH = 32  # proposals; batches are padded to powers of two, so that few graphs serve all counts
 
 
 class DeviceScorer:
-    """Runs both engines over windows. The device is current in every call, which waits for the scores.
+    """Runs both engines over windows. The device must be current in every call, which waits for the scores.
 
-    resources: what is allocated is released with it. held: where both read windows. window: steps of a full one.
+    resources: releases what is allocated. held: the buffer from which both read windows. window: steps of a full one.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class DeviceScorer:
     def evaluate(self, asks: Sequence[Evaluate], windows: Sequence[DeviceWindow]) -> list[Floats]:
         """Scores of the proposals of all windows, which are one long window to the engine.
 
-        It always has the same length, whatever is held of it: a proposal's rows stay within its own window.
+        Its length never changes, however much of it is in use: a proposal's rows stay within its own window.
         """
         begins = self._held.hold(windows, in_order=False)
         total = self._held.rows
@@ -84,7 +84,7 @@ class DeviceScorer:
         return split_scores(scores, asks)
 
     def _evaluate(self, left: Rows, right: Rows) -> Floats:
-        """Proposals of one run."""
+        """Scores of the proposals of one run."""
         count, size = len(left), _SMALLEST_BATCH
         while size < count:
             size *= 2

@@ -1,6 +1,6 @@
 """Extractor states on the device: cameras occupy slots of racks, whose state tensors [slots, ...] are contiguous.
 
-A batch whose cameras are neighbours in a rack is run where it lies, without a copy. TensorRT allows that: a tensor's
+A batch whose cameras are neighbours in a rack is run in place, without a copy. TensorRT allows that: a tensor's
 address may be anywhere in memory if it is a multiple of 256 bytes. Other batches are gathered into buffers of their own
 and scattered back, all of it on the device. Either way a run reads one side of the states and writes the other.
 """
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory
 from cmsn_runtime.errors import BackendError
 
-ALIGNMENT = 256  # bytes, of every address that TensorRT is given
+ALIGNMENT = 256  # bytes; every address that TensorRT is given is a multiple of it
 
 
 @dataclass(frozen=True, slots=True)
 class StateLayout:
-    """Bytes of one camera. states: by the state's name. features: of the steps that one run gives."""
+    """Sizes in bytes per camera. states: by the state's name. features: those of the steps of one run."""
 
     states: Mapping[str, int]
     features: int
@@ -34,7 +34,7 @@ class StateLayout:
 class Rack:
     """Device memory for the states of some cameras, on two sides, and for their newest features.
 
-    free: slots that no camera has. Raises pycuda's MemoryError, with nothing left behind.
+    free: slots that no camera uses. Raises pycuda's MemoryError, and then leaves nothing allocated.
     """
 
     def __init__(self, device: Device, layout: StateLayout, slots: int) -> None:
@@ -59,7 +59,7 @@ class Rack:
         return self._features + slot * self.layout.features
 
     def addresses(self, side: int, slot: int) -> dict[str, int]:
-        """Of states and features from a slot on, for a run that reads this side and writes the other."""
+        """Addresses of states and features from a slot on, for a run that reads this side and writes the other."""
         names = self.layout.states
         return {
             "features": self.features(slot),
@@ -68,7 +68,7 @@ class Rack:
         }
 
     def release(self) -> None:
-        """Release the memory; nothing of it may be queued."""
+        """Release the memory; no queued work may use it."""
         for memory in self._memories:
             memory.free()
         self._memories.clear()
@@ -77,7 +77,7 @@ class Rack:
 class DeviceState:
     """The extractor's memory of one camera. side: which of the two is read next. turn: runs so far.
 
-    give_back: called once, when it is closed or collected. reclaim: makes what was given back usable at once.
+    give_back: called once, when it is closed or collected. reclaim: makes returned slots usable at once.
     """
 
     def __init__(
@@ -97,20 +97,20 @@ class DeviceState:
         return not self._finalizer.alive
 
     def close(self) -> None:
-        """The sequence has ended: its slot is free for another camera at once."""
+        """The sequence has ended: free its slot for another camera at once."""
         if not self.closed:
-            self.turn += 1  # its features are gone
+            self.turn += 1  # invalidates its features
             self._finalizer()
             self._reclaim()
 
     def move_on(self) -> None:
-        """A run has written the other side."""
+        """Record that a run has written the other side."""
         self.side, self.turn = 1 - self.side, self.turn + 1
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFeatures:
-    """Some steps of what the last run gave a camera, still on the device; the next run writes over them."""
+    """Some steps of a camera's features from the last run, still on the device; the next run overwrites them."""
 
     state: DeviceState
     turn: int
@@ -123,22 +123,22 @@ class DeviceFeatures:
     def __getitem__(self, part: slice) -> DeviceFeatures:
         begin, end, step = part.indices(len(self))
         if step != 1:
-            raise BackendError(f"features on the device are taken in one piece, not with a step of {step}")
+            raise BackendError(f"features on the device cannot be sliced with a step of {step}; omit the step")
         return DeviceFeatures(self.state, self.turn, self.begin + begin, self.begin + max(begin, end))
 
     def address(self, row_bytes: int) -> int:
-        """Where they are. Raises BackendError once they were written over."""
+        """Their address. Raises BackendError once they were overwritten."""
         if self.turn != self.state.turn:
             raise BackendError(
-                "these features are gone: the state has moved on; push features into a window before the next extract"
+                "these features were overwritten by the next extract; push features into a window before that"
             )
         return self.state.rack.features(self.state.slot) + self.begin * row_bytes
 
 
 class StatePool:
-    """The racks of a backend; the device is current in every call but `give_back`.
+    """The racks of a backend; the device must be current in every call except `give_back`.
 
-    slots: of a rack. One rack without cameras is kept, so that a reset allocates nothing.
+    slots: number per rack. One rack without cameras is kept, so that a reset allocates nothing.
     """
 
     def __init__(self, device: Device, layout: StateLayout, slots: int) -> None:
@@ -149,7 +149,7 @@ class StatePool:
         self._returned: deque[tuple[Rack, int]] = deque()
 
     def new_state(self, reclaim: Callable[[], None]) -> DeviceState:
-        """Zeros, in the first free slot: cameras that come and go stay close together."""
+        """A state of zeros, in the first free slot: cameras that come and go stay close together."""
         self.reclaim()
         rack = next((rack for rack in self._racks if rack.free), None)
         if rack is None:
@@ -162,15 +162,15 @@ class StatePool:
         return DeviceState(rack, slot, give_back=self._give_back, reclaim=reclaim)
 
     def owns(self, state: DeviceState) -> bool:
-        """Whether a state is one of this pool's."""
+        """Whether a state belongs to this pool."""
         return state.rack in self._racks
 
     def place(self, state: DeviceState) -> tuple[int, int]:
-        """Sorts states so that neighbours come one after the other."""
+        """Sort key of a state: neighbours follow one another."""
         return self._racks.index(state.rack), state.slot
 
     def reclaim(self) -> None:
-        """Take back what was returned; release all racks without cameras but one."""
+        """Free the slots that were given back; release all racks without cameras but one."""
         while self._returned:
             rack, slot = self._returned.popleft()
             rack.free.add(slot)
@@ -180,18 +180,18 @@ class StatePool:
             rack.release()
 
     def release(self) -> None:
-        """Release everything; states are of no use afterwards."""
+        """Release everything; states cannot be used afterwards."""
         for rack in self._racks:
             rack.release()
         self._racks.clear()
 
     def _give_back(self, rack: Rack, slot: int) -> None:
-        """In any thread, also while another has the device."""
+        """Give back memory; may be called in any thread, even while another holds the device."""
         self._returned.append((rack, slot))
 
 
 def neighbours(states: Sequence[DeviceState]) -> Iterable[tuple[int, int]]:
-    """Index and number of states, one run after the other, that lie side by side in one rack, in order."""
+    """Index and number of states of each run of neighbours: slots that follow one another in one rack."""
     begin = 0
     for index in range(1, len(states) + 1):
         before = states[index - 1]

@@ -17,7 +17,7 @@ from cmsn_runtime.errors import BackendError
 
 
 class WindowOwner(Protocol):
-    """What a window needs of the backend it belongs to."""
+    """What a window needs from the backend it belongs to."""
 
     device: Device
 
@@ -26,21 +26,21 @@ class WindowOwner(Protocol):
         ...
 
     def reclaim(self) -> None:
-        """Make what was given back usable at once."""
+        """Make returned memory usable at once."""
         ...
 
 
 class DeviceWindow:
-    """FeatureWindow protocol over device memory; what it holds always lies in one piece, as in HostWindow.
+    """FeatureWindow protocol over device memory; the steps it holds are always contiguous, as in HostWindow.
 
-    version: changes with every push, and no two windows ever have the same.
+    version: changes with every push; no two windows ever have the same.
     """
 
     _versions = itertools.count(1)
 
     def __init__(self, owner: WindowOwner, pool: WindowPool, memory: DeviceMemory, steps: int) -> None:
         self.pool = pool
-        self.version = 0  # of every empty window
+        self.version = 0  # the version of every empty window
         self._owner = owner
         self._memory = memory
         self._steps = steps
@@ -63,7 +63,9 @@ class DeviceWindow:
         """Enqueue copies of some features into the window. Raises BackendError for more than its size."""
         count = len(features)
         if count > self._steps:
-            raise BackendError(f"{count} steps at once for a window of {self._steps}; push them in smaller parts")
+            raise BackendError(
+                f"{count} steps were pushed at once; this window takes {self._steps}; push fewer at once"
+            )
         row_bytes = self.pool.row_bytes
         with self._owner.working():
             self._require_open()
@@ -77,17 +79,17 @@ class DeviceWindow:
             self.version = next(self._versions)
 
     def close(self) -> None:
-        """The sequence has ended: its memory is free for another camera at once."""
+        """The sequence has ended: free its memory for another camera at once."""
         if self._finalizer.alive:
             self._finalizer()
             self._owner.reclaim()
 
     def _require_open(self) -> None:
         if not self._finalizer.alive:
-            raise BackendError("this window is closed: its sequence has ended; make another one with new_window()")
+            raise BackendError("this window is closed: its sequence has ended; create another with new_window()")
 
     def _move_to_front(self, kept: int) -> None:
-        """Copy the newest `kept` steps to the beginning; the memory holds two windows, so the two never overlap."""
+        """Copy the newest `kept` steps to the beginning; the memory holds two windows, so the copies never overlap."""
         row_bytes = self.pool.row_bytes
         if kept:
             source = self._memory.address + (self._end - kept) * row_bytes
@@ -96,9 +98,9 @@ class DeviceWindow:
 
 
 class WindowPool:
-    """Memory of windows; the device is current in every call but `give_back`.
+    """Memory of windows; the device must be current in every call except `give_back`.
 
-    row_bytes: of one step. spare: pieces of memory that are kept for the next windows, of each size.
+    row_bytes: size of one step. spare: number of pieces of memory, per size, that are kept for the next windows.
     """
 
     def __init__(self, device: Device, row_bytes: int, *, spare: int) -> None:
@@ -118,7 +120,7 @@ class WindowPool:
         return DeviceWindow(owner, self, memory, steps)
 
     def reclaim(self) -> None:
-        """Take back what was returned; release what is more than spare."""
+        """Keep memory that was given back, up to `spare` pieces; release the rest."""
         while self._returned:
             steps, memory = self._returned.popleft()
             self._used.discard(memory)
@@ -129,7 +131,7 @@ class WindowPool:
                 memory.free()
 
     def release(self) -> None:
-        """Release everything; windows are of no use afterwards."""
+        """Release everything; windows cannot be used afterwards."""
         for memory in (*self._used, *itertools.chain.from_iterable(self._free.values())):
             memory.free()
         self._used.clear()
@@ -137,14 +139,14 @@ class WindowPool:
         self._returned.clear()
 
     def give_back(self, steps: int, memory: DeviceMemory) -> None:
-        """In any thread, also while another has the device."""
+        """Give back memory; may be called in any thread, even while another holds the device."""
         self._returned.append((steps, memory))
 
 
 class HeldWindows:
-    """Copies of windows, one behind the other: a batch for the stage network, one long window for the evaluator.
+    """Copies of windows, concatenated: a batch for the stage network, one long window for the evaluator.
 
-    rows: steps it holds. Its address never changes, which is what CUDA graphs need.
+    rows: number of steps it holds. Its address never changes, which is what CUDA graphs need.
     """
 
     def __init__(self, device: Device, row_bytes: int, rows: int) -> None:
@@ -163,7 +165,7 @@ class HeldWindows:
     def hold(self, windows: Sequence[DeviceWindow], *, in_order: bool) -> list[int]:
         """Enqueue copies of the windows, unless they are held -> the first row of each.
 
-        in_order: they must lie one behind the other from the first row on.
+        in_order: they must follow one another from the first row on.
         """
         addresses = [window.address for window in windows]
         begins = list(itertools.accumulate((len(window) for window in windows), initial=0))[: len(windows)]
@@ -178,5 +180,5 @@ class HeldWindows:
         return begins
 
     def release(self) -> None:
-        """Release the memory; nothing of it may be queued."""
+        """Release the memory; no queued work may use it."""
         self._memory.free()

@@ -167,7 +167,7 @@ def test_states_that_differ_from_the_manifest_are_refused(
 
 
 def test_states_of_a_type_that_arrays_cannot_hold_are_refused(tiny_graphs: dict[str, bytes]) -> None:
-    with pytest.raises(BackendError, match="the state step is bfloat16; this backend holds float32, float16, int8"):
+    with pytest.raises(BackendError, match="the state step is bfloat16; this backend supports float32, float16, int8"):
         OnnxRuntimeBackend(tiny_graphs, [StateTensor("step", (1, 3), "bfloat16")])
 
 
