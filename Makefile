@@ -1,5 +1,5 @@
-# `make demo`: a rendered clip through the bundle in the wheel. `make test`: everything a change must pass.
-# PYTHON chooses the interpreter; the environment of a second one lies beside the first.
+# `make demo`: runs the bundle in the wheel on a rendered clip. `make test`: everything a change must pass.
+# PYTHON chooses the interpreter; VENV names another environment for a second one.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,11 +18,11 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test $(VENV)/.bindings
 	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) CMSN_REQUIRE_BINDINGS=$(CMSN_REQUIRE_BINDINGS) VENV=$(VENV) scripts/check
 
-# What runs on a device, without torch. (onnx only builds the tiny bundles of the tests.)
+# The runtime, as on a device, without torch. (onnx only builds the tiny bundles of the tests.)
 test-runtime: $(VENV)/.runtime
 	VENV=$(VENV) scripts/run-tests tests/runtime
 
-# Their environments alone, for who wants several made at once.
+# Only their environments, so that several can be created at once.
 install-test: $(VENV)/.test $(VENV)/.bindings
 install-runtime: $(VENV)/.runtime
 
@@ -37,8 +37,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.streams
 	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory
 
-# On a GPU: the tests of every stack that is there, none of which may skip, then the measurements. Installs nothing and
-# needs no network; GPU_PYTHON has what docs/gpu-testing.md lists. GPU_BUNDLE: the measured network, made where torch is
+# On a GPU: the tests of every available stack, none of which may be skipped, then the measurements. Installs nothing and
+# needs no network; GPU_PYTHON has what docs/gpu-testing.md lists. GPU_BUNDLE: the measured network, made where torch is installed
 # (python -m cmsn_benchmarks.gpu --bundle GPU_BUNDLE --parts ''), for a GPU_PYTHON without it.
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 GPU_BUNDLE ?=
@@ -47,7 +47,7 @@ gpu:
 	CMSN_REQUIRE_GPU=1 $(GPU_PYTHON) -m pytest -m gpu tests/gpu
 	$(GPU_PYTHON) -m cmsn_benchmarks.gpu $(if $(GPU_BUNDLE),--bundle $(GPU_BUNDLE)) --json benchmarks/results/gpu.json
 
-# The bundle in the wheel, from nothing: renders the streams, trains, exports. Hours on two cores; goes on where it stopped.
+# The bundle in the wheel, from scratch: renders the streams, trains, exports. Hours on two cores; continues where it stopped.
 demo-bundle: $(VENV)/.test
 	$(BIN)/cmsn render $(RUNS)/streams/validation --streams 24 --seconds 60 --seed 900001 --workers 2
 	$(BIN)/cmsn render $(RUNS)/streams/train --streams 240 --seconds 60 --seed 1 --workers 2
@@ -61,7 +61,7 @@ cctv-bundle: $(VENV)/.test
 	$(BIN)/cmsn export $(RUNS)/cctv-model/model.safetensors -o runtime/cmsn_runtime/bundles/cctv.cmsn --force
 	$(BIN)/python -m cmsn_benchmarks.quality.cctv $(RUNS)/cctv/test --json benchmarks/results/cctv.json
 
-# The skeleton table of the README: 36 trainings. UTKINECT: joints/ and actionLabel_modified.txt. Goes on where it stopped.
+# The skeleton table of the README: 36 trainings. UTKINECT: joints/ and actionLabel_modified.txt. Continues where it stopped.
 utkinect: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.datasets.utkinect $(UTKINECT) $(RUNS)/utkinect
 	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/utkinect.toml --runs $(RUNS)/ablate --workers 2 --json benchmarks/results/utkinect.json
@@ -82,8 +82,8 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e '.[features,plot,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.runtime
 
-# TensorRT's Python bindings, without its libraries: the tests look whether all we touch exists in each version.
-# Where there is no network, or no such wheel for this machine, those tests skip.
+# TensorRT's Python bindings, without its libraries: the tests check that the API we use exists in each version.
+# Without a network, or a wheel for this machine, those tests are skipped.
 $(VENV)/.bindings: $(VENV)/.test
 	for wheel in tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106; do \
 		$(PIP) download --no-deps --dest $(VENV)/bindings $$wheel || exit 0; done; touch $@

@@ -242,7 +242,7 @@ def test_no_gpu_is_reported_before_anything_is_built(bundle: Path, monkeypatch: 
     FakeTensorRT(machine, version="10.3.0.26").install(monkeypatch)
     result = command(bundle)
     assert result.exit_code == 1
-    assert "no NVIDIA driver that works" in str(result.exception)
+    assert "there is no working NVIDIA driver" in str(result.exception)
 
 
 def test_the_command_reports_what_it_builds_and_keeps(library: FakeTensorRT, bundle: Path, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_weights_that_are_not_numbers_refuse_the_export(tmp_path: Path) -> None:
 
 
 def test_a_bundle_name_without_its_suffix_and_a_missing_model_are_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"ends in \.cmsn"):
+    with pytest.raises(BundleError, match=r"must end in \.cmsn"):
         export_bundle(checkpoint, tmp_path / "a")
     with pytest.raises(SettingsError, match="cmsn train"):
         export_bundle(tmp_path / "nothing.safetensors", tmp_path / "a.cmsn")

@@ -48,7 +48,7 @@ def numbers(context: click.Context, option: click.Parameter, value: str) -> tupl
     except ValueError:
         found = ()
     if not found or min(found) < 1:
-        raise click.BadParameter(f"{value!r} was given; it must be whole numbers such as 1,2,4", context, option)
+        raise click.BadParameter(f"{value!r} was given; give numbers above 0 such as 1,2,4", context, option)
     return found
 
 

@@ -151,8 +151,8 @@ def test_a_machine_without_any_stack_is_an_error(network: Path, tmp_path: Path) 
     [
         (["--cameras", "0"], "above 0"),
         (["--cameras", "a"], "above 0"),
-        (["--parts", "torch,jax"], "jax: known are"),
-        (["--parts", "hop"], "name a stack too"),
+        (["--parts", "torch,jax"], "jax; the known parts are"),
+        (["--parts", "hop"], "needs a stack"),
     ],
 )
 def test_wrong_options_are_refused_by_name(options: list[str], message: str) -> None:
