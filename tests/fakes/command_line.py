@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -133,3 +134,15 @@ def finals(lines: str) -> list[dict[str, Any]]:
     """The final events among JSON lines."""
     events = [json.loads(line) for line in lines.splitlines()]
     return [event for event in events if event["kind"] == "final"]
+
+
+def wait_until_idle(process: subprocess.Popen[str], *, seconds: float = 0.5) -> None:
+    """Return when it has used no CPU for a while, however slow the machine is: it waits for something, or has ended."""
+    spent, since = -1, time.monotonic()
+    while process.poll() is None and time.monotonic() - since < seconds:
+        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the state, and user and system ticks.
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        now = int(fields[11]) + int(fields[12])
+        if now > spent + 1 or fields[0] != "S":  # waiting with a time limit costs a tick now and then
+            spent, since = now, time.monotonic()
+        time.sleep(0.01)

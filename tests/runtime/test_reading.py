@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import ACTION, clip, command, finals
+from command_line import ACTION, clip, command, finals, wait_until_idle
 
 from cmsn_runtime.reading import Reader, patiently
 
@@ -95,7 +95,7 @@ def test_a_signal_ends_a_run_whose_camera_has_fallen_silent(
         connection.sendall(clip(tmp_path / "a.ts", ACTION).read_bytes())
         assert process.stdout is not None
         first = process.stdout.readline()
-        time.sleep(1)  # all of it is read, and there is nothing more
+        wait_until_idle(process)  # all of it is read, and there is nothing more
         process.send_signal(signal.SIGTERM)
         lines, errors = process.communicate(timeout=15)  # FFmpeg would wait for 20
     assert process.returncode == 143, errors
@@ -117,7 +117,7 @@ def test_a_signal_ends_a_run_that_waits_for_its_source(
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4)
+    wait_until_idle(process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=15)
     assert (process.returncode, len(errors.splitlines())) == (130, 1), errors
