@@ -50,7 +50,7 @@ def test_one_item_is_read_ahead_and_no_more() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "cmsn-reader"]
 
 
-def test_what_takes_long_can_be_interrupted() -> None:
+def test_a_long_wait_can_be_interrupted() -> None:
     waiting = threading.Event()
 
     def wait() -> None:

@@ -275,7 +275,7 @@ def test_a_sink_that_fails_does_not_cost_the_others() -> None:
     assert [word for word in said if word.startswith("1 ")] == ["1 begin", "1 step 0", "1 provisional", "1 close"]
 
 
-def test_what_a_source_could_not_show_is_a_warning() -> None:
+def test_frames_that_a_source_could_not_show_are_a_warning() -> None:
     class Lossy(FakeSource):
         losses = Losses(damaged=2)
 
@@ -283,7 +283,7 @@ def test_what_a_source_could_not_show_is_a_warning() -> None:
         run_source(lambda on_step: FakeStream(on_step, lambda: None), Lossy(), [])
 
 
-def test_what_a_stream_could_not_use_is_a_warning() -> None:
+def test_frames_that_a_stream_could_not_use_are_a_warning() -> None:
     class Apart(FakeStream):
         health = StreamHealth(dropped=2, resets=9, apart=Fraction(5), longest=Fraction(4))
 

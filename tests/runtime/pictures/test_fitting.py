@@ -105,7 +105,7 @@ def test_arrays_that_are_not_pictures_are_refused(pixels: object, named: str) ->
         Fitting(C3D)(Frame(pixels, Fraction(0)))  # type: ignore[arg-type]
 
 
-def test_what_is_drawn_on_a_decoded_frame_before_it_is_pushed_is_seen_and_afterwards_is_not() -> None:
+def test_drawing_on_a_decoded_frame_counts_before_it_is_pushed_and_not_afterwards() -> None:
     """A mask over its pixels counts; to look at them does not change how the picture is made."""
     picture = random_picture(256, 342)
     stored = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")

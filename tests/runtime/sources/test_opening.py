@@ -115,7 +115,7 @@ def test_a_kind_of_another_package_is_found_and_a_broken_one_takes_nothing_with_
         (["-", "a.mp4"], None),
     ],
 )
-def test_what_would_never_be_read_is_reported(addresses: list[str], says: str | None) -> None:
+def test_a_source_behind_an_endless_one_is_reported_as_never_read(addresses: list[str], says: str | None) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warn_of_never_read(addresses, ends=False)

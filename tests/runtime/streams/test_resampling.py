@@ -147,7 +147,7 @@ def test_after_flush_everything_begins_anew() -> None:
     assert list(resampler.flush()) == []
 
 
-def test_what_cannot_be_exact_is_refused() -> None:
+def test_times_that_are_not_exact_are_refused() -> None:
     with pytest.raises(SettingsError, match="Fraction"):
         Resampler(GRID, max_gap=Fraction(1)).push(Frame(PIXELS, 0.04))  # type: ignore[arg-type]
 

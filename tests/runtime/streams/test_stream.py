@@ -62,7 +62,7 @@ class TestTimes:
             for event in stream.push(frame):
                 assert event.seconds == frame.seconds
 
-    def test_what_a_silence_ended_carries_the_time_at_which_the_silence_was_found(self, bundle: Bundle) -> None:
+    def test_events_of_a_silence_carry_the_time_at_which_it_was_found(self, bundle: Bundle) -> None:
         stream = bundle.stream(min_score=0)
         for frame in shown((RED, 40), (GREEN, 40), (BLUE, 40)):
             stream.push(frame)
@@ -104,7 +104,7 @@ class TestIdle:
         ]
 
     @pytest.mark.parametrize("fps", [12, 25, 30, 60, 100, 1000])
-    def test_it_settles_at_every_rate_on_whichever_frame_the_silence_began(self, bundle: Bundle, fps: int) -> None:
+    def test_a_silence_settles_actions_at_every_rate_and_frame(self, bundle: Bundle, fps: int) -> None:
         """Frames of a fast source often stand for less than the model's next frame: their silence gives no more."""
         frames = shown(*((colour, count * fps // 25) for colour, count in ACTION[:3]), fps=fps)
         for missing in range(4):
@@ -292,7 +292,7 @@ class TestEnds:
             run(stream, shown((RED, 60)))
 
 
-def test_what_a_first_hop_needs_is_compiled_when_the_stream_is_opened(
+def test_code_of_the_first_hop_is_compiled_when_the_stream_is_opened(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warmed: list[str] = []

@@ -311,7 +311,7 @@ def test_a_configuration_takes_one_file_with_both_subsets(tmp_path: Path, write:
     assert [video.name for video in inputs.held_out] == ["b"]
 
 
-def test_what_is_wrong_with_the_training_part_is_found_before_any_video_is_decoded(
+def test_faults_of_the_training_part_are_found_before_any_video_is_decoded(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pydantic")

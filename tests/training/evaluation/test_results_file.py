@@ -92,7 +92,7 @@ def test_a_list_that_is_none_and_a_name_given_twice_are_reported(tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [[], {"results": []}, {}, "no JSON", {"database": {}}, {"a": 1}])
-def test_what_is_no_file_of_results_is_refused(tmp_path: Path, content: Any) -> None:
+def test_a_file_that_holds_no_results_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(AnnotationError, match=r"r\.json"):
         read(tmp_path, content)
 

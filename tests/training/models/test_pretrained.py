@@ -259,7 +259,9 @@ def test_unknown_files_are_refused_with_what_they_hold(tmp_path: Path, content: 
         ({"conv1.bias": torch.full((64,), float("nan"))}, "finite"),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path: Path, change: dict[str, torch.Tensor | None], message: str) -> None:
+def test_weights_that_do_not_fit_are_named(
+    tmp_path: Path, change: dict[str, torch.Tensor | None], message: str
+) -> None:
     content = {**state_dict(NAMES["c3d-pytorch"]), **change}
     kept = {name: value for name, value in content.items() if value is not None}
     with pytest.raises(SettingsError, match=message):

@@ -120,7 +120,7 @@ def test_a_row_that_cannot_be_used_is_refused(values: object, fault: str) -> Non
 
 
 @pytest.mark.parametrize("moment", [Frame(np.zeros((4, 4, 3), np.uint8), Fraction(0)), np.zeros(3), None])
-def test_what_is_no_row_is_refused_by_name(moment: FeatureRow) -> None:
+def test_anything_but_a_row_is_refused_by_name(moment: FeatureRow) -> None:
     with pytest.raises(SettingsError, match=rf"a {type(moment).__name__} was pushed; .* FeatureRow"):
         stream_of_rows(3).push(moment)
 

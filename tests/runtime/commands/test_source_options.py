@@ -44,7 +44,7 @@ def test_a_rate_stretches_time(video: Path, tiny_bundle: Path) -> None:
         (["--from", "1000"], "nothing at 1000 s or later"),
     ],
 )
-def test_what_cannot_be_is_one_line(video: Path, tiny_bundle: Path, options: list[str], says: str) -> None:
+def test_impossible_source_options_are_one_line(video: Path, tiny_bundle: Path, options: list[str], says: str) -> None:
     done = cmsn("run", video, "--bundle", tiny_bundle, *options)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -52,7 +52,7 @@ def test_what_cannot_be_is_one_line(video: Path, tiny_bundle: Path, options: lis
 
 
 @pytest.mark.parametrize("options", [["--fps", "fast"], ["--fps", "1/0"], ["--option", "noequals"], ["--from", "1:30"]])
-def test_what_is_not_understood_is_wrong_usage(video: Path, tiny_bundle: Path, options: list[str]) -> None:
+def test_unreadable_source_options_are_a_usage_error(video: Path, tiny_bundle: Path, options: list[str]) -> None:
     done = cmsn("run", video, "--bundle", tiny_bundle, *options)
     assert done.returncode == 2
     assert options[1] in done.stderr
