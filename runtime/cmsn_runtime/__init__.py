@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# The command line heeds signals as soon as this file has been read: it does not wait for `typing`, which takes longer
-# than all else up to there. Type checkers know the name.
+# The command line handles signals as soon as this file has been read: it does not wait for `typing`, which takes longer
+# than everything before it. Type checkers know the name.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for: `cmsn --help` must not wait for numba and ONNX Runtime."""
+    """Import a name on first access: `cmsn --help` must not wait for numba and ONNX Runtime."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""`cmsn`, and `python -m cmsn_runtime`: signals are seen to before anything else is imported."""
+"""`cmsn`, and `python -m cmsn_runtime`: signals are handled before anything else is imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cmsn_runtime.stopping import stoppable
 def main() -> None:
     """Run the command line and exit."""
     status = stoppable(_work)
-    # The work is done: a Ctrl-C while the interpreter shuts down must not change how it ended.
+    # The work is done: a Ctrl-C while the interpreter shuts down must not change the exit status.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(status)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# Times the duration: no slip of an annotator, where most segments of a video end so late.
+# Factor of the duration: more than an annotator's mistake where most segments of a video end this late.
 _FAR_BEYOND = 5.0
 _LAST_BEYOND = 12.0
 _HIGHEST_RATE = 130.0  # frames per second
@@ -17,9 +17,9 @@ Unit = Literal["seconds", "milliseconds", "frames", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class VideoLength:
-    """ends: of its segments, in the unit in question; one at least. duration: seconds.
+    """Lengths of one video. ends: those of its segments, in the unknown unit; at least one. duration: seconds.
 
-    rate: frames per second, none where it is unknown.
+    rate: frames per second, None where unknown.
     """
 
     ends: tuple[float, ...]
@@ -28,7 +28,7 @@ class VideoLength:
 
     @property
     def ratio(self) -> float:
-        """Units per second, where an action goes on until the end of the video; otherwise somewhat less."""
+        """Units per second, where an action lasts until the end of the video; otherwise slightly less."""
         return max(self.ends) / self.duration
 
     @property
@@ -39,7 +39,7 @@ class VideoLength:
 
 
 def unit_of(videos: Sequence[VideoLength]) -> Unit:
-    """The unit of most videos' segments. `frames` only where their rates are known; without, they are `unknown`."""
+    """The unit of most videos' segments. `frames` only where their rates are known, otherwise `unknown`."""
     beyond = [video for video in videos if video.is_beyond]
     if 2 * len(beyond) <= len(videos):
         return "seconds"

@@ -1,4 +1,4 @@
-"""Ground truth in ActivityNet's format, as the field publishes it."""
+"""Ground truth in ActivityNet's format, as it is published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cmsn_runtime.errors import AnnotationError, AnnotationWarning
 from cmsn_runtime.json_files import read_json
 from cmsn_runtime.segments import Account, number_of, segment_of, shown, within_video
 
-# BSN's and mmaction2's copies of ActivityNet's annotations have longer names; frames come with many.
+# BSN's and mmaction2's copies of ActivityNet's annotations use longer names; many also give frame counts.
 _DURATION_KEYS = ("duration", "duration_second")
 _RATE_KEYS = ("fps", "frame_rate", "frame-rate", "rfps")
 _FRAME_KEYS = ("frame", "duration_frame", "numFrame", "num_frames")
@@ -34,9 +34,9 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class VideoAnnotations:
-    """duration: seconds, where the file has it. annotations: in order of time.
+    """Annotations of one video. duration: seconds, where the file has it. annotations: in order of time.
 
-    subset: the part of the data set that the file puts it in ("training", "validation", "testing" in ActivityNet's).
+    subset: the part of the data set it belongs to ("training", "validation", "testing" in ActivityNet's).
     """
 
     duration: float | None
@@ -46,9 +46,9 @@ class VideoAnnotations:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One video as it stands in the file.
+    """One video as read from the file.
 
-    rate: frames per second, where it is known. stated: how many segments the file has. segments: those that are
+    rate: frames per second, where known. stated: number of segments in the file. segments: those that are
     numbers, in the file's unit.
     """
 
@@ -67,10 +67,10 @@ def read_annotations(path: Path, *, note: Callable[[str], object] = _warn) -> di
     """Video name -> its annotations, from {"database": {NAME: {"duration", "annotations": [{"segment", "label"}]}}}.
 
     An entry may also have a "subset"; other fields are ignored, and the object around {NAME: ...} may be missing.
-    Numbers may be text. Segments in milliseconds or frames are recognised where durations (and rates) are there.
-    Segments that cannot be used are left out; those that begin before or end after their video are clipped.
+    Numbers may be text. Segments in milliseconds or frames are recognised where durations (and rates) are given.
+    Invalid segments are ignored; those that begin before or end after their video are clipped.
 
-    note: is called with one line that counts what was left out or changed; without, it is an AnnotationWarning.
+    note: called with one line that counts what was ignored or changed; by default an AnnotationWarning.
     Raises AnnotationError where nothing in the file can be used.
     """
     file = read_json(path)
@@ -127,7 +127,7 @@ def _segment(item: object, name: str, account: Account) -> Annotation | None:
 
 
 def _positive(fields: Mapping[str, object], keys: tuple[str, ...], name: str, account: Account) -> float | None:
-    """The first of these fields that is there, where it is a number above zero."""
+    """The first of these fields that exists, where it is a number above zero."""
     key = next((key for key in keys if fields.get(key) is not None), None)
     number = None if key is None else number_of(fields[key])
     if number is not None and number > 0:
@@ -138,7 +138,7 @@ def _positive(fields: Mapping[str, object], keys: tuple[str, ...], name: str, ac
 
 
 def _seconds_per_unit(entries: Mapping[str, _Entry], account: Account) -> dict[str, float | None]:
-    """Name -> what its segments are multiplied by; none where they are in no unit that is known."""
+    """Name -> factor for its segments; None where their unit is unknown."""
     timed = {
         name: VideoLength(tuple(one.end for one in entry.segments), entry.duration, entry.rate)
         for name, entry in entries.items()

@@ -1,4 +1,4 @@
-"""One wording for a field whose value is outside what is allowed."""
+"""A uniform error for a field whose value is not allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cmsn_runtime.errors import SettingsError
 
 
 class FieldError(SettingsError):
-    """A field of a dataclass has a value outside what is allowed. The message begins with the field's name."""
+    """A field of a dataclass has a value that is not allowed. The message begins with the field's name."""
 
 
 def require(valid: bool, field: str, value: object, allowed: str) -> None:
@@ -16,6 +16,6 @@ def require(valid: bool, field: str, value: object, allowed: str) -> None:
 
 
 def shown(value: object, *, most: int = 80) -> str:
-    """A value as Python writes it, in one line and cut to `most` characters: it may come from a damaged file."""
+    """A value's repr, in one line and truncated to `most` characters: it may come from a damaged file."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -1,4 +1,4 @@
-"""The command `cmsn`: its subcommands come from whichever packages are installed, and are imported one at a time."""
+"""The command `cmsn`: its subcommands come from the installed packages, and are imported one at a time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _INTERRUPTED = 130  # what shells report of a program ended by Ctrl-C
 
 
 class _ReaderLeftError(Exception):
-    """Whoever read standard output has left. Not an OSError, which click would make an exit status of 1 of."""
+    """The reader of standard output has exited. Not an OSError, which click would turn into an exit status of 1."""
 
 
 class _InstalledCommands(click.Group):
     """Subcommands of the entry-point group "cmsn.commands".
 
-    A command's module imports nothing heavy until it is called. One that cannot even be imported is listed all the
-    same, and reports when called what is missing.
+    A command's module imports nothing heavy until it is called. One that cannot be imported is listed nevertheless,
+    and reports what is missing when called.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -60,15 +60,15 @@ def cmsn() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
-    0: well. 1: an error, in one line on stderr. 2: wrong usage. 130, 143, 129: SIGINT, SIGTERM, SIGHUP. 141: nobody
-    reads the output any more.
+    0: success. 1: an error, in one line on stderr. 2: wrong usage. 130, 143, 129: SIGINT, SIGTERM, SIGHUP. 141: the
+    reader of the output has exited.
     """
     chosen = sys.argv[1:] if arguments is None else list(arguments)
     sys.exit(stoppable(lambda: run_command_line(chosen)))
 
 
 def run_command_line(arguments: list[str]) -> int:
-    """Run a command -> its exit status. What goes wrong is one line on stderr; CMSN_TRACEBACK=1 shows where."""
+    """Run a command -> its exit status. An error is one line on stderr; CMSN_TRACEBACK=1 shows the traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8, a name that is not
@@ -79,7 +79,7 @@ def run_command_line(arguments: list[str]) -> int:
     except (_ReaderLeftError, BrokenPipeError) as error:
         if _abandon_stdout():
             return READER_LEFT
-        report(f"{error.__cause__ or error}: a program at the other end has left")
+        report(f"{error.__cause__ or error}: the program at the other end has exited")
         return 1
     except Exception as error:
         raise_if_stopped()
@@ -98,7 +98,7 @@ def _run(arguments: list[str]) -> int:
         error.show(shown)
         click.echo("\n".join(map(printable, shown.getvalue().splitlines())), err=True)
         return error.exit_code
-    except click.Abort:  # click's name for Ctrl-C
+    except click.Abort:  # click's exception for Ctrl-C
         return _INTERRUPTED
     return status if isinstance(status, int) else 0
 
@@ -112,12 +112,12 @@ def _reason(error: Exception) -> str:
             return f"standard output: cannot be written ({what})"
         return f"{error.filename}: {what}" if error.filename else f"{what}, in standard output or a file being written"
     if isinstance(error, MemoryError):
-        return "out of memory; close other programs, or take smaller videos, batches or models"
+        return "out of memory; close other programs, or use smaller videos, batches or models"
     return f"unexpected {type(error).__name__}: {error} (a fault of cmsn: CMSN_TRACEBACK=1 shows where)"
 
 
 def _abandon_stdout() -> bool:
-    """Whether standard output cannot be written; then it is abandoned, lest Python tries again at its end."""
+    """Whether standard output cannot be written; it is then abandoned, so that Python does not flush it at exit."""
     if sys.stdout is None:
         return False
     try:
@@ -134,7 +134,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 
 
 def _unavailable(name: str, error: Exception) -> click.Command:
-    """A stand-in for a command that cannot be imported. Extras are named as the commands that need them."""
+    """A placeholder for a command that cannot be imported. Extras are named after the commands that need them."""
     extras = metadata("cmsn").get_all("Provides-Extra") or []
     wanted = f"cmsn[{name}]" if name in extras else "cmsn"
 

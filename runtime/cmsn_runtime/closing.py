@@ -1,4 +1,4 @@
-"""The one way in which things here are closed: by `close`, or at the end of a `with` block."""
+"""The base class of everything that is closed by `close` or at the end of a `with` block."""
 
 from __future__ import annotations
 

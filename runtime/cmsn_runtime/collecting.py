@@ -1,4 +1,4 @@
-"""Everything that is found in one source, as one value: for evaluation, archives and training."""
+"""All results of one source, as one value: for evaluation, archives and training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cmsn_runtime.sources.losses import Losses
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a stream found in a source. It can be pickled, so that it may come from another process.
+    """The results of a stream on a source. It can be pickled, and so may come from another process.
 
-    name: of the source. events: in their order. steps: the stages, where they were asked for.
-    ending: how far the source got, and why no further. losses: what it could not show.
+    name: that of the source. events: in order. steps: the stages, where requested.
+    ending: how far the source got, and why it ended. losses: what it could not deliver.
     """
 
     name: str
@@ -32,15 +32,15 @@ class Prediction:
 
     @property
     def proposals(self) -> list[Proposal]:
-        """The final ones, best first."""
+        """The final proposals, best first."""
         return sorted((event.proposal for event in self.finals), key=lambda proposal: -proposal.score)
 
 
 def collect(open_stream: StreamOpener[Moment], source: AnySource[Moment], *, steps: bool = False) -> Prediction:
-    """Read a source to its end, or to where it breaks, which `ending` says -> all that was found.
+    """Read a source to its end, or to where it breaks, as reported in `ending` -> all results.
 
-    open_stream: as for `run_source`. steps: keep the stage of every feature step too; they take memory.
-    Raises what the backend raises, and KeyboardInterrupt; SourceError only where there was not one frame to look at.
+    open_stream: as for `run_source`. steps: also keep the stage of every feature step, which takes memory.
+    Raises what the backend raises, and KeyboardInterrupt; SourceError only where not a single frame was read.
     """
     notes = _Notes(steps)
     try:

@@ -1,18 +1,18 @@
 """Every error the project raises on purpose, in one tree.
 
     CmsnError
-    ├── SettingsError     a value the caller gave is outside what is allowed (also a ValueError)
-    ├── SourceError       a video or camera cannot be opened, or holds nothing to look at
-    │   └── DecodeError   it opened, and broke on the way; `seconds` says how far it got
+    ├── SettingsError     a value given by the caller is not allowed (also a ValueError)
+    ├── SourceError       a video or camera cannot be opened, or has no frames
+    │   └── DecodeError   it opened, but broke later; `seconds` is how far it got
     ├── AnnotationError   nothing in a file of annotations, results or events can be used
     ├── BundleError       a bundle is damaged, unknown or not a bundle
     ├── OutputError       a file cannot be written
-    │   └── NoOutputLeftError  every output has failed, or lost its reader: there is nothing to go on for
+    │   └── NoOutputLeftError  every output has failed, or lost its reader: continuing is pointless
     ├── BackendError      the inference library refused the model, or lost it while running
     └── MissingExtraError an optional library is not installed (also an ImportError)
 
-Three are no errors: a BackendWarning says that another backend than the fastest one took over, and why; a SourceWarning
-what a user should know of how a source is read; an AnnotationWarning what was left out of a file of annotations.
+Three are warnings: a BackendWarning reports that the fastest backend is not used, and why; a SourceWarning what a user
+should know about how a source is read; an AnnotationWarning what was ignored in a file of annotations.
 
 Messages say what came, what is allowed, and what to do next. The command line prints them as one
 line on stderr; nothing here is ever shown as a traceback.
@@ -28,15 +28,15 @@ class CmsnError(Exception):
 
 
 class SettingsError(CmsnError, ValueError):
-    """A value the caller gave is outside what is allowed."""
+    """A value given by the caller is not allowed."""
 
 
 class SourceError(CmsnError):
-    """A video or camera cannot be opened, or holds nothing to look at."""
+    """A video or camera cannot be opened, or has no frames."""
 
 
 class DecodeError(SourceError):
-    """A source opened and broke on the way; `seconds` is the time of the last good frame."""
+    """A source opened, but broke later; `seconds` is the time of the last valid frame."""
 
     def __init__(self, message: str, *, seconds: Fraction | None = None) -> None:
         super().__init__(message)
@@ -52,10 +52,10 @@ class OutputError(CmsnError):
 
 
 class NoOutputLeftError(OutputError):
-    """Every output has failed, or lost its reader: there is nothing to go on for."""
+    """Every output has failed, or lost its reader: continuing is pointless."""
 
     def __init__(self) -> None:
-        super().__init__("no output is left: each has failed or has no reader any more")
+        super().__init__("no output is left: each has failed or lost its reader")
 
 
 class BundleError(CmsnError):
@@ -74,12 +74,12 @@ class MissingExtraError(CmsnError, ImportError):
 
 
 class BackendWarning(UserWarning):
-    """A faster backend was there and could not be used; another one took over."""
+    """A faster backend is installed but cannot be used; another one is used instead."""
 
 
 class SourceWarning(UserWarning):
-    """A source is read in a way its user should know of: at an assumed frame rate, or without some of its files."""
+    """A source is read in a way its user should know about: at an assumed frame rate, or without some of its files."""
 
 
 class AnnotationWarning(UserWarning):
-    """Something in a file of annotations could not be taken as it stands."""
+    """Something in a file of annotations was ignored or changed."""

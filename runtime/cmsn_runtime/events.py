@@ -1,4 +1,4 @@
-"""What the system finds, and what it reports while the action is still going on."""
+"""Proposals, and the events that report them while an action is still going on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EventKind = Literal["provisional", "revised", "withdrawn", "final"]
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A span of time that may hold an action.
+    """A span of time that may contain an action.
 
     start, end: seconds on the source's clock, exact. score: 0..1, pre-score times predicted IoU (section 3.3).
     """
@@ -31,12 +31,12 @@ class Proposal:
 class Event:
     """One report about an action.
 
-    kind: `provisional` the first report of an action, `revised` a better one, `withdrawn` it was none,
-        `final` it will not change any more.
+    kind: `provisional` the first report of an action, `revised` a better one, `withdrawn` it was not an action,
+        `final` it will no longer change.
     action: number of the action the proposal belongs to, from 1; alternatives share it.
     rank: 1 for the best proposal of its action, 2... for its alternatives (only finals have them).
     seconds: source time up to which the stream had seen when it reported this. `seconds - proposal.end` is the delay.
-    wall: POSIX time of the report, in seconds; two events that differ in it alone are equal.
+    wall: POSIX time of the report, in seconds; two events that differ only in it are equal.
     """
 
     kind: EventKind
@@ -49,10 +49,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The source jumped or fell silent: everything that streams began anew.
+    """The source jumped or fell silent: all state of the stream restarted.
 
     seconds: source time at which the new segment begins. reason: in a few words. wall: as in Event.
-    kind: tells it apart from an Event.
+    kind: distinguishes it from an Event.
     """
 
     seconds: Fraction
@@ -66,7 +66,7 @@ StreamEvent = Event | Reset
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageStep:
-    """One feature step whose stage will not change any more.
+    """One feature step whose stage will no longer change.
 
     seconds: its begin. stage: the likeliest. probabilities: float32 [6].
     """

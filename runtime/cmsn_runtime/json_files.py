@@ -1,4 +1,4 @@
-"""JSON files as people publish and edit them."""
+"""Reads JSON files as they are published and edited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cmsn_runtime.errors import AnnotationError
 
 @dataclass(frozen=True, slots=True)
 class JsonFile:
-    """content: of the file. repeated: keys that some object in it has twice; their last value is the one in content."""
+    """A parsed file. content: its value. repeated: keys that occur twice in an object; content has the last value."""
 
     content: object
     repeated: frozenset[str]
@@ -29,7 +29,7 @@ def read_json(path: Path) -> JsonFile:
         return found
 
     try:
-        # json takes the encoding of bytes from their first four.
+        # json detects the encoding of bytes from their first four.
         content = json.loads(path.read_bytes(), object_pairs_hook=as_object)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error

@@ -1,6 +1,6 @@
-"""What a video is called: one rule for sources, annotations, results, feature files and datasets.
+"""Names of videos: the same rule for sources, annotations, results, feature files and datasets.
 
-NAME, v_NAME, NAME.mp4, FOLDER/NAME.mp4, NAME.npy and FILE.h5::NAME are one video. Only suffixes of videos and of
+NAME, v_NAME, NAME.mp4, FOLDER/NAME.mp4, NAME.npy and FILE.h5::NAME are the same video. Only suffixes of videos and of
 feature files are cut, so that "2020.01.02_cam" keeps its text; the exact name always comes first.
 """
 
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from cmsn_runtime.sources.addresses import public_name
 
-# Where one video has several files, training takes the suffix that comes first here.
+# Where one video has several files, training uses the suffix that comes first here.
 VIDEO_SUFFIXES = (
     *(".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"),
     *(".mts", ".m2ts", ".m2t", ".vob", ".ogv", ".asf", ".f4v", ".3g2", ".mxf", ".dav", ".rm", ".rmvb", ".divx"),
@@ -25,7 +25,7 @@ FEATURE_SUFFIXES = (".npy", ".txt", ".csv", ".h5", ".hdf5")
 HDF5_SUFFIXES = (".h5", ".hdf5")
 _PLAYLIST_SUFFIXES = (".m3u8", ".mpd", ".sdp")
 _CUT = frozenset((*VIDEO_SUFFIXES, *FEATURE_SUFFIXES, *_PLAYLIST_SUFFIXES))
-_PREFIX = "v_"  # ActivityNet's annotations leave out the "v_" that its files begin with
+_PREFIX = "v_"  # ActivityNet's annotations omit the "v_" with which its files begin
 # A sequence of pictures: NAME_%05d.png, NAME/img_%05d.jpg, NAME/*.png. Some prefixes are common to all.
 _SEQUENCE = re.compile(
     r"(?P<name>.*?)(?:[-_. ]+\d*)?(?:\*|%0?\d*d|\?|\[)(?=.*\.(?:jpe?g|png|bmp|webp|tiff?|p[gpnb]m|\*)$|[^.]*\*$|$)",
@@ -38,7 +38,7 @@ Value = TypeVar("Value")
 
 
 def video_id(source: str) -> str:
-    """What annotations and results call a source.
+    """The name of a source in annotations and results.
 
     The dataset of FILE.h5::DATASET; of a sequence of pictures the name before its numbers, or its folder; of a playlist
     such as NAME/index.m3u8 its folder; otherwise the last part of a path or URL without a video's or feature file's
@@ -81,9 +81,9 @@ def first_few(names: Sequence[str], *, most: int = 5) -> str:
 
 
 class ByName(Mapping[str, Value]):
-    """Values of videos, each found by any name that the rule takes for its own.
+    """Values of videos, each found by any name that refers to the video.
 
-    Iterates over the names as they were given. A name that fits several is that of the first of them.
+    Iterates over the names as given. A name that fits several refers to the first of them.
     """
 
     def __init__(self, values: Mapping[str, Value]) -> None:
@@ -94,7 +94,7 @@ class ByName(Mapping[str, Value]):
         for name in values:
             if "/" in name:
                 folders.setdefault(_folder(name), []).append(name)
-        # "NAME/c3d" is NAME's where nothing else is in that group.
+        # "NAME/c3d" belongs to NAME where its group contains nothing else.
         alone = {folder: names[0] for folder, names in folders.items() if len(names) == 1}
         self._folders = {form: name for folder, name in alone.items() for form in _all_forms(folder)}
 
@@ -111,11 +111,11 @@ class ByName(Mapping[str, Value]):
         return self._values[own]
 
     def own_name(self, name: str) -> str | None:
-        """The name among these that is of the same video; none where there is none."""
+        """The name among these that refers to the same video; None where none does."""
         if name in self._values:
             return name
         forms, bare = _forms(name), _bare_forms(name)
-        # "v_" is cut last, on either side: NAME.avi is NAME's before v_NAME.mp4 is.
+        # "v_" is removed last, on either side: NAME.avi belongs to NAME rather than v_NAME.mp4.
         found = next((form for form in (*forms, *bare) if form in self._values), None)
         found = found or _first(forms, self._plain) or _first(forms, self._bare) or _first(bare, self._plain)
         if found is None and "/" in name:
@@ -125,7 +125,7 @@ class ByName(Mapping[str, Value]):
 
 
 def _index(names: Iterable[str], forms: Callable[[str], list[str]]) -> dict[str, str]:
-    """Form -> the first name that has it."""
+    """Form -> the first name that has this form."""
     index: dict[str, str] = {}
     for name in names:
         for form in forms(name):
@@ -142,15 +142,15 @@ def _all_forms(name: str) -> list[str]:
 
 
 def _forms(name: str) -> list[str]:
-    """The names of one video, from what is given to the barest: without folder, without suffixes."""
+    """The names of one video, from the given one to the shortest: without folder, without suffixes."""
     _, dataset = split_dataset(name)
-    plain = unicodedata.normalize("NFC", dataset or name)  # macOS takes accents apart in the names of files
+    plain = unicodedata.normalize("NFC", dataset or name)  # macOS decomposes accents in file names
     base = re.split(r"[/\\]", plain.rstrip("/\\"))[-1] or plain
     return [plain, base, *_shortened(base)]
 
 
 def _bare_forms(name: str) -> list[str]:
-    """Those that begin with "v_", without it."""
+    """The names that begin with "v_", without it."""
     return [form[len(_PREFIX) :] for form in _forms(name) if form.startswith(_PREFIX) and form != _PREFIX]
 
 
@@ -159,7 +159,7 @@ def _folder(name: str) -> str:
 
 
 def _shortened(name: str) -> Iterator[str]:
-    """The name with one known suffix cut, with two ..."""
+    """The name with one known suffix removed, with two ..."""
     while True:
         stem, dot, suffix = name.rpartition(".")
         if not (stem and dot and f".{suffix.lower()}" in _CUT):
@@ -179,7 +179,7 @@ def _url_parts(url: str) -> tuple[str, str]:
 
 
 def _path_parts(path: str) -> tuple[str, str]:
-    """Last part of a path, and the folder it lies in; "." is the folder it stands for."""
+    """Last part of a path, and its folder; "." is resolved to its folder."""
     found = Path(path)
     if found.name in ("", "..") and path:
         found = found.resolve()

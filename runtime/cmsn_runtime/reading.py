@@ -1,7 +1,7 @@
-"""Work that may wait for a camera or a network, in a thread of its own: the main thread stays free for signals.
+"""Runs work that may wait for a camera or a network in its own thread: the main thread stays free for signals.
 
 Python cannot interrupt FFmpeg, which waits up to 20 seconds for a camera that has fallen silent, and a pipe waits
-without end; whoever stops a program (systemd, Docker) waits for 10.
+forever; systemd and Docker wait for 10 seconds when they stop a program.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from cmsn_runtime.closing import Closing
 
 Value = TypeVar("Value")
 
-_LEAVING_SECONDS = 0.5  # for a thread that is about to end anyway
+_LEAVING_SECONDS = 0.5  # for a thread that is about to end
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """What comes after the last item. error: why."""
+    """Marks the end of the items. error: what ended them."""
 
     error: BaseException | None = None
 
 
 class Reader(Closing, Generic[Value]):
-    """The items of an iterable, read ahead by one; what it raises is raised here.
+    """The items of an iterable, read ahead by one; its errors are raised here.
 
-    A thread that is stuck when this is closed is left behind, and ends with the process.
+    A thread that is blocked when this is closed is abandoned, and ends with the process.
     """
 
     def __init__(self, items: Iterable[Value]) -> None:
@@ -51,7 +51,7 @@ class Reader(Closing, Generic[Value]):
             yield item
 
     def close(self) -> None:
-        """Leave the thread. May be called twice."""
+        """Abandon the thread. May be called twice."""
         self._closed = True
         self._room.release()
         self._thread.join(_LEAVING_SECONDS)
@@ -70,6 +70,6 @@ class Reader(Closing, Generic[Value]):
 
 
 def patiently(work: Callable[[], Value]) -> Value:
-    """Do something that may take long, such as opening a camera -> its result; what it raises is raised here."""
+    """Run something that may take long, such as opening a camera -> its result; its errors are raised here."""
     with Reader(work() for _ in range(1)) as reader:
         return next(iter(reader))

@@ -1,4 +1,4 @@
-"""Lines for people: errors and warnings on stderr, what a command did on stdout."""
+"""Prints lines: errors and warnings on stderr, results of a command on stdout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cmsn_runtime.text import one_line, printable
 
 
 def report(message: object, *, kind: Literal["error", "warning"] = "error") -> None:
-    """Write one line to stderr, whatever the message holds. Never fails: stderr may be closed, or on a full disk."""
+    """Write one line to stderr, for any message. Never fails: stderr may be closed, or on a full disk."""
     if sys.stderr is None:  # the shell closed it (`2>&-`)
         return
     with suppress(OSError, ValueError):
@@ -23,14 +23,14 @@ def report(message: object, *, kind: Literal["error", "warning"] = "error") -> N
 
 
 def say(message: object) -> None:
-    """Write one line to stdout. Programs get it as it is: it may be a path. On a terminal nothing in it steers that."""
+    """Write one line to stdout. Programs get it unchanged: it may be a path. A terminal gets controls escaped."""
     screen = sys.stdout is not None and sys.stdout.isatty()
     click.echo(printable(str(message)) if screen else str(message))
 
 
 @contextmanager
 def reported(*kinds: type[Warning]) -> Iterator[None]:
-    """Report each warning of these kinds as a line of its own, as soon as it is given."""
+    """Report each warning of these kinds in its own line, as soon as it is issued."""
 
     def show(
         message: Warning | str,

@@ -1,4 +1,4 @@
-"""Segments of time as annotations and results hold them, and an account of those that cannot be used."""
+"""Segments of time from annotations and results, and an account of the invalid ones."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from cmsn_runtime.names import first_few
 from cmsn_runtime.text import printable
 
-_MOST = 1e9  # seconds; beyond it something else was meant
+_MOST = 1e9  # seconds; larger values have another meaning
 _ROUNDING = 1.0  # seconds; durations are rounded everywhere
-_LENGTH_SHARE, _LENGTH_SECONDS = 0.1, 3.0  # rows of a sliding window end up to a few seconds before their video
+_LENGTH_SHARE, _LENGTH_SECONDS = 0.1, 3.0  # rows of a sliding window end a few seconds before their video
 
 
 class Account:
-    """What could not be taken as it stands in one file: counted by kind, with the first few places."""
+    """What was ignored or changed in one file: counted by kind, with the first few places."""
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._places: dict[str, list[str]] = {}
 
     def add(self, kind: str, place: str) -> None:
-        """One more case of a kind, such as "left out, of no length or reversed"."""
+        """Add a case of a kind, such as "left out, of no length or reversed"."""
         self._places.setdefault(kind, []).append(printable(place))
 
     def __bool__(self) -> bool:
@@ -34,7 +34,7 @@ class Account:
 
 
 def number_of(value: object) -> float | None:
-    """A finite number, written as a number or as text; none for anything else."""
+    """A finite number, given as a number or as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -45,7 +45,7 @@ def number_of(value: object) -> float | None:
 
 
 def segment_of(value: object) -> tuple[float, float] | None:
-    """Start and end from [start, end]; none for anything else."""
+    """Start and end from [start, end]; None for anything else."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         return None
     start, end = number_of(value[0]), number_of(value[1])
@@ -57,10 +57,10 @@ def segment_of(value: object) -> tuple[float, float] | None:
 def within_video(
     segment: tuple[float, float], duration: float | None, account: Account, place: str
 ) -> tuple[float, float] | None:
-    """A segment that goes forward and lies in its video, clipped to it; none where nothing of it does.
+    """A segment that goes forward and lies in its video, clipped to it; None where it does not overlap the video.
 
-    duration: seconds, none where it is unknown. An end that is beyond it by no more than rounding is left as it is.
-    What is changed or left out goes into the account.
+    duration: seconds, None where unknown. An end that exceeds it by no more than rounding is unchanged.
+    Changed and ignored segments are added to the account.
     """
     start, end = segment
     if not start < end:
@@ -76,7 +76,7 @@ def within_video(
 
 
 def durations_differ(lasts: float, annotated: float) -> bool:
-    """Whether a source of so many seconds cannot be the video of that annotated duration."""
+    """Whether a source of this length in seconds cannot be the video of that annotated duration."""
     return abs(lasts - annotated) > max(_LENGTH_SHARE * annotated, _LENGTH_SECONDS)
 
 

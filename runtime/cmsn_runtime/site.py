@@ -1,4 +1,4 @@
-"""Settings changed on site, for a camera and its scene: beside the bundle, whose files and hashes stay as they are."""
+"""Settings changed on site, for a camera and its scene: separate from the bundle, whose files do not change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TABLES: dict[str, type[ProposalSettings | TrackerSettings]] = {
     "proposals": ProposalSettings,
     "tracking": TrackerSettings,
 }
-# The networks were trained with one value each, which comes with them.
+# The networks were trained with fixed values of these.
 _FIXED = frozenset({"proposals.roi_bins", "proposals.roi_context"})
 SETTABLE = tuple(
     name for table, kind in _TABLES.items() for item in fields(kind) if (name := f"{table}.{item.name}") not in _FIXED
@@ -28,7 +28,7 @@ SETTABLE = tuple(
 class Tuning:
     """The settings that streams of a bundle run with.
 
-    changed: dotted name -> (the bundle's value, the value here), of those that differ.
+    changed: dotted name -> (the bundle's value, the site's value) for settings that differ.
     """
 
     proposals: ProposalSettings
@@ -37,11 +37,11 @@ class Tuning:
 
     @property
     def values(self) -> dict[str, object]:
-        """Dotted name -> value here, of those that differ."""
+        """Dotted name -> the site's value, for settings that differ."""
         return {name: here for name, (_, here) in self.changed.items()}
 
     def __str__(self) -> str:
-        """ "proposals.min_score 0.2 (bundle: 0.01)", of each that differs."""
+        """A text such as "proposals.min_score 0.2 (bundle: 0.01)", for settings that differ."""
         return ", ".join(f"{name} {here} (bundle: {bundle})" for name, (bundle, here) in self.changed.items())
 
 
@@ -49,7 +49,7 @@ def tuned(proposals: ProposalSettings, tracking: TrackerSettings, settings: Mapp
     """A bundle's own settings with some changed.
 
     settings: dotted name -> value, such as {"proposals.min_score": 0.2, "tracking.settle_steps": 6}.
-    Raises SettingsError for a name that is unknown or fixed by training, and for a value outside what is allowed.
+    Raises SettingsError for a name that is unknown or fixed by training, and for a value that is not allowed.
     """
     for name in settings:
         _require_known(name)
@@ -71,10 +71,10 @@ def tuned(proposals: ProposalSettings, tracking: TrackerSettings, settings: Mapp
 
 
 def site_settings(path: Path | None = None, assignments: Iterable[str] = ()) -> dict[str, object]:
-    """Settings by dotted name, from a site file and from "NAME=VALUE" texts; of two values the later one wins.
+    """Settings by dotted name, from a site file and from "NAME=VALUE" texts; the later of two values applies.
 
-    path: of a TOML file with the tables [proposals] and [tracking]. Values are TOML; text needs no quotes after "=".
-    Raises SettingsError; whether the values are allowed is for `tuned` to decide.
+    path: a TOML file with the tables [proposals] and [tracking]. Values are TOML; text needs no quotes after "=".
+    Raises SettingsError; `tuned` checks the values.
     """
     found = {} if path is None else _read(path)
     for text in assignments:
@@ -93,7 +93,7 @@ def _read(path: Path) -> dict[str, object]:
     for table, values in read_toml(path).items():
         if table not in _TABLES or not isinstance(values, dict):
             raise SettingsError(
-                f"{path}: {shown(table)} is none of its tables; "
+                f"{path}: {shown(table)} is not one of its tables; "
                 f"a site file has {_listed(f'[{name}]' for name in _TABLES)}"
             )
         for field, value in values.items():
@@ -114,10 +114,10 @@ def _require_known(name: str) -> None:
     if name in _FIXED:
         raise SettingsError(
             f"{name} is fixed: the networks were trained with it; to change it, train and export again; "
-            f"what can be set is {_listed(SETTABLE)}"
+            f"these can be set: {_listed(SETTABLE)}"
         )
     if name not in SETTABLE:
-        raise SettingsError(f"setting {shown(name)} is unknown; what can be set is {_listed(SETTABLE)}")
+        raise SettingsError(f"setting {shown(name)} is unknown; these can be set: {_listed(SETTABLE)}")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
-"""JSON and TOML -> frozen dataclasses, strictly: what does not fit is refused with the path of its field.
+"""Structures JSON and TOML into frozen dataclasses, strictly: a value that does not fit is refused with its path.
 
-cattrs by itself is lenient: int("3"), bool("no"), tuple("ab"). Every kind of value that our files hold has a hook here.
+cattrs by default is lenient: int("3"), bool("no"), tuple("ab"). Every kind of value in our files has a hook here.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _RATE = re.compile(r"[0-9]{1,9}(/[1-9][0-9]{0,8})?")
 
 
 class _MismatchError(ValueError):
-    """A value of another kind than its field. value: what came. allowed: what belongs there, in words."""
+    """A value of the wrong kind for its field. value: the given one. allowed: what the field takes, in words."""
 
     def __init__(self, value: object, allowed: str) -> None:
         super().__init__(f"is {shown(value)}; it must be {allowed}")
 
 
 def structure(content: object, kind: type[Structured], *, path: str = "") -> Structured:
-    """What `json.loads` or `tomllib.loads` gave -> a dataclass (or any type made of the kinds below).
+    """The result of `json.loads` or `tomllib.loads` -> a dataclass (or any type made of the kinds below).
 
     dataclass: an object with its fields and no others. tuple: a list. dict: an object. float: a finite number; int and
-    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: whatever it is.
-    path: of the content itself, before the names of its fields in messages.
+    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: any value.
+    path: that of the content itself, which precedes the names of its fields in messages.
     Raises SettingsError that names the path of the first field at fault, in one line.
     """
     try:
         return _CONVERTER.structure(content, kind)
-    except Exception as error:  # cattrs raises groups, and lets through what a hook or a dataclass raises
+    except Exception as error:  # cattrs raises groups, and passes on what a hook or a dataclass raises
         faults = list(_faults(error, path))
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise SettingsError(faults[0] + more) from error
@@ -61,7 +61,7 @@ def _faults(error: BaseException, path: str) -> Iterator[str]:
 
 
 def _steps(error: BaseException) -> str:
-    """The way from the group that holds an error to the error itself: ".field", ".key" or "[index]"."""
+    """The path from the group that contains an error to the error itself: ".field", ".key" or "[index]"."""
     steps = []
     for note in getattr(error, "__notes__", []):
         if isinstance(note, AttributeValidationNote):
@@ -73,7 +73,7 @@ def _steps(error: BaseException) -> str:
 
 def _fault(error: BaseException, path: str) -> str:
     where = path or "the content"
-    if isinstance(error, KeyError):  # how cattrs reports a field that is not there
+    if isinstance(error, KeyError):  # how cattrs reports a missing field
         return f"{where} is missing"
     if isinstance(error, ForbiddenExtraKeysError):
         names = ", ".join(shown(name, most=40) for name in sorted(error.extra_fields)[:3])

@@ -60,7 +60,7 @@ def test_an_empty_site_changes_nothing() -> None:
         ("tracking.provisional_score", -1, "tracking.provisional_score is -1.0; it must be from 0 to 1"),
         ("proposals.roi_bins", 4, "proposals.roi_bins is fixed: the networks were trained with it"),
         ("proposals.roi_context", 0.0, "proposals.roi_context is fixed"),
-        ("min_score", 0.2, "setting 'min_score' is unknown; what can be set is proposals.decay, proposals.nms, "),
+        ("min_score", 0.2, "setting 'min_score' is unknown; these can be set: proposals.decay, proposals.nms, "),
         ("proposals.min_scor", 0.2, "tracking.settle_steps, tracking.provisional_score, tracking.revise_steps"),
         ("grid.fps", "25", "setting 'grid.fps' is unknown"),
         ("proposals", {}, "setting 'proposals' is unknown"),
@@ -98,7 +98,7 @@ def test_assignments_are_toml_and_text_needs_no_quotes() -> None:
         ("proposals.min_score", "has no value; write NAME=VALUE"),
         ("proposals.min_score=", "has no value"),
         ("=0.2", "setting '' is unknown"),
-        ("min_score=0.2", "setting 'min_score' is unknown; what can be set is proposals.decay"),
+        ("min_score=0.2", "setting 'min_score' is unknown; these can be set: proposals.decay"),
         ("proposals.roi_bins=8", "is fixed"),
     ],
 )
@@ -126,10 +126,10 @@ def test_assignments_win_over_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"[source]\nfps = 25\n", "'source' is none of its tables; a site file has [proposals], [tracking]"),
-        (b"min_score = 0.2\n", "'min_score' is none of its tables"),
-        (b"proposals = 3\n", "'proposals' is none of its tables"),
-        (b"[proposals]\nmin_scor = 0.2\n", "setting 'proposals.min_scor' is unknown; what can be set is"),
+        (b"[source]\nfps = 25\n", "'source' is not one of its tables; a site file has [proposals], [tracking]"),
+        (b"min_score = 0.2\n", "'min_score' is not one of its tables"),
+        (b"proposals = 3\n", "'proposals' is not one of its tables"),
+        (b"[proposals]\nmin_scor = 0.2\n", "setting 'proposals.min_scor' is unknown; these can be set:"),
         (b"[proposals.deep]\nmin_score = 0.2\n", "setting 'proposals.deep' is unknown"),
         (b"[proposals]\nroi_bins = 8\n", "proposals.roi_bins is fixed"),
         (b"[proposals]\nmin_score = \n", "not valid TOML"),
@@ -173,7 +173,7 @@ def test_a_wrong_setting_of_the_command_is_one_line(tiny_bundle: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("cmsn: error: setting 'proposals.minscore' is unknown; what can be set is proposals.decay")
+    assert line.startswith("cmsn: error: setting 'proposals.minscore' is unknown; these can be set: proposals.decay")
 
 
 def test_the_command_runs_with_site_settings_and_results_record_them(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`cmsn inspect`: what is in a bundle."""
+"""`cmsn inspect`: shows the contents of a bundle."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(short_help="Show what is in a bundle.")
+@click.command(short_help="Show the contents of a bundle.")
 @click.argument("bundle", metavar="[NAME.cmsn]", required=False, type=_PATH)
-@click.option("--json", "as_json", is_flag=True, help="The manifest as it stands.")
-@click.option("--site", metavar="FILE.toml", type=_PATH, help="With the settings of a site, as `cmsn run` takes them.")
-@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="With a setting; see `cmsn run`.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest unchanged.")
+@click.option("--site", metavar="FILE.toml", type=_PATH, help="Apply a site's settings, as in `cmsn run`.")
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Apply a setting, as in `cmsn run`.")
 def inspect(bundle: Path | None, as_json: bool, site: Path | None, settings: tuple[str, ...]) -> None:
-    """Check a bundle's files and show what is in it; without a name, the one that comes with cmsn."""
+    """Check a bundle's files and show its contents; without a name, the one that comes with cmsn."""
     from cmsn_runtime.bundle_files import locate_bundle, read_graph, read_manifest
     from cmsn_runtime.site import site_settings, tuned
 
     if as_json and (site is not None or settings):
-        raise click.UsageError("--json shows the manifest as it stands; leave out --site and --set")
+        raise click.UsageError("--json prints the manifest unchanged; omit --site and --set")
     folder = locate_bundle(bundle)
     manifest = read_manifest(folder)
     tuning = tuned(manifest.proposals, manifest.tracking, site_settings(site, settings))
@@ -41,7 +41,7 @@ def inspect(bundle: Path | None, as_json: bool, site: Path | None, settings: tup
 
 
 def _print_manifest(folder: Path) -> None:
-    """The bytes of the file; on a terminal, what would steer it is escaped."""
+    """The bytes of the file; on a terminal, control characters are escaped."""
     from cmsn_runtime.bundle_files import read_manifest_file
     from cmsn_runtime.text import printable
 
@@ -57,7 +57,7 @@ def _print_facts(name: str, manifest: Manifest, tuning: Tuning) -> None:
 
     from cmsn_runtime.tables import cell, print_table
 
-    title = cell(f"{name}: every file is as it was exported", style="italic")
+    title = cell(f"{name}: all files are unchanged since the export", style="italic")
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -82,12 +82,12 @@ def _facts(manifest: Manifest, tuning: Tuning) -> Iterator[tuple[str, str]]:
     yield "tracking", _listing(asdict(tuning.tracking))
     if tuning.changed:
         yield "changed on site", str(tuning)
-    # The configuration is pages long; --json has it.
+    # The configuration is pages long; --json prints it.
     yield from ((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config")
 
 
 def _variant(precision: str, variant: Variant) -> Iterator[tuple[str, str]]:
-    """Its graphs and their distance from torch, a line each."""
+    """The graphs of a variant and their difference from torch, one line each."""
     from cmsn_runtime.manifest.contents import GRAPH_NAMES
 
     for name in GRAPH_NAMES:
@@ -102,7 +102,7 @@ def _parity(parity: Parity) -> str:
 
 
 def _states(manifest: Manifest) -> str:
-    """How many, and their size per camera in each precision."""
+    """Number of states, and their size per camera in each precision."""
     sizes = [
         f"{sum(state.nbytes for state in manifest.state_tensors(name)) / 1e6:.2f} MB in {name}"
         for name in manifest.variants
@@ -119,7 +119,7 @@ def _input(manifest: Manifest) -> str:
 
 
 def _listing(value: object) -> str:
-    """An object's items in one line; anything else as it is."""
+    """An object's items in one line; anything else unchanged."""
     if not isinstance(value, Mapping):
         return str(value)
     return ", ".join(f"{name} {item}" for name, item in value.items())

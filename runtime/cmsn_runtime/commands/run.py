@@ -34,10 +34,10 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
 
     Where the bundle takes feature rows, a SOURCE is a file of them: .npy, .txt, .csv, or FILE.h5::DATASET.
 
-    On a terminal this shows news, progress and a table; otherwise it writes JSON lines to stdout, each event as it
-    happens. Several sources run one after the other. A source that breaks and an output that fails stop neither the
-    rest nor lose what was found: each is one line, and the exit status is 1. Ctrl-C, SIGTERM and SIGHUP end with
-    everything found so far, and status 130, 143 and 129.
+    On a terminal this shows events, progress and a table; otherwise it writes JSON lines to stdout, each event as it
+    happens. Several sources run one after the other. A source that breaks or an output that fails does not stop the
+    others, and no result is lost: each is reported in one line, and the exit status is 1. Ctrl-C, SIGTERM and SIGHUP
+    keep all results so far, and exit with status 130, 143 and 129.
     """
     from cmsn_runtime.errors import BackendWarning, NoOutputLeftError, SourceWarning
     from cmsn_runtime.reporting import report, reported
@@ -69,7 +69,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
 
 
 def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, outlets: Outlets) -> bool:
-    """Run one source; where it cannot be opened or breaks, report it in one line and return false."""
+    """Run one source; where it cannot be opened or breaks, report this in one line and return false."""
     from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
     from cmsn_runtime.reading import patiently
     from cmsn_runtime.reporting import report
@@ -98,7 +98,7 @@ def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelCh
 
 
 def _watches(bundle: Bundle, truth: Mapping[str, VideoAnnotations] | None) -> list[Sink]:
-    """What reports a source of another length than its truth."""
+    """The sink that reports a source whose length differs from its truth's."""
     from cmsn_runtime.reporting import report
     from cmsn_runtime.sinks.lengths import LengthSink
 

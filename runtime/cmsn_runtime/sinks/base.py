@@ -1,4 +1,4 @@
-"""What every sink offers."""
+"""The protocol of all sinks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sink(Closing):
         """A source was opened. duration: seconds, where it is known beforehand."""
 
     def advance(self, source: str, seconds: Fraction) -> None:
-        """A frame of that time was taken."""
+        """A frame of that time was processed."""
 
     def step(self, source: str, step: StageStep) -> None:
         """The stage of one more feature step is settled."""
@@ -58,10 +58,10 @@ class Sink(Closing):
         """An event occurred."""
 
     def end(self, source: str, ending: Ending) -> None:
-        """Nothing more will come of this source."""
+        """The source has ended."""
 
     def close(self) -> None:
-        """Nothing more will come at all."""
+        """The run has ended."""
 
 
 class OpenSources(Generic[Kept]):
@@ -95,5 +95,5 @@ class OpenSources(Generic[Kept]):
 
 
 def is_chosen(event: StreamEvent, choice: EventChoice) -> bool:
-    """`final` leaves out what may still change; a reset is always reported."""
+    """`final` omits events that may still change; a reset is always reported."""
     return choice == "all" or isinstance(event, Reset) or event.kind == "final"

@@ -1,4 +1,4 @@
-"""What people see in a terminal: a progress bar, news as they come, and a table at the end of each source."""
+"""The display in a terminal: a progress bar, events as they come, and a table at the end of each source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLOURS = {"provisional": "yellow", "revised": "cyan", "withdrawn": "dim", "fin
 class TableSink(Sink):
     """At the end of each source: its actions, best first, each with its best proposal.
 
-    truth: annotations of videos; with them, each row says the best tIoU with any true action.
+    truth: annotations of videos; with them, each row shows the best tIoU with any true action.
     The table has TABLE_ROWS rows at most, so that memory does not grow with the source.
     """
 
@@ -42,7 +42,7 @@ class TableSink(Sink):
         self._best.begin(source, lambda: BestActions(TABLE_ROWS))
 
     def event(self, source: str, event: StreamEvent) -> None:
-        """Keep what is among the best."""
+        """Keep the event if it is among the best."""
         self._best[source].add(event)
 
     def end(self, source: str, ending: Ending) -> None:
@@ -58,7 +58,7 @@ class TableSink(Sink):
 
 
 class ProgressSink(Sink):
-    """Bars and the news, for a terminal. Meant for stderr, so that stdout holds results alone."""
+    """Bars and events, for a terminal. Meant for stderr, so that stdout has only results."""
 
     passive = True
 
@@ -83,7 +83,7 @@ class ProgressSink(Sink):
         return "the progress bar"
 
     def begin(self, source: str, duration: Fraction | None) -> None:
-        """Show a bar; a live source has no end to fill it to, and shows its time alone."""
+        """Show a bar; that of a live source, which has no end, shows only its time."""
         self._bars.begin(source, lambda: _Bar(self._progress, source, duration))
         self._progress.start()
 
@@ -92,13 +92,13 @@ class ProgressSink(Sink):
         self._bars[source].advance(seconds)
 
     def event(self, source: str, event: StreamEvent) -> None:
-        """One line above the bars; alternatives (ranks after 1) are left to the files."""
+        """Print one line above the bars; alternatives (ranks after 1) appear only in files."""
         if (isinstance(event, Reset) or event.rank <= 1) and is_chosen(event, self._events):
             several = len(self._bars.values()) > 1
             self._progress.console.print(_news(event, printable(source) if several else ""))
 
     def end(self, source: str, ending: Ending) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         bar = self._bars.end(source)
         if bar is not None:
             bar.remove()
@@ -106,7 +106,7 @@ class ProgressSink(Sink):
             self._progress.stop()
 
     def close(self) -> None:
-        """Give the terminal back, whatever happened."""
+        """Restore the terminal, whatever happened."""
         self._progress.stop()
 
 

@@ -35,7 +35,7 @@ class CsvSink(Sink):
         self._head()
 
     def event(self, source: str, event: StreamEvent) -> None:
-        """Write a row, all the way through, if it is a final proposal."""
+        """Write and flush a row if it is a final proposal."""
         if isinstance(event, Reset) or event.kind != "final":
             return
         proposal = event.proposal

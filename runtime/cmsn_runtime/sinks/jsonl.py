@@ -1,4 +1,4 @@
-"""One JSON object a line, for programs."""
+"""One JSON object per line, for programs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class JsonLinesSink(Sink):
         return self._output.name
 
     def event(self, source: str, event: StreamEvent) -> None:
-        """Write one line, all the way through to the reader."""
+        """Write one line, and flush it."""
         if is_chosen(event, self._events):
             self._output.write(json.dumps(_fields(source, event)) + "\n")
 

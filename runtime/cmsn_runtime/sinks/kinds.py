@@ -14,7 +14,7 @@ from cmsn_runtime.sinks.base import EventChoice, Sink
 
 @dataclass(frozen=True, slots=True)
 class SinkContext:
-    """What a sink may want to know of the run it belongs to.
+    """What a sink may need to know about its run.
 
     step_seconds: length of a feature step. sources: as the user gave them. truth: annotations of videos, if known.
     events: which ones sinks that report while an action is going on should take. settings: those of the bundle that

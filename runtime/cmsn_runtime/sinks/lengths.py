@@ -1,4 +1,4 @@
-"""Notices a source that does not last as long as its annotations have it."""
+"""Reports a source whose length differs from its annotated duration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was asked for, and whether anybody is watching, to the sinks that do it."""
+"""Opens the sinks that were requested, and those for a terminal."""
 
 from __future__ import annotations
 

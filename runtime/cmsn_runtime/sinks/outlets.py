@@ -1,4 +1,4 @@
-"""Several sinks as one, none of which can harm the others."""
+"""Several sinks as one; a failure of one does not affect the others."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cmsn_runtime.text import printable
 
 
 class Outlets(Closing):
-    """Gives everything to every sink, in their order. One that fails is closed and reported, and the others go on.
+    """Passes everything to every sink, in order. One that fails is closed and reported, and the others continue.
 
-    on_failure: gets the error of a sink; a reader that leaves is none. Without, errors wait in `failures`.
+    on_failure: gets the error of a sink; a reader that exits is not an error. By default errors are kept in `failures`.
 
-    failures: the errors so far, but for those of passive sinks. deserted: there were sinks, and none is left that is
-    worth going on for.
+    failures: the errors so far, except those of passive sinks. deserted: there were sinks, and only passive ones
+    are left.
     """
 
     def __init__(self, sinks: Sequence[Sink], *, on_failure: Callable[[CmsnError], None] | None = None) -> None:
@@ -31,12 +31,12 @@ class Outlets(Closing):
         self._on_failure = on_failure
 
     def begin(self, source: str, duration: Fraction | None) -> None:
-        """A source was opened; see Sink for this and what follows."""
+        """A source was opened; see Sink for this and the following hooks."""
         self._muted = {muted for muted in self._muted if muted[1] != source}
         self._tell(source, lambda sink: sink.begin(source, duration))
 
     def advance(self, source: str, seconds: Fraction) -> None:
-        """A frame of that time was taken."""
+        """A frame of that time was processed."""
         self._tell(source, lambda sink: sink.advance(source, seconds))
 
     def step(self, source: str, step: StageStep) -> None:
@@ -49,7 +49,7 @@ class Outlets(Closing):
             self._tell(source, lambda sink, event=event: sink.event(source, event))  # type: ignore[misc]
 
     def end(self, source: str, ending: Ending) -> None:
-        """Nothing more will come of this source."""
+        """The source has ended."""
         self._tell(source, lambda sink: sink.end(source, ending))
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class Outlets(Closing):
 
     def _drop(self, sink: Sink) -> None:
         self._sinks.remove(sink)
-        with suppress(Exception):  # it has failed already, and what it failed with is reported
+        with suppress(Exception):  # it has failed already, and its error is reported
             sink.close()
         self.deserted |= not sink.passive and all(other.passive for other in self._sinks)
 
@@ -95,6 +95,6 @@ class Outlets(Closing):
 
 def _failure(sink: Sink, error: Exception) -> OutputError:
     reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-    failure = OutputError(f"{printable(sink.name)}: this output failed and is closed ({reason}); the others go on")
+    failure = OutputError(f"{printable(sink.name)}: this output failed and is closed ({reason}); the others continue")
     failure.__cause__ = error
     return failure

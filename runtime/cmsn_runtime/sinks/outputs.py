@@ -1,4 +1,4 @@
-"""What a run is asked to write."""
+"""The requested outputs of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The best proposals of a source, however many come."""
+"""The best proposals of a source, in bounded memory."""
 
 from __future__ import annotations
 

@@ -41,12 +41,12 @@ class ResultsSink(Sink):
         return str(self._path)
 
     def begin(self, source: str, duration: Fraction | None) -> None:
-        """A source that was looked at is in the results, whatever is found in it."""
+        """Enter the source in the results, even if nothing is found in it."""
         self._proposals.setdefault(video_id(source), RankedSpill())
         self._endings[video_id(source)] = Ending(None, "not read to its end")
 
     def event(self, source: str, event: StreamEvent) -> None:
-        """Keep what is final."""
+        """Keep final proposals."""
         if isinstance(event, Reset) or event.kind != "final":
             return
         proposal = event.proposal
@@ -54,7 +54,7 @@ class ResultsSink(Sink):
             self._proposals[video_id(source)].add((proposal.score, float(proposal.start), float(proposal.end)))
 
     def end(self, source: str, ending: Ending) -> None:
-        """Remember whether this was all of it."""
+        """Record whether the source was read to its end."""
         self._endings[video_id(source)] = ending
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ Record = tuple[float, float, float]  # score, start, end
 
 
 class RankedSpill(Closing):
-    """Takes (score, start, end) in any order and gives them back best first, equal scores in the order they came.
+    """Takes (score, start, end) in any order and returns them best first, equal scores in their order of arrival.
 
     in_memory: how many are kept in memory; beyond that, they go to a temporary file in sorted runs. Raises OSError.
     """
@@ -29,13 +29,13 @@ class RankedSpill(Closing):
         self._file: BinaryIO | None = None
 
     def add(self, record: Record) -> None:
-        """Take one."""
+        """Add one record."""
         self._newest.append(record)
         if len(self._newest) >= self._in_memory:
             self._spill()
 
     def ranked(self) -> Iterator[Record]:
-        """All of them, best first."""
+        """All records, best first."""
         runs = [self._read(first, count) for first, count in self._runs]
         return heapq.merge(*runs, iter(sorted(self._newest, key=_worst_last)), key=_worst_last)
 

@@ -1,4 +1,4 @@
-"""Text that its reader has at once."""
+"""Text output that is flushed at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TextOutput(Closing):
                 self._file = cast("BinaryIO", path.open("wb"))
 
     def write(self, text: str) -> None:
-        """Write text, all the way through."""
+        """Write text, and flush it."""
         with written_to(self._path):
             self._file.write(encoded(text))
             self._file.flush()

@@ -60,7 +60,7 @@ class TimelineSink(Sink):
         self._open.begin(source, lambda: _Record(path, duration))
 
     def advance(self, source: str, seconds: Fraction) -> None:
-        """Remember how far the source got."""
+        """Record how far the source got."""
         self._open[source].see(seconds)
 
     def step(self, source: str, step: StageStep) -> None:
@@ -84,13 +84,13 @@ class TimelineSink(Sink):
             replacement.commit()
 
     def close(self) -> None:
-        """Pictures of sources that did not end are not drawn."""
+        """Discard pictures of sources that did not end."""
         for record in self._open.values():
             record.replacement.close()
 
 
 class _Record:
-    """What is remembered of one source."""
+    """The state of one source's picture."""
 
     def __init__(self, path: Path, duration: Fraction | None) -> None:
         self.path = path

@@ -63,7 +63,7 @@ def test_text_of_a_manifest_is_no_markup_and_steers_no_terminal(
 
 def test_the_name_of_a_folder_is_no_markup(tiny_bundle: Path) -> None:
     done = cmsn("inspect", tiny_bundle.rename(tiny_bundle.with_name("a[bold].cmsn")))
-    assert "a[bold].cmsn: every file is as it was exported" in done.stdout
+    assert "a[bold].cmsn: all files are unchanged since the export" in done.stdout
 
 
 def test_json_output_is_the_manifest_byte_by_byte(tiny_bundle: Path, tiny_manifest: Manifest) -> None:
@@ -106,7 +106,7 @@ def test_settings_of_a_site_are_shown_with_the_values_they_change(tiny_bundle: P
 def test_site_settings_do_not_go_with_json(tiny_bundle: Path) -> None:
     done = cmsn("inspect", tiny_bundle, "--json", "--set", "tracking.revise_steps=2")
     assert done.returncode == 2
-    assert "leave out --site and --set" in done.stderr
+    assert "omit --site and --set" in done.stderr
 
 
 def test_a_wrong_site_setting_is_refused(tiny_bundle: Path) -> None:

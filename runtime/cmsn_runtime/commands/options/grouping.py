@@ -1,4 +1,4 @@
-"""Options of the command line that belong together, as one argument."""
+"""Passes related options of the command line as one argument."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Decorator = Callable[[Command], Command]
 
 
 def grouped(name: str, kind: type[DataclassInstance], *options: Decorator) -> Decorator:
-    """Give a command some click options, whose values reach it as the one argument `name`: an instance of `kind`.
+    """Add click options to a command; their values are passed as the one argument `name`: an instance of `kind`.
 
-    kind: a dataclass with a field for each of the options, called as the option's parameter.
+    kind: a dataclass with a field per option, named as the option's parameter.
     """
     wanted = [field.name for field in fields(kind)]
 

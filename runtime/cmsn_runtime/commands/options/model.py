@@ -1,4 +1,4 @@
-"""What `cmsn run` looks with: the bundle, the library that runs it, and how often."""
+"""The model of `cmsn run`: the bundle, the library that runs it, and how often."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _FOLDER = click.Path(path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """bundle: its folder or name, none for the default. The rest as in `open_bundle` and `Bundle.stream`.
+    """The chosen model. bundle: folder or name, None for the default. Others as in `open_bundle` and `Bundle.stream`.
 
-    site: a file of settings. settings: "NAME=VALUE" texts, which win over the file; min_score wins over both.
+    site: a file of settings. settings: "NAME=VALUE" texts, which override the file; min_score overrides both.
     """
 
     bundle: Path | None
@@ -40,7 +40,7 @@ class ModelChoice:
     settings: tuple[str, ...]
 
     def places(self) -> list[Place]:
-        """What is read. Raises BundleError where there is no such bundle."""
+        """Paths that are read. Raises BundleError where the bundle does not exist."""
         from cmsn_runtime.bundle_files import locate_bundle
         from cmsn_runtime.sinks.places import Place
 
@@ -49,7 +49,7 @@ class ModelChoice:
         return [Place("the bundle", locate_bundle(self.bundle)), *named]
 
     def open(self) -> Bundle:
-        """Open the bundle. Raises BundleError; a BackendWarning says that another backend took over."""
+        """Open the bundle. Raises BundleError; a BackendWarning reports that another backend is used."""
         from cmsn_runtime.bundle import open_bundle
 
         return open_bundle(
@@ -62,11 +62,11 @@ class ModelChoice:
         )
 
     def stream(self, bundle: Bundle) -> partial[Stream]:
-        """Opens a stream of pictures as chosen."""
+        """A function that opens a stream of pictures with these options."""
         return partial(bundle.stream, chunk_frames=self.chunk_frames, hop_steps=self.hop_steps)
 
     def feature_stream(self, bundle: Bundle) -> partial[FeatureStream]:
-        """Opens a stream of feature rows as chosen."""
+        """A function that opens a stream of feature rows with these options."""
         return partial(bundle.feature_stream, chunk_rows=self.chunk_frames, hop_steps=self.hop_steps)
 
     def _settings(self) -> dict[str, object]:
@@ -90,36 +90,34 @@ model_options = grouped(
         "settings",
         metavar="NAME=VALUE",
         multiple=True,
-        help="A setting in place of the bundle's, such as proposals.min_score=0.2; may be repeated.",
+        help="Override a setting of the bundle, such as proposals.min_score=0.2; may be repeated.",
     ),
     click.option(
-        "--site", metavar="FILE.toml", type=_FOLDER, help="Settings in tables [proposals] and [tracking]; --set wins."
+        "--site", metavar="FILE.toml", type=_FOLDER, help="Tables [proposals] and [tracking]; overridden by --set."
     ),
     click.option(
-        "--min-score", type=click.FloatRange(0, 1), help="Leave out proposals that score below: proposals.min_score."
+        "--min-score", type=click.FloatRange(0, 1), help="Drop proposals that score below: proposals.min_score."
     ),
     click.option(
         "--backend",
         type=click.Choice(["auto", *plugin_names(BACKENDS)]),
         default="auto",
         show_default=True,
-        help="What runs the networks; auto: engines of `cmsn build`, else ONNX Runtime on the GPU, else on the CPU.",
+        help="What runs the networks; auto: engines of `cmsn build`, otherwise ONNX Runtime on GPU or CPU.",
     ),
     click.option(
-        "--engines", metavar="DIR", type=_FOLDER, help="TensorRT engines to use; those of your own builds by default."
+        "--engines", metavar="DIR", type=_FOLDER, help="TensorRT engines to use; by default those that you built."
     ),
     click.option(
-        "--allow-engine-code", is_flag=True, help="Load version compatible engines, which bring code of their own."
+        "--allow-engine-code", is_flag=True, help="Load version-compatible engines, which contain code of their own."
     ),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Threads of each network on the CPU; what suits it by default."
-    ),
-    click.option("--chunk-frames", type=click.IntRange(1), help="Frames run at once: more is faster, and later."),
+    click.option("--threads", type=click.IntRange(1), help="Threads per network on the CPU; by default what suits it."),
+    click.option("--chunk-frames", type=click.IntRange(1), help="Frames per run: more is faster, but delays results."),
     click.option(
         "--hop-steps",
         type=click.IntRange(1),
         default=1,
         show_default=True,
-        help="Look again every so many steps; half the window is the paper's schedule.",
+        help="Steps between two runs of the stage network; half the window is the paper's schedule.",
     ),
 )

@@ -1,4 +1,4 @@
-"""What `cmsn run` writes."""
+"""The outputs of `cmsn run`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ output_options = grouped(
     click.option("--csv", metavar="PATH", type=_PATH, help="Final proposals as CSV."),
     click.option("--results", metavar="PATH", type=_PATH, help="Final proposals in ActivityNet's results format."),
     click.option(
-        "--timeline", metavar="PNG", type=_PATH, help="A picture; PNG-stem-SOURCE.png each of several sources."
+        "--timeline", metavar="PNG", type=_PATH, help="A picture; PNG-stem-SOURCE.png for each of several sources."
     ),
     click.option(
         "--sink", "sinks", metavar="NAME=VALUE", multiple=True, help="An output of any installed kind; may be repeated."
@@ -28,7 +28,7 @@ output_options = grouped(
         type=click.Choice(["all", "final"]),
         default="all",
         show_default=True,
-        help="`final` leaves out what may still change.",
+        help="`final` omits events that may still change.",
     ),
-    click.option("--quiet", is_flag=True, help="No table, bar or default JSON; only what is asked for, and errors."),
+    click.option("--quiet", is_flag=True, help="No table, bar or default JSON; only requested outputs, and errors."),
 )

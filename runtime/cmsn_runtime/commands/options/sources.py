@@ -1,4 +1,4 @@
-"""What `cmsn run` reads, and how."""
+"""The sources of `cmsn run`, and how they are read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
-    """addresses: files, URLs, cameras; one is run after the other. The rest as in SourceOptions."""
+    """The sources of a run. addresses: files, URLs, cameras, run one after the other. Others as in SourceOptions."""
 
     addresses: tuple[str, ...]
     fps: Fraction | None = None
@@ -30,13 +30,13 @@ class SourceChoice:
 
     @staticmethod
     def name_of(address: str) -> str:
-        """An address fit to be shown: without user name, password and query."""
+        """An address that is safe to show: without user name, password and query."""
         from cmsn_runtime.sources.addresses import public_name
 
         return public_name(address)
 
     def options(self) -> SourceOptions:
-        """How videos are read. Raises SettingsError."""
+        """Options for reading videos. Raises SettingsError."""
         from cmsn_runtime.sources.options import SourceOptions
 
         return SourceOptions(
@@ -48,7 +48,7 @@ class SourceChoice:
         )
 
     def check(self, *, features: bool) -> None:
-        """Refuse what does not go together; a SourceWarning says which sources will not be read. Raises SettingsError.
+        """Refuse conflicting options; a SourceWarning reports sources that will not be read. Raises SettingsError.
 
         features: the sources are files of feature rows.
         """
@@ -81,7 +81,7 @@ def _exact(ctx: click.Context, param: click.Parameter, value: str | None) -> Fra
     try:
         return None if value is None else Fraction(value)
     except (ValueError, ZeroDivisionError):
-        raise click.BadParameter(f"{value!r} is no number such as 25, 29.97 or 30000/1001") from None
+        raise click.BadParameter(f"{value!r} is not a number such as 25, 29.97 or 30000/1001") from None
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -98,20 +98,20 @@ source_options = grouped(
     SourceChoice,
     click.argument("addresses", metavar="SOURCE...", nargs=-1, required=True),
     click.option("--from", "begin", metavar="SECONDS", callback=_exact, help="Begin there, on the source's own clock."),
-    click.option("--for", "length", metavar="SECONDS", callback=_exact, help="End each source after so long."),
+    click.option("--for", "length", metavar="SECONDS", callback=_exact, help="End each source after this time."),
     click.option(
         "--fps",
         metavar="RATE",
         callback=_exact,
-        help="Frame n is at n / RATE: for what has no timestamps, or wrong ones.",
+        help="Frame n is at n / RATE: for sources without timestamps, or with wrong ones.",
     ),
-    click.option("--video-stream", metavar="N", type=click.IntRange(0), help="Which of several, from 0; covers apart."),
+    click.option("--video-stream", metavar="N", type=click.IntRange(0), help="Number, from 0; covers do not count."),
     click.option(
         "--option",
         "demuxer",
         metavar="KEY=VALUE",
         multiple=True,
         callback=_pairs,
-        help="For FFmpeg's demuxer or protocol, such as rtsp_transport=udp; may be repeated.",
+        help="Option of FFmpeg's demuxer or protocol, such as rtsp_transport=udp; may be repeated.",
     ),
 )

@@ -1,4 +1,4 @@
-"""What the proposals of `cmsn run` are compared with."""
+"""The truth that proposals of `cmsn run` are compared with."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TruthChoice:
-    """truth: an annotation file, or none. subset: the part of it to take, or none for all."""
+    """The truth of a run. truth: an annotation file, or None. subset: the part of it to use, or None for all."""
 
     truth: Path | None
     subset: str | None
 
     def places(self) -> list[Place]:
-        """What is read."""
+        """Paths that are read."""
         from cmsn_runtime.sinks.places import Place
 
         return [] if self.truth is None else [Place("--truth", self.truth)]
 
     def read(self, sources: Sequence[str]) -> Mapping[str, VideoAnnotations] | None:
-        """The annotations, by any name of theirs; what does not meet is one line on stderr.
+        """The annotations, by any of their names; videos without a match are reported in one line on stderr.
 
-        Raises AnnotationError, and SettingsError where they are of none of the sources.
+        Raises AnnotationError, and SettingsError where no source has annotations.
         """
         from cmsn_runtime.errors import SettingsError
         from cmsn_runtime.reporting import report
@@ -52,7 +52,7 @@ truth_options = grouped(
         "--truth",
         metavar="JSON",
         type=click.Path(path_type=Path),
-        help="True actions to compare with, in ActivityNet's format.",
+        help="True actions for comparison, in ActivityNet's format.",
     ),
-    click.option("--subset", metavar="NAME", help="Only this subset of --truth, such as validation; all without."),
+    click.option("--subset", metavar="NAME", help="Only this subset of --truth, such as validation; by default all."),
 )
