@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from cmsn_runtime.errors import SourceError
 from cmsn_runtime.events import Event, Proposal, StageStep, StreamEvent
-from cmsn_runtime.running import AnySource, Moment, StreamOpener, run_source
+from cmsn_runtime.running import Moment, StreamOpener, run_source
 from cmsn_runtime.sinks.base import Ending, Sink
+from cmsn_runtime.sources.base import AnySource
 from cmsn_runtime.sources.losses import Losses
 
 

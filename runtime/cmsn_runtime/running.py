@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from fractions import Fraction
 from typing import Protocol, TypeVar
@@ -14,7 +14,7 @@ from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.reading import Reader
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.sinks.outlets import Outlets
-from cmsn_runtime.sources.losses import Losses
+from cmsn_runtime.sources.base import AnySource
 from cmsn_runtime.stopping import Steps, Stopped
 from cmsn_runtime.streams.feature_stream import FeatureRow
 from cmsn_runtime.streams.health import StreamHealth
@@ -30,20 +30,6 @@ class EventStream(Protocol[Pushed]):
     def health(self) -> StreamHealth: ...
     def push(self, moment: Pushed, /) -> list[StreamEvent]: ...
     def flush(self) -> list[StreamEvent]: ...
-
-
-class AnySource(Protocol[Moment]):
-    """What is needed of a Source or a FeatureSource."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def live(self) -> bool: ...
-    @property
-    def duration(self) -> Fraction | None: ...
-    @property
-    def losses(self) -> Losses: ...
-    def __iter__(self) -> Iterator[Moment]: ...
 
 
 StreamOpener = Callable[..., AbstractContextManager[EventStream[Moment]]]

@@ -1,4 +1,4 @@
-"""What happens between the batches and epochs of a phase: seeds, checkpoints, and a look at every loss."""
+"""Callbacks between the batches and epochs of a phase: seeds, checkpoints, and a check of every loss."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SeededSteps(pl.Callback):
 
 
 class EpochCheckpoint(pl.Callback):
-    """FOLDER/last.ckpt after each epoch: the whole of the old one or the whole of the new one, whenever we are killed.
+    """FOLDER/last.ckpt after each epoch, written atomically: a kill leaves the complete old or new one.
 
     Lightning's own callback writes the last checkpoint only where it also keeps the best few.
     record: is kept in it, for whoever resumes. epochs: finished ones that the checkpoint holds.
@@ -59,7 +59,7 @@ class EpochCheckpoint(pl.Callback):
 
 
 class FiniteOnly(pl.Callback):
-    """Ends a training whose loss, weights or figures are not finite: nothing good comes of it any more.
+    """Ends a training whose loss, weights or figures are not finite: continuing is pointless.
 
     phase: its name, for messages. Comes before EpochCheckpoint, so that no checkpoint holds such weights.
     """

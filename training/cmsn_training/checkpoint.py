@@ -1,4 +1,4 @@
-"""The one file in which a trained model travels: its weights, its configuration and where it comes from."""
+"""The file of a trained model: its weights, its configuration and its provenance."""
 
 from __future__ import annotations
 

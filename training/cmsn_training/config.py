@@ -34,7 +34,7 @@ from cmsn_training.models.c3d_layers import TIME_STRIDE
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 
-# How spans are pooled is a property of the PES: [model] has it, and a configuration says it once.
+# How spans are pooled is a property of the PES: it is set only in [model].
 _POOLING = ("roi_bins", "roi_context")
 
 

@@ -23,12 +23,12 @@ def _possible(path: Path) -> Path:
 
 
 PathField = Annotated[Path, AfterValidator(_possible)]
-# What PyTorch, NumPy and Lightning all take.
+# The range that PyTorch, NumPy and Lightning all accept.
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class Section(BaseModel):
-    """What a section does not know it refuses, and nobody changes it once it is checked."""
+    """A section refuses unknown fields, and is immutable once validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -57,7 +57,7 @@ class DataConfig(Section):
     decoders: Annotated[int, Field(ge=1)] = 1
 
     def held_out(self) -> tuple[Path, Path] | None:
-        """Videos and annotations to validate on, where both are given."""
+        """Videos and annotations for validation, where both are given."""
         if self.validation_videos is None or self.validation_annotations is None:
             return None
         return self.validation_videos, self.validation_annotations
@@ -86,7 +86,7 @@ class ModelConfig(Section):
 
 
 class FeaturesConfig(Section):
-    """Rows of numbers in place of pictures: `data.videos` holds files of them, there is no extractor (section 5.1).
+    """Rows of numbers instead of pictures: `data.videos` holds files of them, there is no extractor (section 5.1).
 
     width: values per row. names: what they are, for the bundle. context, difference, dropout, pool: see
     FeatureExtractor.
@@ -146,7 +146,7 @@ class PreprocessingConfig(Section):
 
 
 class LossConfig(Section):
-    """What the stages are learnt by (section 4).
+    """The loss of the stages (section 4).
 
     kind: `softmax` (equation 2), `lmcl` (CosFace, equation 3), `arcface`, `vmcl` (equation 5), `vmcl-arc` (equation 8).
     m: the margin of `lmcl` (0.35 unless given) and `arcface` (0.5 rad); the growth of VMCL's (0.1).

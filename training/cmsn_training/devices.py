@@ -1,4 +1,4 @@
-"""Which device networks run on, and whether the one a configuration asks for is there."""
+"""Which device networks run on, and whether the one in a configuration is available."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def require_device(hardware: HardwareConfig) -> None:
     count = torch.cuda.device_count() if torch.cuda.is_available() else int(torch.backends.mps.is_available())
     if hardware.accelerator == "gpu" and not count:
         raise SettingsError(
-            f'hardware.accelerator is "gpu", but PyTorch {torch.__version__} finds none here; set it to "auto" or '
+            f'hardware.accelerator is "gpu", but PyTorch {torch.__version__} finds no GPU; set it to "auto" or '
             '"cpu", or install a driver and a PyTorch built for this GPU'
         )
     wanted = hardware.devices

@@ -41,5 +41,5 @@ def memory_named() -> Iterator[None]:
             raise
         raise BackendError(
             f"out of memory ({str(error).splitlines()[0] if str(error) else 'RAM'}); take a smaller model, grid.window "
-            "or stages.batch, or another device in [hardware]; --resume goes on after the last whole epoch"
+            "or stages.batch, or another device in [hardware]; --resume continues after the last complete epoch"
         ) from error

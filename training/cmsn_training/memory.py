@@ -1,4 +1,4 @@
-"""Memory that a training gives back when it has ended."""
+"""Releases the memory of a training when it has ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained model over whole videos, through the very pipeline that is deployed."""
+"""A trained model over whole videos, through the deployed pipeline."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.annotations import VideoAnnotations
-from cmsn_runtime.plugins import SINKS, find_plugin, plugin_names
+from cmsn_runtime.plugins import SINKS, find_plugin
 from cmsn_runtime.sinks.base import EventChoice, Sink
 
 
@@ -48,11 +48,6 @@ class SinkKind:
 
     open: Callable[[str, SinkContext], Sink]
     paths: Callable[[str, Sequence[str]], list[Path]] = _no_paths
-
-
-def sink_names() -> list[str]:
-    """Every kind that is installed."""
-    return plugin_names(SINKS)
 
 
 def find_sink(name: str) -> SinkKind:

@@ -1,4 +1,4 @@
-"""Older ways to propose from the same stage scores: what the six stages and the PES are compared with."""
+"""Older ways to propose from the same stage scores: baselines for the six stages and the PES."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one cell of a table does: a model over its test videos, and the recall of what it proposes."""
+"""One cell of a table: runs a model over its test videos and measures the recall of its proposals."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
 
 
 def recalls(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], table: AblationConfig) -> list[float]:
-    """The figures of a row in percent, one a column of the table."""
+    """The figures of a row in percent, one per column of the table."""
     if table.measure == "first-n":
         return [average_recall(proposals, truth, per_video=number) for number in table.an]
     protocol = ACTIVITYNET if table.measure == "activitynet" else THUMOS
     if table.tiou:
         protocol = replace(protocol, thresholds=table.tiou)
     if protocol.inclusive:
-        # At 25 frames a second, as the network sees them; one frame more or less in each length is all it decides.
+        # At 25 frames per second, as in the network; this only decides one frame more or less in each length.
         rates = dict.fromkeys({*proposals, *truth}, 25.0)
         proposals, truth = in_frames(proposals, rates), in_frames(truth, rates)
     curve = recall_curve(proposals, truth, protocol)

@@ -1,4 +1,4 @@
-"""A table of experiments: one TOML file that says what changes from row to row."""
+"""A table of experiments: one TOML file that defines what changes from row to row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Measure = Literal["first-n", "thumos", "activitynet"]
 
 
 class RowConfig(Section):
-    """One row. change: dotted names of configuration values -> what they are here.
+    """One row. change: dotted names of configuration values -> their values in this row.
 
     method: how proposals are made of the stage scores; all but `cmsn` are baselines. paper: the paper's figures.
     """
@@ -41,7 +41,7 @@ class AblationConfig(Section):
 
     base: the training configuration all rows start from, relative to this file. an: numbers of proposals per video.
     measure: `first-n` takes each video's first N; the others are the protocols of `cmsn evaluate`.
-    tiou: without any, a column is AR at one of `an`; else it is the recall at one of these tIoU and the only `an`.
+    tiou: without any, a column is AR at one of `an`; otherwise the recall at one of these tIoU and the only `an`.
     hop_steps: see SegmentSettings. folds: without any, the base's own training and test part.
     """
 
@@ -66,7 +66,7 @@ class AblationConfig(Section):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each figure of a row is."""
+        """Heading of each figure of a row."""
         if self.tiou:
             return tuple(f"R@{self.an[0]} tIoU {limit:g}" for limit in self.tiou)
         return tuple(f"AR@{number}" for number in self.an)

@@ -13,7 +13,7 @@ from cmsn_runtime.tables import cell
 from cmsn_training.ablation.config import AblationConfig
 from cmsn_training.ablation.table import RowResult
 
-Figures = npt.NDArray[np.float64]  # one a column
+Figures = npt.NDArray[np.float64]  # one per column
 
 
 def as_table(config: AblationConfig, results: Sequence[RowResult]) -> Table:

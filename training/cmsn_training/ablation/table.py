@@ -1,4 +1,4 @@
-"""`cmsn ablate`: a set of configurations over folds and seeds, judged on their test parts."""
+"""`cmsn ablate`: a set of configurations over folds and seeds, evaluated on their test parts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RowResult:
 def run_table(
     table: AblationConfig, runs: Path, *, workers: int = 1, done: Callable[[str], None] = lambda name: None
 ) -> list[RowResult]:
-    """Train and judge every cell that `runs` does not hold yet; returns the rows in order.
+    """Train and evaluate every cell that `runs` does not contain yet; returns the rows in order.
 
     Cells that differ only in how candidates are ranked share one training. Raises SettingsError and AnnotationError
     for what is missing on disk or cannot be read of the annotations, before anything is trained.
@@ -69,7 +69,7 @@ def run_table(
 
 
 def count_jobs(table: AblationConfig, runs: Path) -> int:
-    """How often `done` will be called."""
+    """Number of calls of `done`."""
     cells = _cells(table)
     return len(cells) + len({_placed(table, cell, runs).output for cell in cells})
 
@@ -80,7 +80,7 @@ def _cells(table: AblationConfig) -> list[Cell]:
 
 
 def require_data(config: TrainingConfig) -> None:
-    """Raises SettingsError that lists every file and folder the configuration wants and does not find."""
+    """Raise SettingsError that lists every missing file and folder of the configuration."""
     data = config.data
     wanted: dict[str, Path | None] = {"data.videos": data.videos, "data.annotations": data.annotations}
     wanted |= {"data.test_videos": data.test_videos, "data.test_annotations": data.test_annotations}
@@ -94,7 +94,7 @@ def require_data(config: TrainingConfig) -> None:
 
 
 def _placed(table: AblationConfig, cell: Cell, runs: Path) -> TrainingConfig:
-    """The configuration of a cell, in a folder named by all that changes what is learnt."""
+    """The configuration of a cell, in a folder named after everything that affects training."""
     config = configured(table, cell.row, cell.fold, seed=cell.seed, output=runs)
     learnt = config.model_dump(
         mode="json", exclude={"output": True, "tracking": True, "proposals": set(config.RANKING)}
@@ -128,7 +128,7 @@ def predicted(judging: Judging) -> dict[str, Spans]:
 
 
 def _kept(path: Path) -> dict[str, Spans] | None:
-    """Proposals of an earlier run; none where there are none, or the file is damaged."""
+    """Proposals of an earlier run; None where they are missing, or the file is damaged."""
     if not path.exists():
         return None
     try:

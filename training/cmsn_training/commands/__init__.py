@@ -1,1 +1,1 @@
-"""Subcommands the training package adds to `cmsn`."""
+"""Subcommands that the training package adds to `cmsn`."""

@@ -15,7 +15,7 @@ import click
 def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     """Run every row of TABLE (a TOML file) over its folds and seeds, and print average recalls beside the paper's.
 
-    What --runs holds already is not done again: an interrupted table goes on where it stopped. The tables of the paper
+    Results in --runs are not computed again: an interrupted table continues where it stopped. The tables of the paper
     are in cmsn_training/configs/tables.
     """
     from cmsn_runtime.errors import MissingExtraError
@@ -52,7 +52,7 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     try:
         results = run_table(config, runs, workers=workers, done=done)
     except Stopped as stopped:
-        line = f"stopped after {finished} of {total}; the same command goes on where it stopped"
+        line = f"stopped after {finished} of {total}; the same command continues where it stopped"
         raise TrainingStopped(stopped.number, line) from None
     print_table(as_table(config, results), shrink=False)
     if output is not None:

@@ -1,4 +1,4 @@
-"""`cmsn evaluate`: how good ranked proposals are."""
+"""`cmsn evaluate`: measures ranked proposals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATH = click.Path(path_type=Path)
 @click.command(short_help="Measure proposals against ground truth.")
 @click.argument("results", metavar="RESULTS.json...", nargs=-1, type=_PATH)
 @click.option("--truth", required=True, type=_PATH, help="An ActivityNet JSON, or THUMOS14's folder of annotations.")
-@click.option("--subset", metavar="NAME", help="Of the truth's; without, those that there are results of.")
+@click.option("--subset", metavar="NAME", help="One of the truth's; by default those with results.")
 @click.option(
     "--an", "numbers", multiple=True, type=click.FloatRange(min=0, min_open=True), help="AN; may be repeated."
 )
@@ -30,7 +30,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--max-per-video", metavar="N", type=click.IntRange(min=1), help="Only the best N of each video.")
 @click.option("--pictures", metavar="DIR", type=_PATH, help="Curves as PNGs (Figures 6 to 9).")
-@click.option("--events", metavar="JSONL", type=_PATH, help="Of `cmsn run --json`: recall against delay.")
+@click.option("--events", metavar="JSONL", type=_PATH, help="Events of `cmsn run --json`: recall by delay.")
 @click.option("--json", "output", metavar="OUT", type=_PATH, help="All figures, for programs; - is standard output.")
 def evaluate(
     results: tuple[Path, ...],

@@ -17,7 +17,7 @@ def _size(context: click.Context, parameter: click.Parameter, value: str) -> tup
 
 @click.command(short_help="Render camera-like streams with known actions.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--streams", default=1, show_default=True, type=click.IntRange(1), help="How many to render.")
+@click.option("--streams", default=1, show_default=True, type=click.IntRange(1), help="Number of streams.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(1), help="Length of each.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Same seed, same streams.")
 @click.option("--size", default="160x120", show_default=True, callback=_size, help="Pixels, both even.")

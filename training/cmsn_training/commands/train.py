@@ -9,12 +9,12 @@ import click
 
 @click.command(short_help="Train extractor, ASS and PES on a folder of videos.")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoints in the output folder.")
+@click.option("--resume", is_flag=True, help="Continue from the last checkpoints in the output folder.")
 def train(config: Path, resume: bool) -> None:
     """Train both phases as CONFIG (a TOML file) says, and write OUTPUT/model.safetensors.
 
     Input is a folder of videos and an ActivityNet-format JSON. Progress goes to the terminal and to TensorBoard logs
-    in the output folder; a training that was interrupted goes on with --resume.
+    in the output folder; a training that was interrupted continues with --resume.
     """
     from cmsn_runtime.errors import MissingExtraError
 

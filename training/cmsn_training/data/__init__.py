@@ -1,1 +1,1 @@
-"""Videos and annotations as the networks take them."""
+"""Videos and annotations in the form the networks take."""

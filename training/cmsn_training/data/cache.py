@@ -129,7 +129,7 @@ class FrameCache:
             yield tick.moment.values()
 
     def _remove_leftovers(self) -> None:
-        """Unfinished files of processes that died: nobody holds their locks."""
+        """Unfinished files of processes that died: their locks are free."""
         for unfinished in self.folder.glob(".*.npy.unfinished"):
             lock = unfinished.with_suffix(".lock")
             try:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.labels import stage_labels
-from cmsn_training.data.windows import Window
+from cmsn_training.data.windows import Window, windows_to_draw
 
 Rows = npt.NDArray[np.float32]
 Segments = npt.NDArray[np.float64]
@@ -53,17 +53,11 @@ class FeatureWindows(Dataset[Window]):
         batch: int = 1,
         windows_per_video: int | None = None,
     ) -> None:
-        self.corpus = [video for video in corpus if len(video.frames) >= grid.stride]
+        self.corpus, self.index = windows_to_draw(corpus, grid, windows_per_video)
         self.grid = grid
         self.augmentation = augmentation
         self.seed = seed
         self.batch = batch
-        hop = grid.window * grid.stride // 2
-        self.index = [
-            number
-            for number, video in enumerate(self.corpus)
-            for _ in range(windows_per_video or max(1, len(video.frames) // hop))
-        ]
 
     def __len__(self) -> int:
         return -(-len(self.index) // self.batch)

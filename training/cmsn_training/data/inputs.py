@@ -1,4 +1,4 @@
-"""What training learns from: pictures or feature rows, loaded, cut into windows, shown in several views."""
+"""The input of training: pictures or feature rows, loaded, cut into windows, augmented in several views."""
 
 from __future__ import annotations
 

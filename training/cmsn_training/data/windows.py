@@ -91,6 +91,19 @@ def augment(window: Window, augmentation: Augmentation, rng: np.random.Generator
     return Window(torch.from_numpy(frames), window.labels, window.first)
 
 
+def windows_to_draw(
+    corpus: Sequence[AnnotatedVideo], grid: TimeGrid, windows_per_video: int | None
+) -> tuple[list[AnnotatedVideo], list[int]]:
+    """Videos of at least one step, and for each window of an epoch the index of its video.
+
+    windows_per_video: by default as many as the paper's half-overlapped ones.
+    """
+    usable = [video for video in corpus if len(video.frames) >= grid.stride]
+    hop = grid.window * grid.stride // 2
+    counts = (windows_per_video or max(1, len(video.frames) // hop) for video in usable)
+    return usable, [number for number, count in enumerate(counts) for _ in range(count)]
+
+
 class StageWindows(Dataset[Window]):
     """Random windows of a corpus: about as many per epoch as the paper's half-overlapped ones.
 
@@ -108,16 +121,10 @@ class StageWindows(Dataset[Window]):
         seed: int,
         windows_per_video: int | None = None,
     ) -> None:
-        self.corpus = [video for video in corpus if len(video.frames) >= grid.stride]
+        self.corpus, self.index = windows_to_draw(corpus, grid, windows_per_video)
         self.grid = grid
         self.augmentation = augmentation
         self.seed = seed
-        hop = grid.window * grid.stride // 2
-        self.index = [
-            number
-            for number, video in enumerate(self.corpus)
-            for _ in range(windows_per_video or max(1, len(video.frames) // hop))
-        ]
 
     def __len__(self) -> int:
         return len(self.index)

@@ -1,4 +1,4 @@
-"""Recall against delay: for a live system it matters not only what was proposed, but when.
+"""Recall by delay: for a live system the time of a proposal matters too.
 
 For a true action that ends at e and an allowed delay d, what counts is what stood at source time e + d: of each action
 the newest report (provisional or revised), its finals once they were reported, nothing once it was withdrawn; of these
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 class Standing:
     """Every proposal of one video, best score first, with the source times between which it stood, in seconds.
 
-    spans: [K, 2]. since, until: [K]; it stood at `since`, and no longer at `until`. A final stands for ever.
+    spans: [K, 2]. since, until: [K]; it stood at `since`, and no longer at `until`. A final stands forever.
     final: bool [K].
     """
 
@@ -43,7 +43,7 @@ class Standing:
 
 
 def standing(reports: Sequence[Reported]) -> Standing:
-    """From what was reported of one video, in that order."""
+    """Built from the reports on one video, in their order."""
     until = np.full(len(reports), np.inf)
     newest: dict[int, int] = {}
     for place, report in enumerate(reports):

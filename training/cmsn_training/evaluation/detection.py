@@ -21,7 +21,7 @@ from cmsn_training.evaluation.tiou import Spans, tiou_matrix
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """What was found of one class in one video. spans: [K, 2] seconds. scores: [K]."""
+    """Detections of one class in one video. spans: [K, 2] seconds. scores: [K]."""
 
     spans: Spans
     scores: npt.NDArray[np.float64]

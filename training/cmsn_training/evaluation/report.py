@@ -134,7 +134,7 @@ def as_json(report: Report, numbers: Sequence[float], delays: Delays | None) -> 
 
 
 def delay_name(delay: float) -> str:
-    """How an allowed delay is called."""
+    """The heading of an allowed delay."""
     return "final" if math.isinf(delay) else f"{delay:g} s"
 
 

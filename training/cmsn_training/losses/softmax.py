@@ -1,4 +1,4 @@
-"""Softmax cross-entropy: the loss the paper compares with, and the last step of all the others (equation 2)."""
+"""Softmax cross-entropy: the loss that the paper compares with, and the last step of all the others (equation 2)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def full_precision(x: torch.Tensor) -> torch.Tensor:
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Logits [..., classes] and labels int64 [...] -> mean of -log softmax at the label.
 
-    In float32 or better, under autocast too. Every label counts: torch's own would pass over -100 without a word.
+    In float32 or better, also under autocast. Every label counts: torch's own would silently skip -100.
     Raises ValueError where the shapes differ, RuntimeError for a label that is no class.
     """
     if labels.shape != logits.shape[:-1]:
         raise ValueError(
-            f"labels {tuple(labels.shape)} for scores {tuple(logits.shape)}: give one label a row of scores"
+            f"labels {tuple(labels.shape)} for scores {tuple(logits.shape)}: give one label per row of scores"
         )
     with torch.autocast(logits.device.type, enabled=False):
         chances = torch.log_softmax(full_precision(logits), dim=-1)

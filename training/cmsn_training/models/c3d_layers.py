@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TIME_STRIDE = 8  # frames in one feature step: pools 2, 3 and 4 halve the time axis
-SPACE_STRIDE = 16  # pixels in one feature cell: all four pools halve the picture
 
 
 @dataclass(frozen=True, slots=True)

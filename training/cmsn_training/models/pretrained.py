@@ -1,4 +1,4 @@
-"""C3D weights people own: read, checked against what they were trained with, put into a network."""
+"""C3D weights from a user's file: read, checked against their preprocessing, loaded into a network."""
 
 from __future__ import annotations
 

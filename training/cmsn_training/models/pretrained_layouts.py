@@ -1,4 +1,4 @@
-"""The ways in which weights of C3D are named in files, and the pictures each of them was trained with."""
+"""The naming schemes of C3D weights in files, and the preprocessing each was trained with."""
 
 from __future__ import annotations
 

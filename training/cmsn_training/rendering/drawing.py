@@ -69,7 +69,7 @@ def draw_person(pen: ImageDraw.ImageDraw, pose: Pose, look: Look, *, depth: floa
 
 
 def draw_vehicle(pen: ImageDraw.ImageDraw, vehicle: Vehicle, seconds: float, *, size: Point) -> None:
-    """A body on two wheels at its place on the way across."""
+    """Draw a body on two wheels at its position."""
     width, height = size
     share = (seconds - vehicle.begin) / (vehicle.end - vehicle.begin)
     if not 0 <= share < 1:

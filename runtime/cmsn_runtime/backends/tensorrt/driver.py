@@ -21,7 +21,6 @@ class DeviceFacts:
     compute_capability: str
     multiprocessors: int
     integrated: bool
-    total_bytes: int
 
 
 def load_driver() -> Any:
@@ -60,7 +59,7 @@ def device_facts(index: int = 0) -> DeviceFacts:
         capability = ".".join(str(part) for part in device.compute_capability())
         integrated = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
         multiprocessors = int(device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT))
-        return DeviceFacts(device.name(), capability, multiprocessors, integrated, device.total_memory())
+        return DeviceFacts(device.name(), capability, multiprocessors, integrated)
 
 
 @contextmanager
