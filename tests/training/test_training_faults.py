@@ -102,7 +102,7 @@ def test_gpus_that_are_not_there_are_named_before_the_data_are_read(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match=r'accelerator is "gpu", but PyTorch .* finds none here; set it to "auto"'):
+    with pytest.raises(SettingsError, match=r'accelerator is "gpu", but PyTorch .* finds no GPU; set it to "auto"'):
         train(config.model_copy(update={"hardware": HardwareConfig(accelerator="gpu")}))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

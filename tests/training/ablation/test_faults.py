@@ -104,7 +104,7 @@ def test_a_signal_keeps_what_is_finished(
         patch.setattr(FiniteOnly, "on_before_backward", send)
         assert ablate(folder) == 143
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.endswith("stopped after 1 of 4; the same command goes on where it stopped")
+    assert last.endswith("stopped after 1 of 4; the same command continues where it stopped")
     (finished,) = folder.glob("runs/*/model.safetensors")
     written = finished.stat().st_mtime_ns
     assert ablate(folder) == 0
