@@ -1,4 +1,4 @@
-"""Output files: whole or as they were before, links followed, devices and pipes written in place."""
+"""Output files: replaced atomically, links followed, devices and pipes written in place."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 STDOUT = Path("-")
 
 _DESCRIPTOR_FOLDERS = ("/proc/self/fd", "/proc/thread-self/fd", "/dev/fd")  # /dev/stdout links into them
-_MOST_LINKS = 40  # as Linux has it
-# A file that a container mounts by itself, or in a folder of somebody else: it can be written, not replaced.
+_MOST_LINKS = 40  # the limit of Linux
+# A file that a container mounts, or in a folder of another user: it can be written, not replaced.
 _NOT_REPLACEABLE = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
 
 
 class Replacement(Closing):
-    """A file under construction, which takes the place of `path` at `commit`, or is removed at `close`.
+    """A file under construction, which replaces `path` at `commit`, or is removed at `close`.
 
     unfinished: write here. It exists from the start, so that a path that cannot be written is reported at once.
 
@@ -56,7 +56,7 @@ class Replacement(Closing):
             self.unfinished = _temporary()
 
     def commit(self) -> None:
-        """Put the content in its place. The file, and its name, are on the disk when this returns."""
+        """Replace the file. The new file, and its name, are on disk when this returns."""
         if self._in_place is not None:
             _copy(self.unfinished, self._in_place)
             self._in_place.flush()
@@ -102,14 +102,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all. Raises OutputError."""
+    """Write a file atomically. Raises OutputError."""
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
 
 
 @contextmanager
 def written_to(path: Path | str) -> Iterator[None]:
-    """Turn a failed write into an OutputError. A broken pipe passes: the reader left, which is no failure."""
+    """Turn a failed write into an OutputError. A broken pipe passes: the reader exited, which is not a failure."""
     name = "standard output" if path == STDOUT else printable(os.fspath(path))
     try:
         yield
@@ -132,7 +132,7 @@ def require_writable(path: Path) -> None:
     try:
         mode = Path(target).stat().st_mode
     except FileNotFoundError:
-        # Only making it tells whether its name is too long or has letters that this file system cannot store.
+        # Only creating it shows whether its name is too long or has characters that this file system cannot store.
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         Path(target).unlink()
         return
@@ -168,7 +168,7 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def descriptor_of(path: Path) -> int | None:
-    """The number N that /dev/fd/N, /dev/stdout or a link to one of them stands for; none for all else."""
+    """The number N of /dev/fd/N, /dev/stdout or a link to one of them; None for anything else."""
     folders = {os.path.realpath(folder) for folder in _DESCRIPTOR_FOLDERS}
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
@@ -197,12 +197,12 @@ def _standard_output() -> BinaryIO:
     sys.stdout.flush()
     try:
         return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    except io.UnsupportedOperation:  # a notebook's, or a test's: it is no file
+    except io.UnsupportedOperation:  # a notebook's, or a test's: not a file
         return io.BufferedWriter(_Borrowed(sys.stdout.buffer))
 
 
 class _Borrowed(io.RawIOBase):
-    """A binary stream of somebody else's, which stays open."""
+    """A binary stream with another owner, which stays open."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

@@ -24,7 +24,7 @@ Pushed = TypeVar("Pushed", Frame, FeatureRow, contravariant=True)
 
 
 class EventStream(Protocol[Pushed]):
-    """What is needed of a Stream or a FeatureStream."""
+    """What `run_source` needs from a Stream or a FeatureStream."""
 
     @property
     def health(self) -> StreamHealth: ...
@@ -36,7 +36,7 @@ StreamOpener = Callable[..., AbstractContextManager[EventStream[Moment]]]
 
 
 def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sinks: Sequence[Sink] | Outlets) -> None:
-    """Read a source to its end, and give the sinks everything that is found in it.
+    """Read a source to its end, and pass all results to the sinks.
 
     open_stream: `bundle.stream`, or a partial of it with more options; `bundle.feature_stream` for feature rows. It is
     called with `on_step`.
@@ -83,7 +83,7 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
 
 
 class _Run:
-    """How far a source is on its way through a stream."""
+    """How far a stream has got in a source."""
 
     def __init__(self, name: str, outlets: Outlets) -> None:
         self._name = name
@@ -101,26 +101,26 @@ class _Run:
         self._outlets.events(self._name, events)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing more will come, because of an error or at the source's own end."""
+        """The source has ended, by an error or at its own end."""
         self._outlets.end(self._name, Ending(self._seconds, "" if error is None else _reason(error)))
         if isinstance(error, Stopped):
             place = "before the first frame" if self._seconds is None else f"at {float(self._seconds):.2f} s"
             error.note = f" {place} of {self._name}; what was found until then is kept"
 
     def warn(self, losses: str, health: StreamHealth) -> None:
-        """Report what was not seen, and that nothing can be found."""
+        """Report losses, and that nothing can be found."""
         dropped = f"{health.dropped} frames, no later than those before them, were left out" if health.dropped else ""
         for line in filter(None, (losses, dropped, health.complaint)):
             warnings.warn(f"{self._name}: {line}", SourceWarning, stacklevel=3)
 
 
 def _interruptible(source: AnySource[Moment]) -> AbstractContextManager[Iterable[Moment]]:
-    """What may keep one waiting (a camera, a pipe) is read in another thread, so that signals need not wait too."""
+    """Sources that may wait (cameras, pipes) are read in another thread, so that signals need not wait too."""
     return Reader(source) if source.live or source.duration is None else nullcontext(source)
 
 
 def _settled(stream: EventStream[Pushed]) -> list[StreamEvent]:
-    """What a flush reports, without another look where the backend fails in that too."""
+    """The events of a flush, without another hop where the backend fails again."""
     try:
         return stream.flush()
     except Exception:

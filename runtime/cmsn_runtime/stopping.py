@@ -1,4 +1,4 @@
-"""Signals that end the program: they take effect between the steps of a stream, and nothing found is lost.
+"""Signals that end the program: they take effect between the steps of a stream, and no result is lost.
 
 Imports nothing heavy: it is there before anything else, so that Ctrl-C during a slow import ends well too.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-READER_LEFT = 128 + signal.SIGPIPE  # what shells report of a program whose reader left
+READER_LEFT = 128 + signal.SIGPIPE  # what shells report for a program whose reader exited
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONE_REQUEST_SECONDS = 0.25  # `timeout` and a terminal that closes send their signal twice
@@ -25,7 +25,7 @@ Handler = Callable[[int, "FrameType | None"], object]
 class Stopped(BaseException):
     """SIGINT, SIGTERM or SIGHUP asked the program to end. Like KeyboardInterrupt, it passes `except Exception`.
 
-    note: what became of the work, for the line on stderr.
+    note: what was kept, for the line on stderr.
     """
 
     def __init__(self, number: int) -> None:
@@ -40,7 +40,7 @@ class Stopped(BaseException):
 
 
 class _Request:
-    """The signal that asked this program to end, once one has."""
+    """The signal that asked this program to end, if any."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -101,7 +101,7 @@ def _raised_signals() -> Iterator[_Request]:
     hook = sys.unraisablehook
 
     def pass_over(unraisable: sys.UnraisableHookArgs, /) -> None:
-        if not isinstance(unraisable.exc_value, Stopped):  # one that a destructor swallowed: Steps raises it again
+        if not isinstance(unraisable.exc_value, Stopped):  # swallowed in a destructor: Steps raises it again
             hook(unraisable)
 
     _request = _Request()
@@ -180,7 +180,7 @@ class Steps:
 
 
 class _Whole:
-    """The block that signals wait for."""
+    """The block during which signals wait."""
 
     def __init__(self) -> None:
         self.running = False

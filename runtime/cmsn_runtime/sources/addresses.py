@@ -1,4 +1,4 @@
-"""Addresses of sources as they may be shown: without user names, passwords and queries."""
+"""Public forms of sources' addresses: without user names, passwords and queries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TAG_ROUNDS = 100_000
 
 
 def public_name(address: str) -> str:
-    """What an address is called wherever it is printed or written; a path stays as it is.
+    """The name of an address wherever it is printed or written; a path is unchanged.
 
     User name, password, query and fragment of a URL are left out, as are values such as password=x in its path. Where
     a query is left out, a tag of four digits, "#3f2a", stands for it, so that two cameras that differ only in the query
@@ -54,7 +54,7 @@ def is_camera(address: str) -> bool:
 
 
 def is_live(address: str) -> bool:
-    """Whether what is there has no end of its own, as far as the address shows; http may be either."""
+    """Whether the source has no end of its own, as far as the address shows; http may be either."""
     return is_camera(address) or scheme_of(address) in _LIVE_SCHEMES
 
 

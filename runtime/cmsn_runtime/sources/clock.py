@@ -1,4 +1,4 @@
-"""From the timestamps of a decoder to seconds that only go forward."""
+"""Converts timestamps of a decoder to seconds that only increase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether all of a video was there and could be decoded."""
+"""Whether a video was complete and could be decoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening containers with PyAV, and saying in one line why one did not open."""
+"""Opens containers with PyAV, and reports in one line why one could not be opened."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def open_container(
         )
     except av.error.FFmpegError as error:
         problem = f"{reason(error, url)}; {_advice(error, url)}"
-    except ValueError as error:  # PyAV: a format that this build of FFmpeg has not, "v4l2" off Linux
+    except ValueError as error:  # PyAV: a format that this build of FFmpeg lacks, such as "v4l2" outside Linux
         problem = f"{error}; this build of FFmpeg lacks that input"
     else:
         return cast(InputContainer, container)
@@ -85,17 +85,17 @@ def exact(ratio: Fraction | None) -> Fraction | None:
 
 
 def announced_duration(container: InputContainer) -> Fraction | None:
-    """Seconds the container says it lasts, all streams together."""
+    """Duration in seconds that the container declares, over all streams."""
     return Fraction(container.duration, _CONTAINER_TICKS) if container.duration else None
 
 
 def announced_start(container: InputContainer) -> Fraction:
-    """Seconds at which the container says it begins; 0 where it does not say."""
+    """Start in seconds that the container declares; 0 where it declares none."""
     return Fraction(container.start_time or 0, _CONTAINER_TICKS)
 
 
 def reason(error: av.error.FFmpegError, url: str | PipeReader = "") -> str:
-    """What FFmpeg said, without the number and the file's name, which the message has already."""
+    """FFmpeg's message, without the number and the file's name, which our message has already."""
     if isinstance(error, av.error.ExitError):
         return f"nothing came for {TIMEOUT_SECONDS} seconds"
     said = error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""The part of a source that is asked for."""
+"""The requested part of a source."""
 
 from __future__ import annotations
 

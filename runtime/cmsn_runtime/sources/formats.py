@@ -1,4 +1,4 @@
-"""What FFmpeg's formats and protocols need to be told, or cannot be asked."""
+"""Options that FFmpeg's formats and protocols need, and properties it does not report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIMELESS = frozenset(
 )
 # Only DTS are in the file, and the PTS that FFmpeg guesses are late by what the decoder holds back.
 _WITHOUT_PTS = frozenset({"avi"})
-# Their counter of 33 bits begins anew after 26.5 hours; where an HLS playlist has MPEG-TS, its unit says so.
+# Their counter of 33 bits wraps after 26.5 hours; where an HLS playlist has MPEG-TS, its unit shows it.
 _WITH_SHORT_COUNTER = frozenset({"mpegts", "mpeg", "hls"})
 _SHORT_COUNTER = 1 << 33
 _SHORT_COUNTER_UNIT = Fraction(1, 90_000)
@@ -46,7 +46,7 @@ def has_presentation_time(format: str) -> bool:
 
 
 def counter_period(format: str, time_base: Fraction) -> int | None:
-    """Ticks after which timestamps begin anew; None where they do not."""
+    """Ticks after which timestamps wrap; None where they do not."""
     return _SHORT_COUNTER if format in _WITH_SHORT_COUNTER and time_base == _SHORT_COUNTER_UNIT else None
 
 

@@ -1,4 +1,4 @@
-"""What a source could not show of its frames."""
+"""The losses of a source: frames that it could not deliver."""
 
 from __future__ import annotations
 

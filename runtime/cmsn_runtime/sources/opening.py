@@ -1,4 +1,4 @@
-"""Where frames come from. `open_source` picks what fits an address."""
+"""Opens sources: `open_source` chooses the kind for an address."""
 
 from __future__ import annotations
 

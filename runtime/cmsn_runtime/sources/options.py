@@ -1,4 +1,4 @@
-"""How a source is to be read, where its own word is not enough."""
+"""Options for reading a source, where its own metadata do not suffice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cmsn_runtime.errors import SettingsError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """Options of `open_source`; the defaults take a source as it is.
+    """Options of `open_source`; the defaults rely on the source's own metadata.
 
     fps: frames per second. Frame n is at n / fps, whatever timestamps there are: for sources that have none, or
         wrong ones.

@@ -1,4 +1,4 @@
-"""Sources that are read one after the other: which of them would never have their turn."""
+"""The order of sources: warns of those that would never be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipes and standard input, read in a way that signals still reach Python."""
+"""Reads pipes and standard input such that signals still reach Python."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PipeReader:
             raise SourceError(f"{path}: cannot be opened: {error.strerror}; check who may read it") from error
 
     def read(self, size: int) -> bytes:
-        """What there is, `size` bytes at most; none at the end, or where it failed."""
+        """The available data, `size` bytes at most; empty at the end, or where reading failed."""
         try:
             while not self._poll.poll(_SILENCE_MS):
                 self._warn()
@@ -69,7 +69,7 @@ class PipeReader:
 
 
 def is_pipe(path: str) -> bool:
-    """Whether there is a named pipe."""
+    """Whether the path is a named pipe."""
     try:
         return stat.S_ISFIFO(Path(path).stat().st_mode)
     except (OSError, ValueError):

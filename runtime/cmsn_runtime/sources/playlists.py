@@ -22,7 +22,7 @@ def is_open_ended(container: InputContainer) -> bool:
 
 
 def warn_of_end(name: str) -> None:
-    """Say that the end of a playlist without an end mark was taken for its end."""
+    """Warn that the last segment of a playlist without an end mark was treated as its end."""
     warnings.warn(
         f"{name}: the playlist has no end mark, and nothing more came; it is taken to end here",
         SourceWarning,

@@ -1,4 +1,4 @@
-"""Going to a time in a file, so that what is read from there equals what would have been read from its beginning."""
+"""Seeks to a time in a file such that the frames from there equal those read from its beginning."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 def _decoded(path: Path) -> VideoFrame | None:
-    """The picture in a file; none where it cannot be decoded."""
+    """The picture in a file; None where it cannot be decoded."""
     try:
         with open_container(f"file:{path}", name=str(path), options={"pattern_type": "none"}) as container:
             return next(container.decode(video=0), None)

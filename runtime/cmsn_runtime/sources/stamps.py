@@ -1,4 +1,4 @@
-"""What a frame's timestamps are taken from: presentation times, decoding times, arrival, or a count."""
+"""The sources of a frame's time: presentation times, decoding times, arrival, or a count."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stamps(Protocol):
 
 
 class Unwrapper:
-    """Timestamps of a counter that begins anew at `period` -> timestamps that go on.
+    """Timestamps of a counter that wraps at `period` -> timestamps that continue.
 
     Only a step from just below `period` to just above zero is a wrap. Any other fall is a clock that was set back: time
     goes on from what it shows. A stream that begins just below `period` begins below zero, as FFmpeg has it.

@@ -1,4 +1,4 @@
-"""Which of a video's timestamps are to be believed."""
+"""Chooses which of a video's timestamps to use."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stamps_of(stream: VideoStream, *, format: str, live: bool, fps: Fraction | N
 
 
 def warn_of_rate(name: str, rate: Fraction) -> None:
-    """Say that a source has no timestamps, and which rate is assumed."""
+    """Warn that a source has no timestamps, and which rate is assumed."""
     warnings.warn(
         f"{name}: has no timestamps; taken as {float(rate):g} frames per second; another rate is set by --fps "
         "(SourceOptions.fps)",

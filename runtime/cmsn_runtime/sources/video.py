@@ -1,4 +1,4 @@
-"""Whatever FFmpeg opens: files, network streams, cameras."""
+"""Sources that FFmpeg opens: files, network streams, cameras."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from cmsn_runtime.sources.seeking import seek
 from cmsn_runtime.sources.stamps import DecodingStamps, PresentationStamps
 from cmsn_runtime.sources.timing import stamps_of
 
-_LOST_SECONDS = 60  # of a live stream without one good frame: there is nothing left to hope for
+_LOST_SECONDS = 60  # without one valid frame, after which a live stream is abandoned
 _USUAL_INTERVAL = Fraction(1, 25)
 
 
@@ -197,7 +197,7 @@ class VideoSource(Closing):
         yield from self._container.demux()
 
     def _check(self, last: Fraction | None, *, shown: bool) -> None:
-        """What is to be raised once the frames are out. Causes are not chained: FFmpeg's repeat the URL."""
+        """The error to raise after the last frame. Causes are not chained: FFmpeg's repeat the URL."""
         if isinstance(self._url, str) and formats.is_end(scheme_of(self._url), self._failure):
             self._failure = None
         if is_open_ended(self._container) and (not self._failure or isinstance(self._failure, av.error.ExitError)):
