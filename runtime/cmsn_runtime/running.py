@@ -46,8 +46,8 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
     the stream is flushed first, and the sinks learn how far it got and why.
 
     Raises SourceError (DecodeError where it broke on the way), Stopped or KeyboardInterrupt after that, and whatever
-    the backend raises. A sink that raises is closed, the others go on, and its error is raised at the end of the
-    source; if none is left to go on for, NoOutputLeftError is raised at once. Who hands in Outlets, which serve several
+    the backend raises. A sink that raises is closed, the others continue, and its error is raised at the end of the
+    source; if none is left, NoOutputLeftError is raised at once. A caller that passes Outlets, which serve several
     sources, gets the errors of sinks there. What could not be shown, or can find nothing, is a SourceWarning.
     """
     outlets = sinks if isinstance(sinks, Outlets) else Outlets(sinks)

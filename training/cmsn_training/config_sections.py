@@ -212,7 +212,8 @@ class EvaluatorPhaseConfig(PhaseConfig):
     """Phase 2: PES alone, extractor and ASS frozen.
 
     epochs: 0 leaves the PES untrained, for proposals.scoring = "pre-score".
-    views: how often each video goes through the frozen extractor, each time augmented anew (the first is plain).
+    views: how often each video goes through the frozen extractor, each time with a new augmentation (the first has
+    none).
     windows_per_view: windows drawn from each view in an epoch. least: see `sampling.balanced_sample`.
     most: of a window, drawn from its sample; none takes all, as the paper does.
     """

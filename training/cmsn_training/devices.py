@@ -22,7 +22,7 @@ def require_device(hardware: HardwareConfig) -> None:
 
 
 def inference_device(hardware: HardwareConfig) -> torch.device:
-    """The GPU of this process where there is one and the configuration does not rule it out, else the CPU."""
+    """The GPU of this process where one exists and the configuration allows it, otherwise the CPU."""
     wanted = hardware.accelerator != "cpu" and torch.cuda.is_available()
     # Of several GPUs Lightning has made one the current one of each process.
     return torch.device("cuda" if wanted else "cpu")

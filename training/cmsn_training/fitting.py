@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """name: of its section in the configuration, and of its folder. begun: the checkpoint to go on from, if any."""
+    """name: of its section in the configuration, and of its folder. begun: the checkpoint to continue from, if any."""
 
     name: str
     settings: PhaseConfig
@@ -103,7 +103,7 @@ def _trainer(config: TrainingConfig, phase: Phase, keeper: EpochCheckpoint) -> p
 
 
 def _loader(dataset: Dataset[Any], sampler: EpochSampler | None) -> DataLoader[Any]:
-    """One window, or one batch of them, a step; no workers, since frames are mapped from disk."""
+    """One window, or one batch of them, per step; no workers, since frames are mapped from disk."""
     return DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=0)
 
 

@@ -40,7 +40,7 @@ MODEL_FILE = "model.safetensors"
 def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     """Run phase 1, then phase 2, and write OUTPUT/model.safetensors; returns its path.
 
-    resume: go on from the last whole epoch of each phase in the output folder, if there is one; however the run before
+    resume: continue from the last complete epoch of each phase in the output folder, if any; however the run before
     ended, the final weights are those of an unbroken one. Without it an output folder that already holds checkpoints
     is refused, so that no finished training is overwritten by accident.
 
@@ -120,7 +120,7 @@ def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, begun:
 def _tracks(
     model: CMSN, inputs: Inputs, videos: Sequence[AnnotatedVideo], *, seed: int, views: int, device: torch.device
 ) -> list[FeatureTrack]:
-    """Each video as it is, and views - 1 times augmented anew; the model is on the CPU before and after."""
+    """Each video unchanged, and views - 1 times with a new augmentation; the model is on the CPU before and after."""
     jobs = [(video, number, view) for number, video in enumerate(videos) for view in range(views)]
     tracks: list[FeatureTrack] = []
     model.extractor.to(device)

@@ -66,6 +66,6 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _exit_after(parent: BaseProcess) -> None:
-    """A killed parent cannot stop its pool, whose processes would wait for work for ever."""
+    """A killed parent cannot stop its pool, whose processes would wait for work forever."""
     parent.join()
     os._exit(1)

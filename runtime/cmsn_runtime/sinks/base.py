@@ -32,9 +32,9 @@ class Sink(Closing):
 
     `source` is the source's name throughout. Between `begin` and `end` of a source come its frames, steps and events.
     Several sources may be open at once; those of one name are taken for one. A sink that raises, in whatever hook, is
-    closed, and the other sinks go on (see Outlets). Raises OutputError where its output cannot be written.
+    closed, and the other sinks continue (see Outlets). Raises OutputError where its output cannot be written.
 
-    name: for messages. passive: it only shows how far a run is, which is no reason to go on with it. one_each: each
+    name: for messages. passive: it only shows progress, so a run does not continue for it alone. one_each: each
     source has an output of its own, so that one that fails does not concern the next.
     """
 

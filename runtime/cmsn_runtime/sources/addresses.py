@@ -59,7 +59,7 @@ def is_live(address: str) -> bool:
 
 
 def redacted(text: str, address: str) -> str:
-    """Text of a library, which may repeat `address` or other URLs, with their public names in place of them."""
+    """Text of a library, which may repeat `address` or other URLs, with their public names instead."""
     known = text.replace(address, public_name(address)) if "://" in address else text
     return _URL.sub(lambda url: public_name(url[0]) if url[0] != public_name(address) else url[0], known)
 

@@ -11,7 +11,7 @@ from cmsn_runtime.sources.options import SourceOptions
 class Excerpt:
     """Says of each frame, in order, whether it lies before, in or after the part that `options` ask for.
 
-    What was begun goes on over a clock that is set back: the length counts on.
+    A part that was begun continues when the clock is set back: its length counts on.
     """
 
     def __init__(self, options: SourceOptions) -> None:

@@ -31,7 +31,7 @@ _ALWAYS: Mapping[str, str] = {
 }
 # Without TCP, lost packets are grey pictures. With sound, RTCP shifts the video's PTS. Probing the rate costs 0.8 s.
 _RTSP: Mapping[str, str] = {"rtsp_transport": "tcp", "allowed_media_types": "video", "fpsprobesize": "0"}
-# Who writes a playlist on disk that has no end mark gets five reloads to go on.
+# A playlist on disk without an end mark gets five reloads to grow.
 _LOCAL: Mapping[str, str] = {"m3u8_hold_counters": "5"}
 
 

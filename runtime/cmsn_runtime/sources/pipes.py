@@ -17,9 +17,9 @@ class PipeReader:
     """A pipe as a file that PyAV reads.
 
     FFmpeg's own reads of a silent pipe cannot be interrupted: Ctrl-C would be lost. A pipe ends when its writers do; it
-    is waited for as long as one has it open, or none ever had, and a SourceWarning says so once.
+    is waited for as long as one has it open, or none ever had, which a SourceWarning reports once.
 
-    name: for messages. PyAV prints what a read raises, and goes on as if the data had ended; so a read that fails, or
+    name: for messages. PyAV prints what a read raises, and continues as if the data had ended; so a read that fails, or
     that a signal interrupts, only ends the data, and `raise_failure` raises what did it.
     """
 

@@ -39,7 +39,7 @@ class PictureSequence(Closing):
     """The pictures of a folder, or those that a glob matches; picture n is at n / fps seconds (25 per second if unset).
 
     They come in natural order: 2.jpg before 10.jpg. They may differ in size. Files without a picture's suffix are left
-    out, and a SourceWarning says so; hidden files silently. One that cannot be decoded keeps its place in time and
+    out, which a SourceWarning reports; hidden files silently. One that cannot be decoded keeps its place in time and
     counts as damaged.  Raises SourceError where no picture is left.
     """
 

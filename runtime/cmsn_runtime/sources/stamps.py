@@ -42,7 +42,7 @@ class Unwrapper:
     """Timestamps of a counter that wraps at `period` -> timestamps that continue.
 
     Only a step from just below `period` to just above zero is a wrap. Any other fall is a clock that was set back: time
-    goes on from what it shows. A stream that begins just below `period` begins below zero, as FFmpeg has it.
+    goes on from what it shows. A stream that begins just below `period` begins below zero, as in FFmpeg.
     """
 
     def __init__(self, period: int | None, margin: int) -> None:
@@ -76,7 +76,7 @@ class PresentationStamps:
       frame n of the output is shown at the n-th DTS. So are those of frames that have no PTS.
     - Without any timestamp a frame follows the last one by 1 / `rate` seconds (the stream's average rate; 25 if unset).
 
-    period: ticks after which the counter begins anew; None where it does not.
+    period: ticks after which the counter wraps; None where it does not.
     patient: frames before the first PTS have no time (RTSP, where it comes with the first sender report).
     """
 

@@ -21,7 +21,7 @@ def stamps_of(stream: VideoStream, *, format: str, live: bool, fps: Fraction | N
     """How the frames of `stream` are timed: by `fps` where it is given, else by what its format carries.
 
     What carries no time at all is timed by its arrival where it is live. Otherwise it gets the rate that its headers
-    give, or 25 frames per second, and a SourceWarning says so.
+    give, or 25 frames per second, which a SourceWarning reports.
     """
     time_base = exact(stream.time_base) or _USUAL_TIME_BASE
     if fps is not None:

@@ -71,7 +71,7 @@ def _find(folder: Path, names: Iterable[str], suffixes: Sequence[str], what: str
 
 
 def _nested(folder: Path, name: str, suffixes: Sequence[str]) -> Path | None:
-    """A file in a folder of the folder, where the name says so: "subject-1/walk"."""
+    """A file in a subfolder, where the name contains one: "subject-1/walk"."""
     if "/" not in name or ".." in name.split("/"):
         return None
     paths = (folder / f"{name}{suffix}" for suffix in suffixes)

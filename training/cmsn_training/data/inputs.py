@@ -35,13 +35,13 @@ class View(NamedTuple):
 
 
 class Inputs(Protocol):
-    """One kind of input. `training` and `held_out` are its videos; views are what phase 2 learns from."""
+    """One kind of input. `training` and `held_out` are its videos; phase 2 learns from their views."""
 
     training: list[AnnotatedVideo]
     held_out: list[AnnotatedVideo]
 
     def prepare(self, model: CMSN) -> None:
-        """Take from the training part what the network needs to know before it learns."""
+        """Compute from the training part what the network needs before it learns."""
         ...
 
     def windows(self, videos: Sequence[AnnotatedVideo], *, learning: bool) -> Dataset[Window]:

@@ -10,7 +10,7 @@ def widened(cosines: torch.Tensor, margins: torch.Tensor) -> torch.Tensor:
 
     Past theta + margin = pi the cosine would rise again, and a sample far on the wrong side would be driven to go
     further. From there on the value is cos(theta) + cos(margin) - 1: a straight line that meets the curve at -1. (The
-    implementations of ArcFace go on with cos(theta) - margin * sin(margin), as monotonic, but with a jump there.)
+    implementations of ArcFace continue with cos(theta) - margin * sin(margin), as monotonic, but with a jump there.)
     """
     cos, sin = torch.cos(margins), torch.sin(margins)
     # The root's slope is infinite at theta = 0 and pi: there the sine stays a little above 0.

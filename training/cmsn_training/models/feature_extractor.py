@@ -91,7 +91,7 @@ class FeatureExtractor(nn.Module):
     def forward(
         self, rows: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *past: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        """One chunk: see IncrementalExtractor.forward, with rows float32 [N, T, width] in place of frames.
+        """One chunk: see IncrementalExtractor.forward, with rows float32 [N, T, width] instead of frames.
 
         Returns features of steps position / stride - context onwards, then the next state.
         """

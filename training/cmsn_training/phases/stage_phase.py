@@ -15,7 +15,7 @@ from cmsn_training.phases.optimising import optimiser_of
 
 
 class StagePhase(pl.LightningModule):
-    """One window a step, as in the paper: VMCL (or another loss) between the cosines and the stage labels."""
+    """One window per step, as in the paper: VMCL (or another loss) between the cosines and the stage labels."""
 
     def __init__(self, model: CMSN, config: TrainingConfig) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class StagePhase(pl.LightningModule):
         self.log_dict(values, prog_bar=True, batch_size=1)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam over everything but the PES and the frozen layers."""
+        """Adam over everything except the PES and the frozen layers."""
         updates = int(self.trainer.estimated_stepping_batches)
         return optimiser_of(self.parameters(), self.config.stages, updates=updates)
 

@@ -1,4 +1,4 @@
-"""The camera: turns a script into frames, with its noise, its light and its shake."""
+"""The camera: renders a script as frames, with noise, light and shake."""
 
 from __future__ import annotations
 

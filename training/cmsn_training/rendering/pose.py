@@ -12,7 +12,7 @@ _GLANCE_SECONDS = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """x: place of the feet, fraction of the width. facing: -1 left, 1 right.
+    """A posture. x: position of the feet, fraction of the width. facing: -1 left, 1 right.
 
     stride: swing of the legs, radians. arms: angle of the left and the right upper arm from hanging (0) to overhead
     (about pi), radians. bend: of both elbows. lift: height of a jump, fraction of the body. spread: of the feet.
