@@ -41,14 +41,15 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
     open_stream: `bundle.stream`, or a partial of it with more options; `bundle.feature_stream` for feature rows. It is
     called with `on_step`.
 
-    However it ends, the sinks get all there is: where the source breaks, the backend fails, or a signal asks for the
+    However it ends, the sinks get all results: where the source breaks, the backend fails, or a signal requests the
     end (see stopping.py; an application's own handlers and Python's KeyboardInterrupt take effect between frames too),
-    the stream is flushed first, and the sinks learn how far it got and why.
+    the stream is flushed first, and the sinks are passed how far it got and why it ended.
 
-    Raises SourceError (DecodeError where it broke on the way), Stopped or KeyboardInterrupt after that, and whatever
+    Raises SourceError (DecodeError where it broke off), Stopped or KeyboardInterrupt after that, and whatever
     the backend raises. A sink that raises is closed, the others continue, and its error is raised at the end of the
     source; if none is left, NoOutputLeftError is raised at once. A caller that passes Outlets, which serve several
-    sources, gets the errors of sinks there. What could not be shown, or can find nothing, is a SourceWarning.
+    sources, gets the errors of sinks there. Lost frames, and a stream that can find nothing, give a
+    SourceWarning.
     """
     outlets = sinks if isinstance(sinks, Outlets) else Outlets(sinks)
     name = source.name
@@ -67,12 +68,12 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
             with steps.whole:
                 run.report(stream.flush())
         except BaseException as error:
-            # What ended the source is what matters: another error while it is settled would only hide it.
+            # The error that ended the source matters: another one while it is settled would only hide it.
             with steps.whole, suppress(Exception):
                 run.report(_settled(stream))
             with steps.whole:
                 run.end(error)
-            if not isinstance(error, SourceError):  # whose message says what is missing
+            if not isinstance(error, SourceError):  # its message already says what is missing
                 run.warn(str(source.losses), stream.health)
             raise
         with steps.whole:

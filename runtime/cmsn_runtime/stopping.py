@@ -1,6 +1,6 @@
 """Signals that end the program: they take effect between the steps of a stream, and no result is lost.
 
-Imports nothing heavy: it is there before anything else, so that Ctrl-C during a slow import ends well too.
+Imports nothing heavy: it is loaded before anything else, so that Ctrl-C during a slow import is handled too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Handler = Callable[[int, "FrameType | None"], object]
 class Stopped(BaseException):
     """SIGINT, SIGTERM or SIGHUP asked the program to end. Like KeyboardInterrupt, it passes `except Exception`.
 
-    note: what was kept, for the line on stderr.
+    note: which results were kept, for the line on stderr.
     """
 
     def __init__(self, number: int) -> None:
@@ -35,7 +35,7 @@ class Stopped(BaseException):
 
     @property
     def status(self) -> int:
-        """The exit status of a program ended by that signal, as shells and schedulers know it."""
+        """The exit status of a program ended by that signal, as shells and schedulers expect it."""
         return 128 + self.number
 
 
@@ -47,7 +47,7 @@ class _Request:
         self._seconds = 0.0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """The first signal raises Stopped; another one, later, ends the process at once."""
+        """The first signal raises Stopped; a later one ends the process at once."""
         now = time.monotonic()
         if self.number is None:
             self.number, self._seconds = number, now
@@ -57,15 +57,15 @@ class _Request:
             os.kill(os.getpid(), number)
 
 
-_request: _Request | None = None  # while `stoppable` works: signals are the process's own
+_request: _Request | None = None  # while `stoppable` runs; global, since signals belong to the process
 
 
 def stoppable(work: Callable[[], int]) -> int:
     """Run a program's work -> its exit status: 130, 143 or 129 where SIGINT, SIGTERM or SIGHUP ended it, in one line.
 
-    Whatever error a signal turned into on its way (an import that it interrupts may end as an ImportError) counts as
-    the signal. SIGINT and SIGTERM are noticed even where they were ignored at the start, as in a shell's background;
-    SIGHUP stays ignored, as nohup wants it. Outside the main thread, which alone gets signals, it only runs the work.
+    Any error that a signal turned into (an import that it interrupts may raise an ImportError) counts as the signal.
+    SIGINT and SIGTERM are handled even where they were ignored at the start, as in a shell's background; SIGHUP stays
+    ignored, as nohup requires. Outside the main thread, which alone receives signals, it only runs the work.
     """
     with _raised_signals() as request:
         try:
@@ -79,7 +79,7 @@ def stoppable(work: Callable[[], int]) -> int:
 
 
 def raise_if_stopped() -> None:
-    """Raise Stopped where a signal has come whose own exception was swallowed, or turned into another error."""
+    """Raise Stopped where a signal arrived whose exception was swallowed, or turned into another error."""
     if _request is not None and _request.number is not None:
         raise Stopped(_request.number)
 
@@ -127,8 +127,8 @@ class Steps:
                     stream.push(frame)
                 steps.check()
 
-    The handlers that are there (`stoppable`'s, Python's own for Ctrl-C, an application's) are put aside once and called
-    from here, so that a step costs no system call. Outside the main thread this does nothing.
+    The installed handlers (`stoppable`'s, Python's own for Ctrl-C, an application's) are replaced once and called from
+    here, so that a step costs no system call. Outside the main thread this does nothing.
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class Steps:
             self._let_through()
 
     def check(self) -> None:
-        """Let a signal that was held back, or whose exception was swallowed on its way, take effect."""
+        """Let a signal that was held back, or whose exception was swallowed, take effect."""
         self._let_through()
         if self._raised is not None:
             raise self._raised

@@ -31,7 +31,7 @@ def read_truth_of(
     if strange and len(strange) == len(names):
         raise SettingsError(
             f"{path}: has none of {first_few(strange)}; its videos are {first_few(list(videos)) or 'none'}; "
-            "give the annotations of these sources, or name them alike"
+            "give the annotations of these sources, or the same names to both"
         )
     if strange:
         note(f"{len(strange)} of {len(names)} sources are not in {path}, and shown without it: {first_few(strange)}")

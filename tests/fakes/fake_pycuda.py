@@ -189,10 +189,6 @@ class Device(_Bound):
         """As in (8, 7)."""
         return self.facts.capability
 
-    def total_memory(self) -> int:
-        """In bytes."""
-        return self.simulation.memory_bytes
-
     def get_attribute(self, attribute: device_attribute) -> int:
         """One fact of it."""
         values = {

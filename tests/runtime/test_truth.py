@@ -39,7 +39,7 @@ def test_sources_that_are_not_there_are_counted_in_one_line(tmp_path: Path) -> N
 
 
 def test_no_source_at_all_is_probably_another_file(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"has none of b, c; its videos are a; .*name them alike"):
+    with pytest.raises(SettingsError, match=r"has none of b, c; its videos are a; .*the same names to both"):
         read_truth_of(write(tmp_path, a=None), ["b.mp4", "c.mp4"], note=print)
 
 

@@ -171,7 +171,7 @@ def test_without_its_damaged_checkpoint_a_phase_ends_in_the_same_weights(folder:
 )
 def test_another_configuration_is_not_resumed(folder: Path, change: tuple[str, str], message: str) -> None:
     config = load_config(write_training(folder, change=change))
-    with pytest.raises(SettingsError, match=rf"begun with another configuration \(.*{message}|{message}"):
+    with pytest.raises(SettingsError, match=rf"started with another configuration \(.*{message}|{message}"):
         train(config, resume=True)
 
 
@@ -188,7 +188,7 @@ def test_settings_that_decide_no_weights_may_change_on_resuming(folder: Path) ->
 
 def test_other_data_are_not_resumed(folder: Path) -> None:
     config = load_config(write_training(folder, videos=3))
-    with pytest.raises(SettingsError, match=r"written with 4 items in an epoch, the data now give 6"):
+    with pytest.raises(SettingsError, match=r"written with 4 items per epoch, the data now give 6"):
         train(config, resume=True)
 
 
@@ -244,7 +244,7 @@ def test_too_few_items_for_several_processes_are_not_trained_on(tmp_path: Path) 
     """Each process would get none of them, and an untrained model would be written."""
     change = ("windows_per_video = 2", "windows_per_video = 1")
     config = load_config(write_training(tmp_path, change=change, videos=1))
-    with pytest.raises(SettingsError, match=r"\[stages\]: 1 items in an epoch are too few for 2 processes"):
+    with pytest.raises(SettingsError, match=r"\[stages\]: 1 items per epoch are too few for 2 processes"):
         train(config.model_copy(update={"hardware": HardwareConfig(accelerator="cpu", devices=2)}))
 
 

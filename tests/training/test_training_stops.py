@@ -54,7 +54,7 @@ def test_a_signal_within_a_batch_ends_at_the_last_whole_epoch(
     with monkeypatch.context() as patch:
         patch.setattr(FiniteOnly, "on_before_backward", send)
         assert train(config) == STATUS[number]
-    assert last_line(capsys).endswith("stages: stopped after epoch 2; --resume goes on")
+    assert last_line(capsys).endswith("stages: stopped after epoch 2; --resume continues")
     assert not (tmp_path / "run" / "model.safetensors").exists()
     assert train(config, "--resume") == 0
     assert train(write_training(tmp_path / "unbroken", change=EPOCHS)) == 0
@@ -73,7 +73,7 @@ def test_a_signal_while_a_checkpoint_is_written_leaves_a_whole_checkpoint(
 
     monkeypatch.setattr(EpochCheckpoint, "on_save_checkpoint", send)
     assert train(write_training(tmp_path, change=EPOCHS)) == 143
-    assert last_line(capsys).endswith("stages: stopped after epoch 1; --resume goes on")
+    assert last_line(capsys).endswith("stages: stopped after epoch 1; --resume continues")
     assert [path.name for path in (tmp_path / "run" / "stages").iterdir()] == ["last.ckpt"]
 
 
@@ -86,7 +86,7 @@ def test_a_signal_swallowed_by_a_destructor_still_ends_the_training(
 
     monkeypatch.setattr(FiniteOnly, "on_before_backward", lambda *_: Swallows() and None)
     assert train(write_training(tmp_path, change=EPOCHS)) == 143
-    assert last_line(capsys).endswith("stages: stopped after epoch 0; --resume goes on")
+    assert last_line(capsys).endswith("stages: stopped after epoch 0; --resume continues")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_a_signal_outside_the_epochs_keeps_finished_work(
 
     monkeypatch.setattr(training, function, stopped)
     assert train(write_training(tmp_path)) == 143
-    assert last_line(capsys).endswith(f"{line}; --resume goes on")
+    assert last_line(capsys).endswith(f"{line}; --resume continues")

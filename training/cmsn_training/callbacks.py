@@ -19,7 +19,7 @@ from cmsn_training.resuming import RECORD, Record
 class SeededSteps(pl.Callback):
     """Dropout's randomness depends on the step and not on what came before it.
 
-    Seeding each epoch is not enough: data loaders draw from the same generator, and a resumed run opens them in
+    Seeding each epoch is not enough: data loaders draw from the same generator, and a resumed run creates them in
     another order.
     """
 
@@ -35,7 +35,7 @@ class EpochCheckpoint(pl.Callback):
     """FOLDER/last.ckpt after each epoch, written atomically: a kill leaves the complete old or new one.
 
     Lightning's own callback writes the last checkpoint only where it also keeps the best few.
-    record: is kept in it, for whoever resumes. epochs: finished ones that the checkpoint holds.
+    record: is stored in it, for a later resume. epochs: number of finished epochs in the checkpoint.
     """
 
     def __init__(self, path: Path, record: Record, *, epochs: int) -> None:
@@ -53,15 +53,15 @@ class EpochCheckpoint(pl.Callback):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self.path) as unfinished:
                 trainer.save_checkpoint(unfinished)
-        else:  # every process takes part, and the first one writes
+        else:  # every process must take part, and only the first one writes
             trainer.save_checkpoint(self.path)
         self.epochs = trainer.current_epoch + 1
 
 
 class FiniteOnly(pl.Callback):
-    """Ends a training whose loss, weights or figures are not finite: continuing is pointless.
+    """Ends a training whose loss, weights or metrics are not finite.
 
-    phase: its name, for messages. Comes before EpochCheckpoint, so that no checkpoint holds such weights.
+    phase: its name, for messages. Must come before EpochCheckpoint, so that no checkpoint holds such weights.
     """
 
     def __init__(self, phase: str, checkpoint: Path) -> None:
@@ -87,8 +87,8 @@ class FiniteOnly(pl.Callback):
                 raise self._diverged(f"{name} is {value.item()}", trainer, " (on the validation videos)")
 
     def _diverged(self, what: str, trainer: pl.Trainer, where: str) -> SettingsError:
-        kept = f"{self.checkpoint} keeps the epochs before" if self.checkpoint.exists() else "no epoch was finished"
+        kept = f"{self.checkpoint} holds the epochs before" if self.checkpoint.exists() else "no epoch was finished"
         return SettingsError(
             f"{self.phase}: {what} in epoch {trainer.current_epoch + 1}{where}; lower {self.phase}.learning_rate or "
-            f"set {self.phase}.gradient_clip, and train anew; {kept}"
+            f"set {self.phase}.gradient_clip, and train again; {kept}"
         )

@@ -53,7 +53,7 @@ Proposals = Annotated[ProposalSettings, BeforeValidator(_without_pooling), WrapS
 
 
 class TrainingConfig(Section):
-    """All of it. `output` is where checkpoints, logs and the final model.safetensors go."""
+    """The whole configuration. `output` is where checkpoints, logs and the final model.safetensors go."""
 
     name: str = "cmsn"
     output: PathField = Path("runs/cmsn")
@@ -70,7 +70,7 @@ class TrainingConfig(Section):
     tracking: TrackerSettings = TrackerSettings()
     hardware: HardwareConfig = HardwareConfig()
 
-    # How candidates are ranked and thinned out. Decay and decodings decide which there are for the PES to learn from.
+    # How candidates are ranked and suppressed. Decay and decodings decide which candidates the PES is trained on.
     RANKING: ClassVar[frozenset[str]] = frozenset(
         {"nms", "sigma", "iou_threshold", "min_score", "max_proposals", "pes_power", "scoring"}
     )
@@ -88,7 +88,7 @@ class TrainingConfig(Section):
         if self.features is None and self.stages.batch > 1:
             raise ValueError("stages.batch is above 1; windows of pictures go one by one, set stages.accumulate")
         self.time_grid()
-        if self.model.pretrained is None:  # else what [preprocessing] leaves out is not known yet
+        if self.model.pretrained is None:  # otherwise the values that [preprocessing] leaves out are unknown here
             self.picture()
         return self
 
@@ -111,9 +111,9 @@ def load_config(path: Path) -> TrainingConfig:
 
 
 def resolve_config(values: object, path: Path) -> TrainingConfig:
-    """Check the values that stood in the file `path`: relative paths in them start at its folder.
+    """Check the values of the file `path`: relative paths in them start at its folder.
 
-    What depends on pre-trained weights is not known yet, see `pretrained.with_pretrained`. Raises SettingsError.
+    Values that depend on pre-trained weights are still missing, see `pretrained.with_pretrained`. Raises SettingsError.
     """
     config = parse_config(values, origin=str(path))
     return config.model_copy(
@@ -126,7 +126,7 @@ def resolve_config(values: object, path: Path) -> TrainingConfig:
 
 
 def _placed(section: SectionKind, folder: Path) -> SectionKind:
-    """The section with its relative paths started at a folder."""
+    """The section with its relative paths resolved against a folder."""
     return section.model_copy(update={name: folder / value for name, value in section if isinstance(value, Path)})
 
 

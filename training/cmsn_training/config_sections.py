@@ -37,9 +37,9 @@ class DataConfig(Section):
     """Folders of videos (or of feature files) with their annotations; relative paths start at the TOML file's folder.
 
     annotations: an ActivityNet JSON, or a folder of THUMOS14's CLASS_val.txt files.
-    subset: of a JSON with several ("training", "validation"), the one to take; all without.
-    validation: watched while training. test: what `cmsn ablate` judges on, and nothing else looks at.
-    missing: annotated videos that are not there are an error, or left out with a warning (`skip`): of ActivityNet's,
+    subset: of a JSON with several ("training", "validation"), the one to use; by default all.
+    validation: watched while training. test: what `cmsn ablate` evaluates on; used by nothing else.
+    missing: annotated videos without a file are an error, or left out with a warning (`skip`): of ActivityNet's,
         some have vanished. decoders: processes that decode videos at a time.
     """
 
@@ -86,14 +86,14 @@ class ModelConfig(Section):
 
 
 class FeaturesConfig(Section):
-    """Rows of numbers instead of pictures: `data.videos` holds files of them, there is no extractor (section 5.1).
+    """Rows of numbers instead of pictures: `data.videos` holds files of rows, there is no extractor (section 5.1).
 
     width: values per row. names: what they are, for the bundle. context, difference, dropout, pool: see
     FeatureExtractor.
     noise: deviation of the noise added in training, in deviations of each value. stretch: windows are played up to
     exp(stretch) times slower or faster.
     coordinates: values of one point, where a row is a list of points (3 for a skeleton's x, y, z). shift: in training
-    all points of a window are moved together, by a random distance of so many deviations: a network that has seen few
+    all points of a window are moved together, by a random distance of this many deviations: a network that has seen few
     people otherwise learns where in the room they stood.
     """
 
@@ -129,7 +129,7 @@ class GridConfig(Section):
 
 
 class PreprocessingConfig(Section):
-    """See Preprocessing, whose defaults these are; goes into the bundle as it stands here.
+    """See Preprocessing, whose defaults these are; copied into the bundle unchanged.
 
     A section of its own, since it knows which fields were given: the others follow pre-trained weights.
     """
@@ -141,7 +141,7 @@ class PreprocessingConfig(Section):
     channels: ChannelOrder = _PICTURES.channels
 
     def settings(self) -> Preprocessing:
-        """The same as the runtime knows it. Raises SettingsError where a crop does not fit."""
+        """The same as the runtime's type. Raises SettingsError where a crop does not fit."""
         return Preprocessing(**self.model_dump())
 
 
@@ -150,7 +150,7 @@ class LossConfig(Section):
 
     kind: `softmax` (equation 2), `lmcl` (CosFace, equation 3), `arcface`, `vmcl` (equation 5), `vmcl-arc` (equation 8).
     m: the margin of `lmcl` (0.35 unless given) and `arcface` (0.5 rad); the growth of VMCL's (0.1).
-    n, form: VMCL's minimum margin, and how both make f(j, i); see `margin_table`. scale: s of all but `softmax`.
+    n, form: VMCL's minimum margin, and how both define f(j, i); see `margin_table`. scale: s of all but `softmax`.
     """
 
     kind: LossKind = "vmcl"
@@ -168,7 +168,7 @@ class LossConfig(Section):
 class PhaseConfig(Section):
     """One training phase. Defaults are the paper's (section 5.1).
 
-    accumulate: steps whose gradients are added up before the weights move.
+    accumulate: steps whose gradients are summed before the weights are updated.
     """
 
     epochs: Annotated[int, Field(ge=0)]
@@ -183,7 +183,7 @@ class StagePhaseConfig(PhaseConfig):
     """Phase 1: extractor and ASS.
 
     frozen: layers of C3D that keep their weights. norm_epochs: epochs in which batch normalisation takes its
-        statistics from the window at hand; afterwards it uses the running ones, and at the end it is folded into the
+        statistics from the current window; afterwards it uses the running ones, and at the end it is folded into the
         weights. 0, as in the paper, is for pre-trained weights: there is no normalisation then.
     batch: windows per step, with feature rows only; pictures go one by one, as in the paper.
     flip, light: see `windows.Augmentation`. windows_per_video: drawn per epoch; by default as many as the paper's
@@ -215,7 +215,7 @@ class EvaluatorPhaseConfig(PhaseConfig):
     views: how often each video goes through the frozen extractor, each time with a new augmentation (the first has
     none).
     windows_per_view: windows drawn from each view in an epoch. least: see `sampling.balanced_sample`.
-    most: of a window, drawn from its sample; none takes all, as the paper does.
+    most: candidates per window, drawn from its sample; by default all, as in the paper.
     """
 
     epochs: Annotated[int, Field(ge=0)] = 4

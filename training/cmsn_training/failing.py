@@ -1,4 +1,4 @@
-"""What ends a training from outside, named in one line: a full disk, too little memory."""
+"""External failures that end a training, reported in one line: a full disk, too little memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OUT_OF_MEMORY = ("not enough memory", "allocate memory", "out of memory")  # th
 
 @contextmanager
 def disk_named(output: Path) -> Iterator[None]:
-    """Raises OutputError, with the folder's name, where writing to it fails; nothing else comes of it."""
+    """Raises OutputError, with the folder's name, where writing to it fails."""
     hook = threading.excepthook
 
     def reported_later(raised: threading.ExceptHookArgs) -> None:
-        # TensorBoard writes in a thread of its own, and raises in the main thread what failed there.
+        # TensorBoard writes in a thread of its own, and raises its errors in the main thread.
         if not isinstance(raised.exc_value, OSError):
             hook(raised)
 

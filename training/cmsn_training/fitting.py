@@ -1,4 +1,4 @@
-"""One phase on a Lightning trainer, so that an interrupted run ends in the weights of an unbroken one."""
+"""One phase on a Lightning trainer, so that an interrupted run ends in the weights of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fit_phase(
     validation: Dataset[Any],
     config: TrainingConfig,
 ) -> dict[str, float]:
-    """Train a phase, with checkpoints in OUTPUT/name and TensorBoard logs in OUTPUT/log; returns its last figures.
+    """Train a phase, with checkpoints in OUTPUT/name and TensorBoard logs in OUTPUT/log; returns its last metrics.
 
     Checkpoints hold whole epochs. Everything random in an epoch (order, windows, augmentation, dropout) is a function
     of the seed and the epoch, so a run that was killed at any moment and resumed gives the same final weights.
@@ -66,7 +66,7 @@ def fit_phase(
         trainer = _trainer(config, phase, keeper)
         if items < trainer.world_size:
             raise SettingsError(
-                f"[{phase.name}]: {items} items in an epoch are too few for {trainer.world_size} processes; lower "
+                f"[{phase.name}]: {items} items per epoch are too few for {trainer.world_size} processes; lower "
                 "hardware.devices, or raise stages.windows_per_video or evaluator.windows_per_view"
             )
         sampler = EpochSampler(training, seed=config.seed, epoch=lambda: trainer.current_epoch)  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def _trainer(config: TrainingConfig, phase: Phase, keeper: EpochCheckpoint) -> p
             log_every_n_steps=10,
             num_sanity_val_steps=0,
             enable_model_summary=False,
-            use_distributed_sampler=False,  # EpochSampler shares the epoch out itself
+            use_distributed_sampler=False,  # EpochSampler distributes the epoch itself
         )
     except MisconfigurationException as error:
         raise SettingsError(f"[hardware] does not fit this machine: {error}") from error
@@ -108,7 +108,7 @@ def _loader(dataset: Dataset[Any], sampler: EpochSampler | None) -> DataLoader[A
 
 
 def _kept_metrics(path: Path, trainer: pl.Trainer) -> dict[str, float]:
-    """The phase's last figures; those of a phase that was finished before a resume are read back."""
+    """The phase's last metrics; those of a phase that was finished before a resume are read back."""
     measured = {key: float(value) for key, value in trainer.callback_metrics.items()}
     if measured and trainer.is_global_zero:
         write_whole(path, (json.dumps(measured, indent=1) + "\n").encode())
@@ -116,5 +116,5 @@ def _kept_metrics(path: Path, trainer: pl.Trainer) -> dict[str, float]:
         try:
             measured = cast("dict[str, float]", json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            _LOG.warning("%s: cannot be read (%s); the model goes without these figures", path, error)
+            _LOG.warning("%s: cannot be read (%s); the model is saved without these metrics", path, error)
     return measured

@@ -10,10 +10,10 @@ def release() -> None:
     """Free what a phase leaves behind (weights, gradients, Adam's moments), and return it to the operating system.
 
     Lightning's trainer, its loops and its module refer to each other, so that only the collector frees them. It counts
-    objects and not bytes: left alone, it comes by after several trainings, gigabytes later. What it frees, glibc keeps
-    in its heap, in pieces that the next training does not always fit into.
+    objects and not bytes: on its own it runs after several trainings, gigabytes later. What it frees, glibc keeps in
+    its heap, in fragments that the next training cannot always reuse.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries lack it
     if trim is not None:
         trim(0)

@@ -25,8 +25,8 @@ from cmsn_training.torch_backend import TorchBackend
 def predict(model: CMSN, config: TrainingConfig, video: Path | str, *, hop_steps: int = 1) -> Prediction:
     """Stream one video, or one file of feature rows, from begin to end, with its steps. Raises SourceError.
 
-    hop_steps: see SegmentSettings; half the window is the paper's schedule. A video that breaks on the way is judged
-    by what comes before, with a SourceWarning.
+    hop_steps: see SegmentSettings; half the window is the paper's schedule. A video that breaks off is evaluated
+    up to the break, with a SourceWarning.
     """
     with TorchBackend(model) as backend:
         if config.features is not None:
@@ -36,7 +36,7 @@ def predict(model: CMSN, config: TrainingConfig, video: Path | str, *, hop_steps
             with open_source(video) as frames:
                 found = collect(partial(_stream, backend, config, hop_steps), frames, steps=True)
     if found.ending.reason:
-        line = f"{found.name}: only what comes before is judged ({found.ending.reason})"
+        line = f"{found.name}: only the part before is evaluated ({found.ending.reason})"
         warnings.warn(line, SourceWarning, stacklevel=2)
     return found
 

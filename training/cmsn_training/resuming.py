@@ -1,4 +1,4 @@
-"""Whether a training can be resumed: its checkpoints are whole, and of the configuration at hand."""
+"""Whether a training can be resumed: its checkpoints are intact, and match the configuration."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_training.config import TrainingConfig
 
 PHASES = ("stages", "evaluator")
-RECORD = "cmsn"  # the entry of Lightning's checkpoints that is ours
+RECORD = "cmsn"  # this project's entry in Lightning's checkpoints
 _SETTINGS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a checkpoint says of the training it belongs to.
+    """What a checkpoint records about its training.
 
-    settings: dotted name -> value of all that decides its weights. items: of the training data, drawn in an epoch.
+    settings: dotted name -> value of everything that affects its weights. items: of the training data per epoch.
     """
 
     settings: dict[str, Any]
@@ -31,7 +31,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """epochs: finished ones. shapes: of the weights. record: none in those of earlier versions."""
+    """epochs: finished ones. shapes: of the weights. record: None in checkpoints of earlier versions."""
 
     path: Path
     epochs: int
@@ -39,18 +39,18 @@ class Checkpoint:
     record: Record | None
 
     def require_fitting(self, shapes: Mapping[str, tuple[int, ...]], items: int) -> None:
-        """Raises SettingsError where the network, or the number of items in an epoch, is not that of the checkpoint."""
+        """Raises SettingsError where the network, or the number of items per epoch, differs from the checkpoint's."""
         other = sorted(name for name in {*shapes, *self.shapes} if shapes.get(name) != self.shapes.get(name))
         if other:
             was, now = (found.get(other[0], "absent") for found in (self.shapes, shapes))
             raise SettingsError(
-                f"{self.path}: is of another network ({other[0]} is {_listed(was)}, the configuration has "
-                f"{_listed(now)}); set the configuration back, or change `output` to train anew"
+                f"{self.path}: belongs to another network ({other[0]} is {_listed(was)}, the configuration has "
+                f"{_listed(now)}); restore the configuration, or change `output` to start a new training"
             )
         if self.record is not None and self.record.items != items:
             raise SettingsError(
-                f"{self.path}: was written with {self.record.items} items in an epoch, the data now give {items}; "
-                "put the videos and annotations back as they were, or change `output` to train anew"
+                f"{self.path}: was written with {self.record.items} items per epoch, the data now give {items}; "
+                "restore the videos and annotations, or change `output` to start a new training"
             )
 
 
@@ -60,7 +60,7 @@ def checkpoint_path(output: Path, phase: str) -> Path:
 
 
 def find_checkpoints(config: TrainingConfig) -> dict[str, Checkpoint]:
-    """Phase -> its checkpoint in the output folder, where there is one.
+    """Phase -> its checkpoint in the output folder, where one exists.
 
     Raises SettingsError where one is damaged, or belongs to another configuration.
     """
@@ -72,7 +72,7 @@ def find_checkpoints(config: TrainingConfig) -> dict[str, Checkpoint]:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """What is to be known of a checkpoint; only values are unpickled, never code. Raises SettingsError if damaged."""
+    """Read what resuming needs of a checkpoint; code is never unpickled. Raises SettingsError if damaged."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -83,16 +83,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
         shapes = {name: tuple(value.shape) for name, value in content["state_dict"].items()}
         record = Record(**json.loads(content[RECORD])) if RECORD in content else None
         return Checkpoint(path, int(content["epoch"]) + 1, shapes, record)
-    except Exception as error:  # what is no pickle, or a broken one, ends in any exception there is
+    except Exception as error:  # an invalid pickle can raise any exception
         size = path.stat().st_size
         raise SettingsError(
             f"{path}: is damaged ({size} bytes{'' if size else ', empty'}); delete it, and --resume trains this phase "
-            "from its beginning"
+            "from the beginning"
         ) from error
 
 
 def deciding_settings(config: TrainingConfig, phase: str) -> dict[str, Any]:
-    """Dotted name -> value of all that decides the weights of a phase, but for where the data lie."""
+    """Dotted name -> value of everything that affects the weights of a phase, except where the data are stored."""
     values = config.model_dump(
         mode="json",
         exclude={
@@ -124,15 +124,15 @@ def _require_same(checkpoint: Checkpoint, phase: str, config: TrainingConfig) ->
     section = config.stages if phase == "stages" else config.evaluator
     other = [name for name in sorted({*began, *now}) if began.get(name) != now.get(name)]
     if section.schedule == "constant" and section.epochs >= checkpoint.epochs:
-        other = [name for name in other if name != f"{phase}.epochs"]  # more of the same
+        other = [name for name in other if name != f"{phase}.epochs"]  # more epochs at a constant rate
     if other:
         listed = "; ".join(
             f"{name}: {_listed(began.get(name))}, now {_listed(now.get(name))}" for name in other[:_SETTINGS_SHOWN]
         )
         more = f" and {len(other) - _SETTINGS_SHOWN} more" if len(other) > _SETTINGS_SHOWN else ""
         raise SettingsError(
-            f"{checkpoint.path}: was begun with another configuration ({listed}{more}); set it back, or change "
-            "`output` to train anew"
+            f"{checkpoint.path}: was started with another configuration ({listed}{more}); restore it, or change "
+            "`output` to start a new training"
         )
 
 

@@ -1,4 +1,4 @@
-"""Signals that end a training: one line that names the last epoch kept, and the signal's own exit status."""
+"""Signals that end a training: one line that names the last complete epoch, and the signal's own exit status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TrainingStopped(Stopped):
 
 @contextmanager
 def stop_line(line: Callable[[], str]) -> Iterator[None]:
-    """Raises TrainingStopped with the line where a signal ends the block, unless one within it has named it already.
+    """Raises TrainingStopped with the line where a signal ends the block, unless a nested block has done so already.
 
     Whatever exception the signal turned into on its way counts: Lightning answers SIGTERM with a SystemExit of 0.
     """
@@ -43,12 +43,12 @@ def stop_line(line: Callable[[], str]) -> Iterator[None]:
 
 
 def stopped_after(phase: str, epochs: int) -> str:
-    """The line of a training; epochs: finished ones of that phase."""
-    return f"{phase}: stopped after epoch {epochs}; --resume goes on"
+    """The line of a stopped training. epochs: finished ones of that phase."""
+    return f"{phase}: stopped after epoch {epochs}; --resume continues"
 
 
 def _named(stopped: Stopped, line: Callable[[], str]) -> BaseException:
-    """Of several processes that train together the first one reports."""
+    """Of several processes that train together, only the first one reports."""
     first = rank_zero_only(lambda: True)() is True
     return TrainingStopped(stopped.number, line()) if first else SystemExit(stopped.status)
 
@@ -60,7 +60,7 @@ class HeedSignals(pl.Callback):
         self._handler = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning has put one before it that waits for the other processes, which may not answer any more.
+        # Lightning has installed a handler that waits for the other processes, which may no longer answer.
         if callable(self._handler):
             signal.signal(signal.SIGTERM, self._handler)
 

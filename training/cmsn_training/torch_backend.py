@@ -1,4 +1,4 @@
-"""The networks in torch behind the runtime's protocol: what is trained is judged by the pipeline that is deployed."""
+"""The networks in torch behind the runtime's protocol: what is trained is evaluated by the deployed pipeline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST_BATCH = 16
 
 
 class TorchState:
-    """The extractor's state tensors [1, ...] of one camera; none once it is closed."""
+    """The extractor's state tensors [1, ...] of one camera; None once it is closed."""
 
     def __init__(self, tensors: tuple[torch.Tensor, ...]) -> None:
         self.tensors: tuple[torch.Tensor, ...] | None = tensors

@@ -41,10 +41,10 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
     """Run phase 1, then phase 2, and write OUTPUT/model.safetensors; returns its path.
 
     resume: continue from the last complete epoch of each phase in the output folder, if any; however the run before
-    ended, the final weights are those of an unbroken one. Without it an output folder that already holds checkpoints
-    is refused, so that no finished training is overwritten by accident.
+    ended, the final weights are those of an uninterrupted one. Without it an output folder that already holds
+    checkpoints is refused, so that no finished training is overwritten by accident.
 
-    Devices, checkpoints and the output folder are looked at before the data are. Raises CmsnError, see errors.py.
+    Devices, checkpoints and the output folder are checked before the data are read. Raises CmsnError, see errors.py.
     """
     try:
         with memory_named(), stop_line(lambda: stopped_after("stages", 0)):
@@ -56,7 +56,9 @@ def train(config: TrainingConfig, *, resume: bool = False) -> Path:
 def _train(config: TrainingConfig, *, resume: bool) -> Path:
     rank_zero_only(_require_output)(config.output)
     if not resume and any(checkpoint_path(config.output, phase).exists() for phase in PHASES):
-        raise SettingsError(f"{config.output}: holds a training already; pass --resume to go on, or change `output`")
+        raise SettingsError(
+            f"{config.output}: already holds a training; pass --resume to continue it, or change `output`"
+        )
     require_device(config.hardware)
     config = with_pretrained(config)
     begun = find_checkpoints(config)
@@ -79,7 +81,7 @@ def _require_output(output: Path) -> None:
     """Make the output folder. Raises CmsnError where it cannot be made, or nothing can be written there."""
     with written_to(output):
         if output.exists() and not output.is_dir():
-            raise SettingsError(f"output is {output}, which is a file; give a folder, or a name that is free")
+            raise SettingsError(f"output is {output}, which is a file; give a folder, or a name that is not in use")
         output.mkdir(parents=True, exist_ok=True)
         require_writable(output / MODEL_FILE)
 
@@ -96,7 +98,7 @@ def _train_stages(model: CMSN, config: TrainingConfig, inputs: Inputs, begun: Ch
 
 def _train_evaluator(model: CMSN, config: TrainingConfig, inputs: Inputs, begun: Checkpoint | None) -> dict[str, float]:
     phase = config.evaluator
-    if phase.epochs == 0:  # Table 6 compares what the pre-score alone ranks
+    if phase.epochs == 0:  # Table 6 compares rankings by the pre-score alone
         return {}
     model.cpu().eval()
 
@@ -135,7 +137,7 @@ def _tracks(
 def _provenance(
     config: TrainingConfig, inputs: Inputs, metrics: dict[str, float], pretrained: dict[str, str] | None
 ) -> dict[str, Any]:
-    """Where a model comes from, in JSON values: what was learnt from, with what, to which figures."""
+    """Where a model comes from, in JSON values: its data, the libraries, and the final metrics."""
 
     def summary(videos: Sequence[AnnotatedVideo]) -> dict[str, float]:
         fps = float(config.grid.fps)

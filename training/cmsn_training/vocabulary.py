@@ -1,4 +1,4 @@
-"""The words of a configuration that the networks and the losses share; importing them loads no torch."""
+"""The literals of a configuration that the networks and the losses share; importing them loads no torch."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ _SECONDS_BETWEEN_SIGNALS = 0.2
 
 @contextmanager
 def worker_pool(processes: int, *, prepare: Preparation | None = None) -> Iterator[ProcessPoolExecutor]:
-    """A pool that ends at once, its work unfinished, where the block ends by an exception or a signal.
+    """A pool that ends at once, abandoning its work, where the block ends by an exception or a signal.
 
-    prepare: is called in each process first. Spawned, not forked: a fork of a process that runs threads (torch's,
-    numba's) may hang. So a program that uses this must guard its main module by `if __name__ == "__main__"`.
+    prepare: is called in each process first. Spawned, not forked: a fork of a process with threads (torch's,
+    numba's) may hang. A program that uses this must guard its main module by `if __name__ == "__main__"`.
     """
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
@@ -39,7 +39,7 @@ def worker_pool(processes: int, *, prepare: Preparation | None = None) -> Iterat
 
 
 def _end_all(processes: Iterable[BaseProcess]) -> None:
-    """Each process has a few jobs waiting, and SIGTERM interrupts only the one at hand: it is sent until all ended."""
+    """Each process has queued jobs, and SIGTERM interrupts only the current one: it is sent until all have ended."""
     alive = list(processes)
     while alive:
         for process in alive:
@@ -50,7 +50,7 @@ def _end_all(processes: Iterable[BaseProcess]) -> None:
 
 
 def _begin(prepare: Preparation | None) -> None:
-    # Ctrl-C in a terminal reaches every process of the program; the one that started this one decides.
+    # Ctrl-C in a terminal reaches every process of the program; the parent process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     parent = multiprocessing.parent_process()
@@ -61,7 +61,7 @@ def _begin(prepare: Preparation | None) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Unfinished files are removed on the way out."""
+    """Raise an exception, so that unfinished files are removed."""
     sys.exit(128 + number)
 
 

@@ -19,7 +19,7 @@ from cmsn_runtime.sinks.timeline_picture import StageRun, Timeline, draw_timelin
 from cmsn_runtime.text import file_name
 
 _SHOWN_RANKS = 4
-# More than a picture can show: days of a busy camera.
+# More than a picture can show: several days of a busy camera.
 _MOST_RUNS = 50_000
 _MOST_FINALS = 20_000
 
@@ -55,7 +55,7 @@ class TimelineSink(Sink):
         return str(self._path)
 
     def begin(self, source: str, duration: Fraction | None) -> None:
-        """Start a picture. Its temporary file is made now, so that what cannot be written is known early."""
+        """Start a picture. Its temporary file is created now, so that an unwritable path is reported early."""
         path = picture_path(self._path, source) if self._several else self._path
         self._open.begin(source, lambda: _Record(path, duration))
 
@@ -73,7 +73,7 @@ class TimelineSink(Sink):
             self._open[source].finals.append(event)
 
     def end(self, source: str, ending: Ending) -> None:
-        """Draw, and write the file whole or not at all."""
+        """Draw, and write the file completely or not at all."""
         record = self._open.end(source)
         if record is None:
             return
@@ -118,7 +118,7 @@ class _Record:
         cut = len(self._runs) == _MOST_RUNS
         start = self._runs[0].start if cut else first
         finals = tuple(event for event in self.finals if event.proposal.end > start)
-        # A video that broke off is drawn to its declared end, so that what is missing can be seen.
+        # A video that broke off is drawn to its declared end, so that the missing part is visible.
         end = max(self._last, *(event.proposal.end for event in finals), first + (self._duration or 0))
         return Timeline(
             name=name,
@@ -131,7 +131,7 @@ class _Record:
 
 
 def picture_path(path: Path, source: str) -> Path:
-    """PATH with "-NAME" before its suffix, where NAME is that of the source, changed where no file could have it."""
+    """PATH with "-NAME" before its suffix, where NAME is that of the source, sanitised for a file name."""
     return path.with_name(file_name(video_id(source), before=f"{path.stem}-", after=path.suffix))
 
 
@@ -140,7 +140,7 @@ def _paths(value: str, sources: Sequence[str]) -> list[Path]:
     if len(sources) <= 1:
         return [path]
     if is_stream(path):
-        raise SettingsError(f"--timeline {value}: takes one picture, and there are {len(sources)}; give a file's path")
+        raise SettingsError(f"--timeline {value}: is one picture, there are {len(sources)}; give a file's path")
     return [picture_path(path, source) for source in sources]
 
 

@@ -30,14 +30,14 @@ _PROPOSAL_COLOUR = "#0072B2"
 _TRUTH_COLOUR = "#3A3A3A"
 _TEXT_COLOUR = "#222222"
 
-# A long video is broken into rows, as text is into lines; else ten minutes would be a barcode.
+# A long video is split into rows, as text into lines; otherwise ten minutes would look like a barcode.
 _ROW_SECONDS = 120.0
 _MOST_ROWS = 12
 _WIDTH_INCHES, _ROW_INCHES, _MARGIN_INCHES = 14.0, 1.85, 0.95
-_PLOT_INCHES = 12.9  # width of the axes, for deciding what text fits into a bar
+_PLOT_INCHES = 12.9  # width of the axes, for deciding which text fits into a bar
 _LETTER_INCHES = 0.072  # a digit at the size of labels
 _DPI = 110
-_NAME_LETTERS = 70  # what fits beside the legend
+_NAME_LETTERS = 70  # as many as fit beside the legend
 
 # Lanes from top to bottom: (low, high) in the units of the vertical axis.
 _STAGE_LANE = (2.3, 2.85)
@@ -58,7 +58,7 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What one picture shows. start, end: seconds. truth: none where it is not known."""
+    """What one picture shows. start, end: seconds. truth: None where it is unknown."""
 
     name: str
     start: float
@@ -70,7 +70,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A proposal as drawn. place: 1 for the best of the video, 2...; none for an alternative of an action."""
+    """A proposal as drawn. place: 1 for the best of the video, 2...; None for an alternative of an action."""
 
     proposal: Proposal
     rank: int
@@ -203,7 +203,7 @@ def _draw_truth(axes: Axes, annotation: Annotation, start: float, end: float) ->
 
 
 def _text_seconds(text: str, start: float, end: float) -> float:
-    """How many seconds of a row a label covers."""
+    """Width of a label in seconds of its row."""
     return (len(text) * _LETTER_INCHES + 0.08) * (end - start) / _PLOT_INCHES
 
 

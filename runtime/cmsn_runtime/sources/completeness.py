@@ -10,7 +10,7 @@ from av.stream import Stream
 
 from cmsn_runtime.sources.container import announced_duration, announced_start, exact
 
-_MISSING_SECONDS = Fraction(1)  # headers round; what ends this much early is incomplete
+_MISSING_SECONDS = Fraction(1)  # headers round; a video that ends this much early is incomplete
 
 
 class Completeness:
@@ -18,8 +18,8 @@ class Completeness:
 
     time_base: of the video's packets, in seconds.
 
-    Some containers count their duration from zero and some from their first frame. The earlier end is believed, so that
-    a whole file that begins late, or below zero, is never called broken.
+    Some containers count their duration from zero and some from their first frame. The earlier end is used, so that
+    a complete file that begins late, or below zero, is never reported as broken.
     """
 
     def __init__(self, container: InputContainer, time_base: Fraction) -> None:
@@ -31,11 +31,11 @@ class Completeness:
         self._last_packet: Fraction | None = None
         self._last_frame: Fraction | None = None
         self._began_with_key_frame = True
-        self.unseen_seconds = Fraction(0)  # before the first frame, where no key frame was there to begin with
+        self.unseen_seconds = Fraction(0)  # before the first frame, where the video does not begin with a key frame
         self.damaged = 0  # packets after the first frame
 
     def packet(self, packet: Packet[Stream], *, ours: bool) -> None:
-        """A packet was read. ours: it is of the video."""
+        """A packet was read. ours: it belongs to the video."""
         time_base = self._time_base if ours else exact(packet.time_base)
         if packet.pts is None or time_base is None:
             return
@@ -61,12 +61,12 @@ class Completeness:
         seconds = pts * self._time_base
         if self._last_frame is None and self._first_packet is not None and not self._began_with_key_frame:
             self.unseen_seconds = max(Fraction(0), seconds - self._first_packet)
-        # Those of frames without PTS are in decoding order.
+        # Times of frames without PTS are in decoding order.
         self._last_frame = seconds if self._last_frame is None else max(seconds, self._last_frame)
 
     @property
     def is_missing(self) -> bool:
-        """Whether more than a second was there and could not be decoded, or was announced and is not there."""
+        """Whether more than a second could not be decoded, or was announced and is missing."""
         if self._data_end is None:
             return False
         undecoded = absent = Fraction(0)

@@ -15,7 +15,7 @@ from cmsn_runtime.text_files import encoding_of
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How the cells of a line are written. separator: none for blanks. comma: it is the decimal mark.
+    """How the cells of a line are written. separator: None for blanks. comma: whether it is the decimal mark.
 
     names: the first line holds names of columns. indexed: the first column is the index that pandas and R write.
     """
@@ -38,13 +38,13 @@ class _Layout:
 
 
 def read_table(path: Path) -> npt.NDArray[np.float64]:
-    """A row a line -> float64 [n, width]; [0, 0] where there is none.
+    """One row per line -> float64 [n, width]; [0, 0] where there is none.
 
     Cells are separated by semicolons, commas, tabs or blanks; with semicolons, a comma is a decimal mark. A first line
-    of column names, an index column without a name, empty lines, lines of "#", quotes and a byte order mark are passed
-    over. Raises OSError, and ValueError that names the line.
+    of column names, an index column without a name, empty lines, lines of "#", quotes and a byte order mark are
+    skipped. Raises OSError, and ValueError that names the line.
     """
-    # Names of columns may be in any encoding; a number that is damaged by it does not parse.
+    # Names of columns may be in any encoding; a number damaged by decoding does not parse.
     with path.open(encoding=encoding_of(path), errors="replace") as file:
         lines = _meaningful(file)
         begin = list(islice(lines, 2))
@@ -57,7 +57,7 @@ def read_table(path: Path) -> npt.NDArray[np.float64]:
 def _meaningful(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of each line that is neither empty nor a comment."""
     for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].rstrip()  # an empty cell before a tab stays
+        text = line.partition("#")[0].rstrip()  # an empty cell before a tab is kept
         if text.strip(';,"\t '):
             yield number, text
 
@@ -77,7 +77,7 @@ def _layout(first: str, second: str | None = None) -> _Layout:
 
 
 def _are_names(cells: list[str], values: list[str]) -> bool:
-    """Whether a first line holds names: no number at all, or 0, 1, 2 ... above numbers that are no integers."""
+    """Whether a first line holds names: no number at all, or 0, 1, 2 ... above numbers that are not integers."""
     if not any(_is_number(cell) for cell in cells):
         return any(cells)
     counted = cells == [str(number) for number in range(len(cells))]
@@ -102,5 +102,5 @@ def _parsed(lines: Iterator[tuple[int, str]], layout: _Layout) -> npt.NDArray[np
             rows.append(np.array(cells, dtype=np.float64))
         except ValueError as error:
             wrong = next((cell for cell in cells if not _is_number(cell)), line)
-            raise ValueError(f"line {number} holds {wrong[:40]!r}, which is no number") from error
+            raise ValueError(f"line {number} holds {wrong[:40]!r}, which is not a number") from error
     return np.array(rows).reshape(len(rows), -1)

@@ -1,4 +1,4 @@
-"""Feature rows from files, and every check they get: .npy, .txt or .csv, and HDF5."""
+"""Feature rows from files, with all their checks: .npy, .txt or .csv, and HDF5."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _NPY_MARK = b"\x93NUMPY"
 class FeatureSource(Closing):
     """The rows of one file, in order; row k begins at k / rate seconds.
 
-    address: a file, or FILE.h5::DATASET. rate: rows per second. width: values per row that the model takes; any
-    without. Raises SourceError, MissingExtraError for HDF5, and DecodeError at a row that is not finite, so that what
-    was found before it is kept.
+    address: a file, or FILE.h5::DATASET. rate: rows per second. width: values per row that the model takes; by default
+    any. Raises SourceError, MissingExtraError for HDF5, and DecodeError at a row that is not finite, so that the
+    results before it are kept.
     """
 
     live = False
@@ -56,8 +56,8 @@ def read_features(address: str | os.PathLike[str], *, width: int | None = None) 
     """All rows of a feature file -> float32 [n, width].
 
     .npy: an array [n, width] of numbers. .txt, .csv: see `read_table`. .h5, .hdf5: its only dataset, or the one named
-    by FILE.h5::DATASET. width: what the model takes; any without. Rows may still be NaN, see `require_finite`. Raises
-    SourceError with what the file holds instead, and MissingExtraError.
+    by FILE.h5::DATASET. width: what the model takes; by default any. Rows may still be NaN, see `require_finite`.
+    Raises SourceError that says what the file holds instead, and MissingExtraError.
     """
     name = os.fspath(address)
     file, dataset = split_dataset(name)
@@ -88,16 +88,16 @@ def require_finite(rows: Rows, name: str) -> None:
 
 
 def first_bad_row(rows: Rows) -> int | None:
-    """Index of the first row that holds NaN or infinity; none where all are finite."""
+    """Index of the first row that holds NaN or infinity; None where all are finite."""
     # The extremes of a row carry its NaN and infinities: no array of [n, width] flags is needed.
     bad = ~(np.isfinite(rows.min(axis=1)) & np.isfinite(rows.max(axis=1)))
     return int(bad.argmax()) if bad.any() else None
 
 
 def length_fault(count: int, rate: Fraction, duration: float | None) -> str | None:
-    """What is wrong where rows do not last as long as their video; none where they do, or nothing is known.
+    """The fault of rows that do not last as long as their video; None where they do, or the duration is unknown.
 
-    count: rows. rate: per second. duration: seconds, as the annotations have it.
+    count: rows. rate: per second. duration: seconds, as in the annotations.
     """
     lasts = float(count / rate)
     if duration is None or not durations_differ(lasts, duration):
@@ -133,7 +133,7 @@ def _as_rows(found: npt.NDArray[np.generic], name: str, width: int | None) -> Ro
         raise SourceError(f"{name}: holds {found.dtype} {list(found.shape)}; {wanted}{advice}")
     if not found.size:
         raise SourceError(f"{name}: holds {list(found.shape)}, no rows; {wanted}, at least one is needed")
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinity, which is reported with its row
+    with np.errstate(over="ignore"):  # a value beyond float32 becomes infinity, which is reported with its row
         return np.ascontiguousarray(found, dtype=np.float32)
 
 
@@ -142,7 +142,7 @@ def _require_width(rows: Rows, name: str, width: int) -> None:
         return
     hint = "check which features these are"
     if rows.shape[0] == width:
-        hint = "transposed? save the array's transpose, a row per moment"
+        hint = "transposed? save the array's transpose, one row per moment"
     elif rows.shape[1] == width + 1:
         hint = "is one column an index or a time? leave it out"
     raise SourceError(
@@ -154,7 +154,7 @@ def _not_finite(name: str, rows: Rows, bad: int) -> str:
     count = int(np.count_nonzero(~np.isfinite(rows[bad])))
     return (
         f"{name}: row {bad} (from 0, of {len(rows)}) holds {count} values that are NaN, infinite or beyond float32; "
-        "features must be finite, check how they were made"
+        "features must be finite; check how they were made"
     )
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
-# PTS that run backwards once or twice come from damage; more than that, in one frame of ten, from a wrong container.
+# PTS that run backwards once or twice indicate damage; more than that, in one frame of ten, a wrong container.
 _WRONG_PTS_AT_LEAST = 3
 _WRONG_PTS_SHARE = 10
-_WRONG_PTS_WITHIN = Fraction(1)  # seconds; further back is a clock that was set back
+_WRONG_PTS_WITHIN = Fraction(1)  # seconds; a larger step back is a clock that was set back
 
 _USUAL_RATE = Fraction(25)
 _WRAP_MARGIN = Fraction(60)  # seconds on both sides of a wrap; FFmpeg's own margin
@@ -29,7 +29,7 @@ class Stamps(Protocol):
     def time_base(self) -> Fraction: ...
 
     def sent(self, pts: int | None, dts: int | None) -> int | None:
-        """A packet goes to the decoder -> the PTS it must carry, which comes out with its frame."""
+        """A packet goes to the decoder -> the PTS it must carry, which its frame then has."""
 
     def lost(self) -> None:
         """The decoder refused the packet that was sent last."""
@@ -41,8 +41,8 @@ class Stamps(Protocol):
 class Unwrapper:
     """Timestamps of a counter that wraps at `period` -> timestamps that continue.
 
-    Only a step from just below `period` to just above zero is a wrap. Any other fall is a clock that was set back: time
-    goes on from what it shows. A stream that begins just below `period` begins below zero, as in FFmpeg.
+    Only a step from just below `period` to just above zero is a wrap. Any other step back is a clock that was set back:
+    time continues from its new value. A stream that begins just below `period` begins below zero, as in FFmpeg.
     """
 
     def __init__(self, period: int | None, margin: int) -> None:
@@ -72,12 +72,12 @@ class Unwrapper:
 class PresentationStamps:
     """PTS times `time_base`.
 
-    - Frames leave a decoder in the order they are shown. Where PTS say otherwise all along, the DTS are used instead:
-      frame n of the output is shown at the n-th DTS. So are those of frames that have no PTS.
+    - Frames leave a decoder in presentation order. Where PTS contradict this repeatedly, the DTS are used instead:
+      frame n of the output is shown at the n-th DTS. The same applies to frames without PTS.
     - Without any timestamp a frame follows the last one by 1 / `rate` seconds (the stream's average rate; 25 if unset).
 
     period: ticks after which the counter wraps; None where it does not.
-    patient: frames before the first PTS have no time (RTSP, where it comes with the first sender report).
+    patient: frames before the first PTS have no time (RTSP, where it arrives with the first sender report).
     """
 
     def __init__(
@@ -127,9 +127,9 @@ class PresentationStamps:
 
 
 class DecodingStamps:
-    """DTS times `time_base`, for containers that have no PTS (AVI), where those that FFmpeg guesses are late.
+    """DTS times `time_base`, for containers that have no PTS (AVI), where FFmpeg's guessed PTS are late.
 
-    Frame n of the output is shown at the n-th DTS. Packets that gave no frame are found out at each key frame.
+    Frame n of the output is shown at the n-th DTS. Packets that gave no frame are detected at each key frame.
     """
 
     def __init__(self, time_base: Fraction) -> None:
@@ -153,9 +153,9 @@ class DecodingStamps:
 class ArrivalStamps(DecodingStamps):
     """Seconds since the source was opened, by this machine's clock, for live streams that carry no time.
 
-    The first packet, which opening has read, is at zero; the model may take its time before it asks for the next.
-    FFmpeg's own use_wallclock_as_timestamps would round to the time base it invents, and is to be asked for before the
-    format is known.
+    The first packet, which was read on opening, is at zero; loading the model may take a while before the next is read.
+    FFmpeg's own use_wallclock_as_timestamps would round to an assumed time base, and must be set before the format is
+    known.
     """
 
     def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
@@ -205,7 +205,7 @@ class _InDecoder:
     def next_dts(self, carried: int | None, *, key: bool) -> int | None:
         """The DTS of the n-th packet for the n-th frame.
 
-        All that was sent before a key frame is shown before it: what is left then has given no frame.
+        Every packet sent before a key frame is shown before it: those left at that point have given no frame.
         """
         if key and carried is not None and any(pts == carried for pts, _ in self._packets):
             while self._packets[0][0] != carried:

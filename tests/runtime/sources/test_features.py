@@ -68,7 +68,7 @@ def test_a_first_row_of_counting_integers_is_a_row(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("1,2,3\n4,5\n", "line 2 has 2 values, the lines before have 3"),
-        ("a,b\n1,2\n\n3,x\n", "line 4 holds 'x', which is no number"),
+        ("a,b\n1,2\n\n3,x\n", "line 4 holds 'x', which is not a number"),
         (",2,3\n4,5,6\n", "line 1 holds ''"),
         ("only,names\n", "line 1 holds 'only'"),
         ("", r"holds \[0, 0\], no rows"),

@@ -13,6 +13,7 @@ pytest.importorskip("lightning")
 from click.testing import CliRunner
 
 import cmsn_training
+from cmsn_benchmarks.datasets.small_training import CONFIG, write_training
 from cmsn_runtime.cli import cmsn
 from cmsn_runtime.errors import SettingsError
 from cmsn_training.ablation.baselines import actionness, contrast, ranked, sliding_windows_of, watershed_proposals
@@ -26,19 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice about lo
 CONFIGS = Path(cmsn_training.__file__).parent / "configs"
 TABLES = sorted((CONFIGS / "tables").glob("*.toml"))
 
-BASE = """
-[data]
-videos = "rows"
-annotations = "truth.json"
-test_videos = "rows"
-test_annotations = "truth.json"
-[grid]
-fps = 5
-stride = 1
-window = 32
-[features]
-width = 2
-[model]
+LEARNING = """[model]
 lstm_hidden = 8
 evaluator_hidden = 8
 [stages]
@@ -52,7 +41,7 @@ settle_steps = 16
 """
 TABLE = """
 title = "small"
-base = "base.toml"
+base = "config.toml"
 an = [1, 5]
 measure = "first-n"
 seeds = [0, 1]
@@ -74,16 +63,7 @@ method = "sliding windows"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "rows").mkdir()
-    rng = np.random.default_rng(0)
-    database = {}
-    for name in ("a", "b"):
-        rows = rng.normal(0, 0.2, (100, 2)).astype(np.float32)
-        rows[40:60, 0] += 3
-        np.save(tmp_path / "rows" / f"{name}.npy", rows)
-        database[name] = {"annotations": [{"label": "x", "segment": [8.0, 12.0]}]}
-    (tmp_path / "truth.json").write_text(json.dumps({"database": database}))
-    (tmp_path / "base.toml").write_text(BASE)
+    write_training(tmp_path, change=(CONFIG[CONFIG.index("[model]") :], LEARNING))
     (tmp_path / "table.toml").write_text(TABLE)
     return tmp_path
 
@@ -113,7 +93,7 @@ def test_a_table_reuses_trained_models_and_its_results(folder: Path) -> None:
     table = load_ablation(folder / "table.toml")
     done: list[str] = []
     results = run_table(table, folder / "runs", done=done.append)
-    assert done.count("trained") == 2  # one a seed: the rows differ only in what is made of the stages
+    assert done.count("trained") == 2  # one per seed: the rows differ only in how proposals are made from the stages
     assert all(result.figures.shape == (2, 2) for result in results)
     assert results[2].figures[:, 1].min() > 30  # the action is plain to see
     models = {path: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/model.safetensors")}
@@ -134,7 +114,7 @@ def test_the_command_prints_and_writes_the_table(folder: Path) -> None:
     )
     assert result.exit_code == 0
     assert all(name in result.stdout for name in ("whole", "pre-score", "TAG", "windows", "AR@5"))
-    assert "10 of 10: judged" in result.stderr
+    assert "10 of 10: evaluated" in result.stderr
     assert [row["name"] for row in json.loads((folder / "out.json").read_text())["rows"]][2:] == ["TAG", "windows"]
 
 

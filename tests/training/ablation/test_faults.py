@@ -64,7 +64,7 @@ def ablate(folder: Path, *options: str) -> int:
         (TABLE.replace("[0, 1]", "[-1]").encode(), "seeds.0: "),
         (TABLE.replace("[1]", "[0]").encode(), "an.0: "),
         (TABLE.replace("config.toml", "nowhere.toml").encode(), "nowhere.toml: cannot be read"),
-        (f'{TABLE}change = {{ "seed.deep" = 1 }}\n'.encode(), "changes seed.deep, but seed is no section"),
+        (f'{TABLE}change = {{ "seed.deep" = 1 }}\n'.encode(), "changes seed.deep, but seed is not a section"),
     ],
 )
 def test_a_table_that_cannot_be_is_named(

@@ -229,7 +229,7 @@ class TestDamage:
 
     def test_a_folder_that_cannot_be_made_is_one_line(self, tmp_path: Path, clip: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(SettingsError, match="cannot be kept"):
+        with pytest.raises(SettingsError, match="cannot be written"):
             open_cache(tmp_path / "file/cache").frames(clip)
 
     @given(st.integers(0, 40), st.integers(1, 5), st.data())

@@ -7,11 +7,12 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from chunks import run_incrementally
 
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_training.models.c3d import C3D
 from cmsn_training.models.convolution import Convolution, convolutions
-from cmsn_training.models.incremental import IncrementalExtractor, run_incrementally
+from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.stage_subnet import StageEncoder
 
 

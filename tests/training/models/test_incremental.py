@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from chunks import run_incrementally
 
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_training.models.c3d import C3D
@@ -15,7 +16,6 @@ from cmsn_training.models.incremental import (
     PLAN,
     IncrementalExtractor,
     receptive_field_frames,
-    run_incrementally,
 )
 from cmsn_training.models.stage_subnet import StageEncoder
 

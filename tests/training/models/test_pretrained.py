@@ -209,7 +209,7 @@ class _Code:
 def test_code_in_a_pickle_never_runs(tmp_path: Path, writer: object) -> None:
     path = tmp_path / "c3d.pickle"
     writer({"conv1.weight": _Code(tmp_path / "ran")}, path)  # type: ignore[operator]
-    with pytest.raises(SettingsError, match="tensors alone"):
+    with pytest.raises(SettingsError, match="tensors only"):
         read_c3d_weights(path)
     assert not (tmp_path / "ran").exists()
 

@@ -24,7 +24,7 @@ def actionness(probabilities: npt.NDArray[np.float32]) -> Scores:
 
 
 def watershed_proposals(scores: Scores) -> Spans:
-    """TAG (Zhao et al. 2017): basins of steps above a level, merged while enough of them is flooded.
+    """TAG (Zhao et al. 2017): basins of steps above a level, merged while a sufficient share is flooded.
 
     scores: actionness [n]. Returns spans [K, 2] in steps, each once.
     """
@@ -57,7 +57,7 @@ def sliding_windows_of(steps: int, *, shortest: int = 8, scales: int = 12, overl
 def contrast(spans: Spans, scores: Scores) -> Scores:
     """Mean actionness inside each span, minus half that of its two flanks, each half as long as the span -> [K].
 
-    A plain mean would prefer the surest step alone to the whole action.
+    A plain mean would prefer the most confident step alone to the whole action.
     """
     total = np.concatenate(([0.0], np.cumsum(scores)))
     starts, ends = spans[:, 0].astype(int), spans[:, 1].astype(int)

@@ -31,10 +31,10 @@ Spans = npt.NDArray[np.float64]
 
 
 def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> dict[str, Spans]:
-    """Ranked proposals [K, 2] in seconds of every test video that is there."""
+    """Ranked proposals [K, 2] in seconds of every test video that has a file."""
     data = config.data
     if data.test_videos is None or data.test_annotations is None:
-        raise SettingsError("data.test_videos and data.test_annotations are not given; a table is judged on them")
+        raise SettingsError("data.test_videos and data.test_annotations are not given; a table is evaluated on them")
     model = load_model(config.output / MODEL_FILE)[0].to(inference_device(config.hardware))
     names = sorted(read_truth(data.test_annotations, subset=data.test_subset, note=_LOG.warning))
     videos = _find(config, data.test_videos, data.test_annotations, names)
@@ -49,7 +49,7 @@ def recalls(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], table: A
     if table.tiou:
         protocol = replace(protocol, thresholds=table.tiou)
     if protocol.inclusive:
-        # At 25 frames per second, as in the network; this only decides one frame more or less in each length.
+        # At 25 frames per second, as in the network; this only affects lengths by one frame.
         rates = dict.fromkeys({*proposals, *truth}, 25.0)
         proposals, truth = in_frames(proposals, rates), in_frames(truth, rates)
     curve = recall_curve(proposals, truth, protocol)

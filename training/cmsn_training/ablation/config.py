@@ -20,7 +20,7 @@ Measure = Literal["first-n", "thumos", "activitynet"]
 class RowConfig(Section):
     """One row. change: dotted names of configuration values -> their values in this row.
 
-    method: how proposals are made of the stage scores; all but `cmsn` are baselines. paper: the paper's figures.
+    method: how proposals are made from the stage scores; all but `cmsn` are baselines. paper: the paper's figures.
     """
 
     name: str
@@ -42,7 +42,7 @@ class AblationConfig(Section):
     base: the training configuration all rows start from, relative to this file. an: numbers of proposals per video.
     measure: `first-n` takes each video's first N; the others are the protocols of `cmsn evaluate`.
     tiou: without any, a column is AR at one of `an`; otherwise the recall at one of these tIoU and the only `an`.
-    hop_steps: see SegmentSettings. folds: without any, the base's own training and test part.
+    hop_steps: see SegmentSettings. folds: without any, the base's own training and test parts.
     """
 
     title: str
@@ -81,7 +81,7 @@ def load_ablation(path: Path) -> AblationConfig:
 def configured(
     table: AblationConfig, row: RowConfig, fold: FoldConfig | None, *, seed: int, output: Path
 ) -> TrainingConfig:
-    """The training configuration of one cell. Raises SettingsError where a change names what does not exist."""
+    """The training configuration of one cell. Raises SettingsError where a change names a field that does not exist."""
     values = read_toml(table.base)
     changes = {**(fold.change if fold else {}), **row.change, "seed": seed}
     for name, value in changes.items():
@@ -90,7 +90,7 @@ def configured(
         for section in sections:
             place = place.setdefault(section, {})
             if not isinstance(place, dict):
-                raise SettingsError(f"{table.base}: row {row.name!r} changes {name}, but {section} is no section")
+                raise SettingsError(f"{table.base}: row {row.name!r} changes {name}, but {section} is not a section")
         place[field] = value
     config = with_pretrained(resolve_config(values, table.base))
     return config.model_copy(update={"output": output})

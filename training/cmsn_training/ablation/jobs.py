@@ -26,7 +26,7 @@ def each(
             found = {futures[future]: _finished(future.result(), done) for future in as_completed(futures)}
         except BrokenProcessPool as error:
             raise BackendError(
-                f"one of {workers} processes died (out of memory?); take fewer --workers, what is finished stays"
+                f"one of {workers} processes died (out of memory?); lower --workers; finished ones are kept"
             ) from error
     return [found[index] for index in range(len(jobs))]
 
@@ -41,7 +41,7 @@ def _finished(result: Result, done: Callable[[], object]) -> Result:
 
 
 def _single_thread() -> None:
-    """Several trainings side by side, each on one core: small networks gain nothing from more."""
+    """Several trainings in parallel, each on one core: small networks gain nothing from more."""
     import torch
 
     torch.set_num_threads(1)

@@ -22,7 +22,7 @@ from cmsn_training.data.truth import read_truth, segments_of
 Spans = npt.NDArray[np.float64]
 _LOG = logging.getLogger(__name__)
 
-_RESULT_VERSION = 1  # of the files of cells, so that a changed measure does not meet old ones
+_RESULT_VERSION = 1  # of the files of cells, so that a changed measure does not read old ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ def run_table(
     """Train and evaluate every cell that `runs` does not contain yet; returns the rows in order.
 
     Cells that differ only in how candidates are ranked share one training. Raises SettingsError and AnnotationError
-    for what is missing on disk or cannot be read of the annotations, before anything is trained.
+    for missing files and unreadable annotations, before training starts.
     """
     cells = _cells(table)
     judgings = [Judging(table, cell, _placed(table, cell, runs)) for cell in cells]
     truths = _truths([judging.config for judging in judgings])
     trainings = {judging.config.output: judging.config for judging in judgings}
     each(_trained, list(trainings.values()), workers=workers, done=lambda: done("trained"))
-    found = each(predicted, judgings, workers=workers, done=lambda: done("judged"))
+    found = each(predicted, judgings, workers=workers, done=lambda: done("evaluated"))
     return [_result(table, row, cells, truths, found) for row in table.rows]
 
 
@@ -111,7 +111,7 @@ def _trained(config: TrainingConfig) -> None:
 
 
 def predicted(judging: Judging) -> dict[str, Spans]:
-    """Ranked proposals [K, 2] in seconds of each test video, kept beside the model."""
+    """Ranked proposals [K, 2] in seconds of each test video, stored beside the model."""
     table, config, method = judging.table, judging.config, judging.cell.row.method
     ranked = config.model_dump(mode="json", include={"proposals", "tracking"})
     settings = [ranked["proposals"], ranked["tracking"], table.hop_steps, method]
@@ -135,7 +135,7 @@ def _kept(path: Path) -> dict[str, Spans] | None:
         raw = json.loads(path.read_text(encoding="utf-8"))
         return {name: np.array(spans, dtype=np.float64).reshape(-1, 2) for name, spans in raw.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        _LOG.warning("%s: is damaged (%s); its videos are run again", path, error)
+        _LOG.warning("%s: is damaged (%s); its videos are processed again", path, error)
         return None
 
 
@@ -168,7 +168,7 @@ def _truths(configs: Sequence[TrainingConfig]) -> list[dict[str, Spans]]:
         require_data(config)
         data = config.data
         if data.test_annotations is None:
-            raise SettingsError(f"{config.name}: data.test_annotations is not given; a table is judged on them")
+            raise SettingsError(f"{config.name}: data.test_annotations is not given; a table is evaluated on them")
         part = (data.test_annotations, data.test_subset)
         if part not in known:
             known[part] = {name: segments_of(video) for name, video in read_truth(part[0], subset=part[1]).items()}

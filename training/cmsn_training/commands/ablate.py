@@ -10,7 +10,7 @@ import click
 @click.command(short_help="Train and compare a set of configurations.")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--runs", default=Path("runs/ablate"), show_default=True, type=click.Path(path_type=Path))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Trainings side by side.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Trainings in parallel.")
 @click.option("--json", "output", metavar="OUT", type=click.Path(path_type=Path), help="Write the figures here.")
 def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     """Run every row of TABLE (a TOML file) over its folds and seeds, and print average recalls beside the paper's.
@@ -46,7 +46,7 @@ def ablate(table: Path, runs: Path, workers: int, output: Path | None) -> None:
     def done(what: str) -> None:
         nonlocal finished
         finished += 1
-        # A line and no bar: a bar of ours does not survive those that Lightning draws for each training.
+        # A line instead of a bar: Lightning's bars for each training would break it.
         click.echo(printable(f"{finished} of {total}: {what}"), err=True)
 
     try:

@@ -26,7 +26,7 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["drop", "keep"]),
     default="drop",
     show_default=True,
-    help="THUMOS14's Ambiguous segments, in recall; dropping them is the field's habit.",
+    help="THUMOS14's Ambiguous segments, in recall; dropping them is the field's convention.",
 )
 @click.option("--max-per-video", metavar="N", type=click.IntRange(min=1), help="Only the best N of each video.")
 @click.option("--pictures", metavar="DIR", type=_PATH, help="Curves as PNGs (Figures 6 to 9).")
@@ -51,8 +51,8 @@ def evaluate(
     (10 thresholds to 0.95, 100 proposals per video on average at most). A figure outside the curve of a list is left
     out. Where the results have labels, mAP as THUMOS14's own evaluation computes it.
 
-    NAME, v_NAME and NAME.mp4 are one video. Videos that are not in the truth, and those of the truth without results,
-    are counted on stderr, and so is whatever in the files cannot be used.
+    NAME, v_NAME and NAME.mp4 are the same video. Videos that are not in the truth, those of the truth without
+    results, and invalid parts of the files are counted on stderr.
     """
     import json
 

@@ -30,7 +30,7 @@ def render(
 
     A fixed camera looks at a yard. Now and then somebody walks up, raises the arms, swings them, lowers them and walks
     off: that is the action, 1 to 20 s long. Others walk by, stand about, carry boxes; vehicles pass; light, noise and
-    shake are those of a cheap camera.
+    shake are those of a low-cost camera.
     """
     from cmsn_runtime.errors import MissingExtraError, SettingsError
 

@@ -1,1 +1,1 @@
-"""Videos and annotations in the form the networks take."""
+"""Videos and annotations in the form the networks expect."""

@@ -1,4 +1,4 @@
-"""Videos decoded once to the model's own frames, kept as .npy files that training maps into memory."""
+"""Videos decoded once to the model's frames, and stored as .npy files that training maps into memory."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from cmsn_training.data.rows_file import map_rows, write_rows
 
 _LOG = logging.getLogger(__name__)
 
-# Training wants one unbroken row of frames: across a gap the last picture is held. Ten minutes of one picture are
-# no video but a wrong timestamp, and would fill the disk.
+# Training needs one unbroken sequence of frames: across a gap the last picture is repeated. Ten minutes of one picture
+# are a wrong timestamp rather than video, and would fill the disk.
 _LONGEST_STILL = Fraction(600)
 
 Pixels = npt.NDArray[np.uint8]
@@ -39,9 +39,9 @@ class FrameCache:
     """A folder with one .npy (uint8 [T, height, width, 3]) per video and preprocessing.
 
     The name of a file is the video's own name and a hash of everything that changes its content, so a changed
-    setting or a changed video never meets an old cache. Frames are written as they are decoded, under another name
-    until the file is whole: memory does not grow with the video, and a killed run leaves nothing that is ever read.
-    Several processes may use one folder; of those that want the same video one decodes it, and the others wait.
+    setting or a changed video never uses an old cache. Frames are written as they are decoded, under another name
+    until the file is complete: memory does not grow with the video, and a killed run leaves no file that is read later.
+    Several processes may use one folder; of those that need the same video one decodes it, and the others wait.
     """
 
     def __init__(self, folder: Path, *, grid: TimeGrid, preprocessing: Preprocessing) -> None:
@@ -50,22 +50,22 @@ class FrameCache:
         self.preprocessing = preprocessing
 
     def frames(self, video: Path) -> Pixels:
-        """Frames of a video, read-only and mapped from disk, decoded first where that is still to do.
+        """Frames of a video, read-only and mapped from disk, decoded first if necessary.
 
-        Of a video that breaks on the way, the frames up to there; each call warns of it. Raises SourceError where
+        For a video that breaks off, the frames before the break; each call warns about it. Raises SourceError where
         nothing can be decoded, SettingsError where the folder cannot be written to.
         """
         path = self.ensure(video)
         frames = map_rows(path)
         if frames is None:
-            raise SettingsError(f"{path}: vanished or was damaged just now; give each other program its own data.cache")
+            raise SettingsError(f"{path}: was removed or damaged just now; give each other program its own data.cache")
         notes = _notes_of(path)
         if notes.exists():
             _LOG.warning("%s", notes.read_text(encoding="utf-8"))
         return frames
 
     def ensure(self, video: Path) -> Path:
-        """Decode the video unless it is there; returns its file. Raises as `frames` does."""
+        """Decode the video unless it is cached; returns its file. Raises as `frames` does."""
         path = self.path_of(video)
         try:
             if map_rows(path) is None:
@@ -74,29 +74,29 @@ class FrameCache:
                 self._make_alone(video, path)
         except OSError as error:
             raise SettingsError(
-                f"{path}: cannot be kept ({error.strerror or error}); free space there, or give another data.cache"
+                f"{path}: cannot be written ({error.strerror or error}); free space there, or set another data.cache"
             ) from error
         return path
 
     def holds(self, video: Path) -> bool:
-        """Whether the video's frames are there, and whole. Raises SourceError where there is no such video."""
+        """Whether the video's frames are cached completely. Raises SourceError where there is no such video."""
         return map_rows(self.path_of(video)) is not None
 
     def path_of(self, video: Path) -> Path:
-        """Where the frames of a video are kept. Raises SourceError where there is no such video."""
+        """The file for the frames of a video. Raises SourceError where there is no such video."""
         return self.folder / f"{video.stem}-{self._key(video)}.npy"
 
     def _make_alone(self, video: Path, path: Path) -> None:
         lock = _lock_of(path)
         with FileLock(lock):
-            if map_rows(path) is None:  # while this process waited, another may have made it
+            if map_rows(path) is None:  # another process may have made it during the wait
                 self._make(video, path)
-            # Whoever waits on the file that goes here finds the frames whole, as whoever makes a new one does.
+            # A process that waits for the removed lock finds the frames complete, as one that creates a new lock does.
             lock.unlink(missing_ok=True)
 
     def _make(self, video: Path, path: Path) -> None:
         if path.exists():
-            _LOG.warning("%s: is damaged (a full disk?); decoded anew", path)
+            _LOG.warning("%s: is damaged (a full disk?); decoded again", path)
         unfinished, notes = _unfinished_of(path), _notes_of(path)
         faults: list[str] = []
         try:
@@ -118,10 +118,10 @@ class FrameCache:
                     if not isinstance(item, SegmentStart):
                         yield item.moment.values()
                     elif last is not None and item.origin > last:
-                        faults.append(f"{video}: {item.reason} at {float(last):.2f} s; only what comes before is used")
+                        faults.append(f"{video}: {item.reason} at {float(last):.2f} s; only the part before is used")
                         return
                     elif last is not None:
-                        faults.append(f"{video}: {item.reason}; what follows is taken as if time had gone on")
+                        faults.append(f"{video}: {item.reason}; what follows is used as if time had continued")
                     elif abs(item.origin) > self.grid.step_seconds:
                         faults.append(_late(video, item.origin))
                 last = frame.seconds
@@ -129,7 +129,7 @@ class FrameCache:
             yield tick.moment.values()
 
     def _remove_leftovers(self) -> None:
-        """Unfinished files of processes that died: their locks are free."""
+        """Remove unfinished files of processes that died: their locks are free."""
         for unfinished in self.folder.glob(".*.npy.unfinished"):
             lock = unfinished.with_suffix(".lock")
             try:
@@ -153,9 +153,9 @@ class FrameCache:
 
 
 def _late(video: Path, origin: Fraction) -> str:
-    """Players, and so most who annotate, call the first frame zero, whatever the file says."""
+    """Players, and so most annotators, count from the first frame, whatever the file's timestamps say."""
     return (
-        f"{video}: its first frame is at {float(origin):.2f} s; annotations are taken to count from that frame, "
+        f"{video}: its first frame is at {float(origin):.2f} s; annotations are assumed to count from that frame, "
         f"`cmsn run` counts from the file's zero ({float(-origin):+.2f} s makes them agree)"
     )
 
@@ -166,7 +166,7 @@ def _until_broken(source: Source, faults: list[str]) -> Iterator[Frame]:
             raise_if_stopped()  # a signal that a decoder's callback swallowed
             yield frame
     except DecodeError as error:
-        faults.append(f"{error}; training uses what comes before")
+        faults.append(f"{error}; training uses the part before")
 
 
 def _unfinished_of(path: Path) -> Path:

@@ -38,7 +38,7 @@ class AnnotatedVideo:
 
 @dataclass(frozen=True, slots=True)
 class FoundCorpus:
-    """Videos with their annotations, found and not decoded yet: what can be wrong with either is known by now."""
+    """Videos with their annotations, found but not decoded yet: faults of annotations and missing files are known."""
 
     annotations: Path
     truth: Mapping[str, VideoAnnotations]
@@ -90,9 +90,9 @@ def find_corpus(
 def within(
     segments: npt.NDArray[np.float64], duration: float, name: str, account: Account, *, tolerance: float
 ) -> npt.NDArray[np.float64]:
-    """Segments clipped to the video's frames; what lies wholly outside is left out. Both go into the account.
+    """Segments clipped to the video's frames; what lies wholly outside is left out. Both are counted in the account.
 
-    tolerance: seconds that annotations may be off by without a report; durations are rounded everywhere.
+    tolerance: seconds that annotations may be off without a report, since published durations are rounded.
     """
     inside = (segments[:, 0] < duration) & (segments[:, 1] > 0)
     beyond = (segments[:, 1] > duration + tolerance) | (segments[:, 0] < -tolerance)
@@ -103,8 +103,10 @@ def within(
 
 
 def require_segments(corpus: Sequence[AnnotatedVideo], truth: Mapping[str, VideoAnnotations], account: Account) -> None:
-    """Log what did not fit the videos, in one line. Raises SettingsError where no segment at all did."""
+    """Log what did not fit the videos, in one line. Raises SettingsError where no segment fitted."""
     if any(truth[video.name].annotations for video in corpus) and not any(len(video.segments) for video in corpus):
-        raise SettingsError(f"{account}; no segment is left to learn: are they in seconds, and of these videos?")
+        raise SettingsError(
+            f"{account}; no segment is left to learn from; check that they are in seconds, and of these videos"
+        )
     if account:
         _LOG.warning("%s", account)

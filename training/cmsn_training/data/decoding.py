@@ -1,4 +1,4 @@
-"""Several videos decoded into the cache at a time, each in a process of its own."""
+"""Several videos decoded into the cache in parallel, each in its own process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cmsn_training.workers import worker_pool
 
 
 def ensure_all(cache: FrameCache, videos: Sequence[Path], *, decoders: int) -> Generator[None, None, None]:
-    """Decode videos unless they are in the cache; yields once for each, in their order, as soon as it is there.
+    """Decode videos unless they are in the cache; yields once for each, in order, as soon as it is ready.
 
     decoders: processes, see `worker_pool`. Raises as `FrameCache.ensure` does, and SourceError where a process dies.
     """
@@ -29,7 +29,7 @@ def ensure_all(cache: FrameCache, videos: Sequence[Path], *, decoders: int) -> G
                     missing[video].result()
             except BrokenProcessPool as error:
                 raise SourceError(
-                    f"{video}: a decoding process died at it or at one soon after it (out of memory, or a video "
-                    "that FFmpeg fails at); with data.decoders = 1 they are decoded one by one"
+                    f"{video}: a decoding process died at this video or one soon after it (out of memory, or a video "
+                    "that crashes FFmpeg); set data.decoders = 1 to decode them one by one"
                 ) from error
             yield

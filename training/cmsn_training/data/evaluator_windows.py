@@ -1,4 +1,4 @@
-"""Candidate proposals with their tIoU: what phase 2 learns from (section 3.4)."""
+"""Candidate proposals with their tIoU: the training data of phase 2 (section 3.4)."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ class EvaluatorBatch:
 def feature_track(
     backend: TorchBackend, frames: Iterable[npt.NDArray[Any]], segments: npt.NDArray[np.float64]
 ) -> FeatureTrack:
-    """Features of a whole video, as the stream that is deployed computes them; the extractor is frozen by now.
+    """Features of a whole video, as the deployed stream computes them; the extractor is frozen at this point.
 
-    frames: uint8 [H, W, 3] each, or rows float32 [width]; one chunk of them is held at a time. segments: in steps.
+    frames: uint8 [H, W, 3] each, or rows float32 [width]; one chunk is held at a time. segments: in steps.
     """
     model = backend.model.extractor
     stream = StreamingExtractor(
         backend, stride=model.stride, delay_steps=model.delay_steps, chunk_frames=_CHUNK_STEPS * model.stride
     )
     parts = [np.empty((0, model.out_channels), np.float32)]
-    parts += [on_host(part) for part in extracted(frames, stream, backend)]  # this backend's arrays stay as they are
+    parts += [on_host(part) for part in extracted(frames, stream, backend)]  # host arrays already
     return FeatureTrack(torch.from_numpy(np.concatenate(parts)), segments)
 
 

@@ -21,11 +21,11 @@ Segments = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FeatureAugmentation:
-    """noise: deviation of what is added to each value, in `deviation`s of that value, float32 [width].
+    """noise: deviation of the noise added to each value, in `deviation`s of that value, float32 [width].
 
     stretch: windows are played up to exp(stretch) times slower or faster, by linear interpolation.
-    shift: deviation of the offset that all points of a window share, in deviations of each coordinate.
-    coordinates: values of one point.
+    shift: deviation of the offset common to all points of a window, in deviations of each coordinate.
+    coordinates: values per point.
     """
 
     noise: float
@@ -40,7 +40,7 @@ class FeatureWindows(Dataset[Window]):
 
     An item is `batch` windows of different videos and one length, from a quarter of the window to all of it, since a
     stream begins with short ones; no longer than the shortest of its videos, so that none needs padding. As in
-    StageWindows, what it holds is a function of (seed, number) alone.
+    StageWindows, its content is a function of (seed, number) alone.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class FeatureWindows(Dataset[Window]):
     def __getitem__(self, number: int) -> Window:
         rng = np.random.default_rng((self.seed, number))
         epoch, item = divmod(number, len(self))
-        # A new order each epoch, so that the windows that learn together are not always of the same videos.
+        # A new order each epoch, so that the windows of a batch are not always of the same videos.
         order = np.random.default_rng((self.seed, epoch, len(self.index))).permutation(len(self.index))
         videos = [self.corpus[self.index[i]] for i in order[item * self.batch : (item + 1) * self.batch]]
         speeds = self._speeds(rng, len(videos))
@@ -96,7 +96,7 @@ class FeatureWindows(Dataset[Window]):
 
 
 def played(rows: Rows, begin: int, length: int, speed: float) -> Rows:
-    """`length` rows from `begin` on, `speed` times as fast; at speed 1 they are the rows themselves."""
+    """`length` rows from `begin` on, `speed` times as fast; at speed 1 the rows themselves."""
     if speed == 1.0:
         return np.array(rows[begin : begin + length], dtype=np.float32)
     times = np.minimum(begin + np.arange(length) * speed, len(rows) - 1)
@@ -107,7 +107,7 @@ def played(rows: Rows, begin: int, length: int, speed: float) -> Rows:
 
 
 def disturbed(rows: Rows, augmentation: FeatureAugmentation, rng: np.random.Generator) -> Rows:
-    """The rows [T, width] moved together, with noise of each value's own size."""
+    """The rows [T, width] shifted together, with noise in proportion to each value's deviation."""
     moved = rows.astype(np.float64)
     if augmentation.noise:
         moved += rng.normal(0, augmentation.noise, rows.shape) * augmentation.deviation

@@ -1,4 +1,4 @@
-"""The files of annotated videos: by the one rule for names, in a folder or in one HDF5 file."""
+"""The files of annotated videos, matched by name, in a folder or in one HDF5 file."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from cmsn_training.vocabulary import Missing
 
 _LOG = logging.getLogger(__name__)
 
-VIDEOS_WANTED = f"NAME or v_NAME, with {', '.join(VIDEO_SUFFIXES[:12])} and the like"
+VIDEOS_WANTED = f"NAME or v_NAME, with {', '.join(VIDEO_SUFFIXES[:12])} or similar"
 FEATURES_WANTED = f"NAME or v_NAME, with {', '.join(FEATURE_SUFFIXES)}; or give one HDF5 file with a dataset for each"
 
 Address = TypeVar("Address", Path, str)
 
 
 def find_videos(folder: Path, names: Iterable[str]) -> dict[str, Path | None]:
-    """Name -> its video, with one look at the folder. Raises SettingsError where there is no such folder."""
+    """Name -> its video, from one listing of the folder. Raises SettingsError where there is no such folder."""
     return _find(folder, names, VIDEO_SUFFIXES, "videos")
 
 
 def find_features(features: Path, names: Iterable[str]) -> dict[str, str | None]:
     """Name -> its file in a folder, or FILE.h5::DATASET in one HDF5 file.
 
-    Raises SettingsError where there is no such folder, SourceError where it is no HDF5 file.
+    Raises SettingsError where there is no such folder, SourceError where it is not an HDF5 file.
     """
     if features.suffix.lower() in HDF5_SUFFIXES and not features.is_dir():
         datasets = ByName({name: f"{features}::{name}" for name in dataset_names(features)})
@@ -40,9 +40,9 @@ def find_features(features: Path, names: Iterable[str]) -> dict[str, str | None]
 def those_there(
     found: Mapping[str, Address | None], annotations: Path, folder: Path, *, wanted: str, missing: Missing
 ) -> dict[str, Address]:
-    """The entries that have a file. Raises SettingsError where one has none (or, with `skip`, where all have none).
+    """The entries that have a file. Raises SettingsError where one has none (with `skip`, only where none has any).
 
-    wanted: what a file has to be called, in words.
+    wanted: how a file must be named, in words.
     """
     there = {name: address for name, address in found.items() if address is not None}
     absent = [name for name in found if name not in there]
@@ -59,7 +59,7 @@ def those_there(
 
 
 def _find(folder: Path, names: Iterable[str], suffixes: Sequence[str], what: str) -> dict[str, Path | None]:
-    """Name -> its file; where one name has several, the earlier suffix is taken."""
+    """Name -> its file; where a name has several, the earlier suffix is used."""
     rank = {suffix: number for number, suffix in enumerate(suffixes)}
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() in rank and path.is_file()]

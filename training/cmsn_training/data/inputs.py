@@ -1,4 +1,4 @@
-"""The input of training: pictures or feature rows, loaded, cut into windows, augmented in several views."""
+"""The input of training: pictures or feature rows, loaded, split into windows, augmented in several views."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cmsn_training.models.feature_extractor import FeatureExtractor
 
 
 class View(NamedTuple):
-    """A whole video as phase 2 sees it once, frame by frame: memory does not grow with the video.
+    """One view of a whole video for phase 2, frame by frame: memory does not grow with the video.
 
     frames: uint8 [H, W, 3] each, or rows float32 [width]. segments: float64 [K, 2] in steps.
     """
@@ -35,13 +35,13 @@ class View(NamedTuple):
 
 
 class Inputs(Protocol):
-    """One kind of input. `training` and `held_out` are its videos; phase 2 learns from their views."""
+    """One kind of input. `training` and `held_out` are its videos; phase 2 is trained on their views."""
 
     training: list[AnnotatedVideo]
     held_out: list[AnnotatedVideo]
 
     def prepare(self, model: CMSN) -> None:
-        """Compute from the training part what the network needs before it learns."""
+        """Compute from the training part what the network needs before training."""
         ...
 
     def windows(self, videos: Sequence[AnnotatedVideo], *, learning: bool) -> Dataset[Window]:
@@ -68,7 +68,7 @@ class PictureInputs:
         self._cache = FrameCache(config.data.cache, grid=self.grid, preprocessing=config.picture())
         data, held_out = config.data, config.data.held_out()
         find = partial(find_corpus, missing=data.missing)
-        # Both are found before either is decoded, which may take hours.
+        # Both are located before either is decoded, which may take hours.
         training = find(data.videos, data.annotations, subset=data.subset)
         validation = find(*held_out, subset=data.validation_subset) if held_out else None
         self.held_out = self._decode(validation, "validation") if validation else []

@@ -24,8 +24,8 @@ def stage_labels(segments: npt.NDArray[np.floating], times: npt.NDArray[np.float
     segments: [K, 2] start and end of each annotated action, seconds. times: [n] seconds, the centre of each
     feature step (the paper samples its frame-level sequence once per sc frames; here, in the middle of them).
     Returns int64 [n]. Where neighbours overlap once expanded: inside (Start, Confirm, End) beats context (Ready,
-    Follow) beats Background, and between two of the same rank the action whose boundary is nearer wins; of two as near,
-    the one that begins earlier, and of those the shorter.
+    Follow) beats Background, and between two of the same rank the action whose boundary is nearer wins; of two
+    equally near, the one that begins earlier, and of those the shorter.
     """
     labels = np.full(len(times), int(Stage.BACKGROUND), dtype=np.int64)
     rank = np.zeros(len(times), dtype=np.int64)

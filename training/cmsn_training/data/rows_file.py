@@ -1,4 +1,4 @@
-"""A .npy file written row by row: its length is known only at the end, and it never lies in memory."""
+"""A .npy file written row by row: its length is known only at the end, and it is never held in memory."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def write_rows(path: Path, rows: Iterable[Rows], *, shape: tuple[int, ...]) -> i
         for row in rows:
             file.write(row.tobytes())
             count += 1
-        # NumPy rounds headers up to 64 bytes with room to spare: this one is as long as the first.
+        # NumPy pads headers to multiples of 64 bytes: this one is as long as the first.
         file.seek(0)
         _write_header(file, count, shape)
     return count
 
 
 def map_rows(path: Path) -> Rows | None:
-    """The array, read-only and mapped from disk; none where there is no file or not a whole one.
+    """The array, read-only and mapped from disk; None where the file is missing or incomplete.
 
-    A disk that ran full or a power cut leaves a file that is shorter than its header says. Raises OSError.
+    A full disk or a power failure leaves a file that is shorter than its header says. Raises OSError.
     """
     try:
         rows: Rows = np.load(path, mmap_mode="r")
-    except (FileNotFoundError, ValueError, EOFError):  # the latter two: no header, or more rows in it than in the file
+    except (FileNotFoundError, ValueError, EOFError):  # the latter two: no header, or fewer rows than it says
         return None
     return rows
 

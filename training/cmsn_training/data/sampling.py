@@ -24,9 +24,9 @@ def balanced_sample(
 ) -> npt.NDArray[np.int64]:
     """Indices of all Big proposals (tIoU > 0.6), and as many Middle (0.2..0.6) and Smaller (below 0.2).
 
-    tiou: [K]. Where a group holds fewer than the Big ones, all of it is taken.
-    least: Middle and Smaller are drawn at least so many times. At the paper's 0 a window without any Big proposal
-    teaches nothing, and the PES never sees what the ASS proposes where no action is.
+    tiou: [K]. Where a group holds fewer than the Big ones, all of it is used.
+    least: the least number drawn of Middle and of Smaller. At the paper's 0 a window without any Big proposal
+    contributes nothing, and the PES never sees what the ASS proposes where there is no action.
     """
     big = np.flatnonzero(tiou > BIG_TIOU)
     middle = np.flatnonzero((tiou >= SMALL_TIOU) & (tiou <= BIG_TIOU))

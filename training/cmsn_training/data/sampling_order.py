@@ -12,10 +12,10 @@ from torch.utils.data import Sampler
 class EpochSampler(Sampler[int]):
     """Yields epoch * len(dataset) + i, shuffled by (seed, epoch).
 
-    Datasets that draw at random seed themselves with this number.
-    epoch: asked when the first number of an epoch is drawn. Lightning's own way, `set_epoch`, comes too late for the
-    first epoch of a resumed run, which then is epoch 0 all over again.
-    Where several processes train together, each takes every world-size-th number; the last few are left out of an epoch
+    Datasets that draw at random use this number as their seed.
+    epoch: asked when the first number of an epoch is drawn. Lightning's own mechanism, `set_epoch`, comes too late
+    for the first epoch of a resumed run, which would then repeat epoch 0.
+    Where several processes train together, each takes every world-size-th number; the last few are dropped in an epoch
     that does not divide evenly.
     """
 
@@ -36,7 +36,7 @@ class EpochSampler(Sampler[int]):
 
 
 def _processes() -> tuple[int, int]:
-    """This process's number, and how many train together."""
+    """This process's rank, and the number of processes that train together."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return 0, 1
     return torch.distributed.get_rank(), torch.distributed.get_world_size()

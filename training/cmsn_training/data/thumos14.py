@@ -1,4 +1,4 @@
-"""THUMOS14's official annotations: a folder of text files, one per class, with their known faults mended or named."""
+"""THUMOS14's official annotations: a folder of text files, one per class, with known faults corrected or reported."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ThumosAnnotations:
 def read_thumos14(folder: Path, *, ambiguous: Literal["drop", "keep"] = "drop") -> ThumosAnnotations:
     """Read temporal_annotations_validation or temporal_annotations_test: CLASS_val.txt, CLASS_test.txt.
 
-    ambiguous: segments that even people were not sure of; `drop` is the field's habit. A video that has nothing else
-        stays, with no annotations. Every CliffDiving is in Diving too, and both count, as in the field's figures
-        (3,007 and 3,358).
+    ambiguous: segments that annotators were unsure about; `drop` is the field's convention. A video that has
+        nothing else is kept, without annotations. Every CliffDiving is in Diving too, and both count, as in the field's
+        figures (3,007 and 3,358).
     A segment of no length, reversed, or before its video is left out; one that is given twice is taken once; a text
     file of another name is not read. Raises AnnotationError that names file and line where a line cannot be read, and
     where the folder holds no such files.
@@ -53,7 +53,7 @@ def read_thumos14(folder: Path, *, ambiguous: Literal["drop", "keep"] = "drop") 
     for path in files:
         label = path.name.rsplit("_", 1)[0]
         for name, start, end in _lines(path):
-            known = found[name]  # a video of Ambiguous alone is a video all the same
+            known = found[name]  # a video with only Ambiguous segments is kept too
             place = shown(f"{name} {label}", start, end)
             segment = within_video((start, end), None, account, place)
             if segment is None or (label == AMBIGUOUS and ambiguous == "drop"):

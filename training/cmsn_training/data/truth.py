@@ -24,16 +24,16 @@ def read_truth(
 ) -> dict[str, VideoAnnotations]:
     """Video -> its annotations.
 
-    ambiguous: what becomes of THUMOS14's Ambiguous ones. subset: only the entries of this one ("training",
-    "validation"); none takes all. note: is called with each line about what was changed, left out, or taken together.
-    Raises AnnotationError, and SettingsError where the subset is not there.
+    ambiguous: how THUMOS14's Ambiguous segments are treated. subset: only the entries of this one ("training",
+    "validation"); None takes all. note: is called with each line about what was changed, left out, or merged.
+    Raises AnnotationError, and SettingsError where the subset does not exist.
     """
     videos = read_whole_truth(path, ambiguous=ambiguous, note=note)
     if subset is not None:
         return truth_subset(videos, subset, path)
     if len({video.subset for video in videos.values()}) > 1:
         counts = counted_subsets(videos.values())
-        note(f"{path}: holds several subsets ({counts}), all are taken; name one to take it alone")
+        note(f"{path}: holds several subsets ({counts}), all are used; name one to use it alone")
     return videos
 
 
@@ -52,7 +52,7 @@ def read_whole_truth(
 def truth_subset(videos: Mapping[str, VideoAnnotations], subset: str, path: Path) -> dict[str, VideoAnnotations]:
     """The entries of one subset. Raises SettingsError where there is no such subset."""
     if path.is_dir():
-        raise SettingsError(f"{path}: a folder of THUMOS14 is one subset; leave {subset!r} out and give its folder")
+        raise SettingsError(f"{path}: a folder of THUMOS14 is one subset; omit {subset!r} and give its folder")
     return only_subset(videos, subset, path)
 
 

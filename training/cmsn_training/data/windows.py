@@ -1,4 +1,4 @@
-"""Windows of frames with their stage labels: what phase 1 learns from."""
+"""Windows of frames with their stage labels: the training data of phase 1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cmsn_training.data.labels import stage_labels
 from cmsn_training.models.incremental import receptive_field_frames
 
 # Streaming features at the edges of a window have seen the frames beyond it. Windows in training bring these
-# frames along, so that the network never learns from edges that the runtime does not have.
+# frames along, so that the network is never trained on edges that do not occur at run time.
 MARGIN_STEPS = -(-(receptive_field_frames() // 2) // 8)
 
 Pixels = npt.NDArray[np.uint8]
@@ -24,7 +24,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """Windows of equal length that learn together; one, with pictures.
+    """A batch of windows of equal length; with pictures, one window.
 
     frames: uint8 [N, T, H, W, 3], or rows float32 [N, T, width]. labels: int64 [N, n].
     first: the step of the extractor's output where labels begin.
@@ -51,7 +51,7 @@ class Augmentation:
 
 
 def cut_window(video: AnnotatedVideo, begin: int, steps: int, *, grid: TimeGrid) -> Window:
-    """The window of `steps` feature steps that begins at frame `begin`, with its margins as far as the video goes."""
+    """The window of `steps` feature steps that begins at frame `begin`, with margins as far as the video extends."""
     before = min(MARGIN_STEPS, begin // grid.stride)
     last = min(begin + (steps + MARGIN_STEPS) * grid.stride, len(video.frames))
     frames = torch.from_numpy(np.array(video.frames[begin - before * grid.stride : last]))
@@ -63,21 +63,21 @@ def cut_window(video: AnnotatedVideo, begin: int, steps: int, *, grid: TimeGrid)
 class Look:
     """One draw of an augmentation, the same for all frames of a window or of a view.
 
-    flip: mirrored. levels: uint8 [256], what each level of light becomes; none leaves the light.
+    flip: mirrored. levels: uint8 [256], the new value of each brightness level; None leaves the brightness unchanged.
     """
 
     flip: bool
     levels: Pixels | None
 
     def __call__(self, frames: Pixels) -> Pixels:
-        """Frames uint8 [..., H, W, 3] -> the same, as this draw shows them; contiguous."""
+        """Frames uint8 [..., H, W, 3] -> the same with this augmentation; contiguous."""
         if self.flip:
             frames = frames[..., ::-1, :]
         return np.ascontiguousarray(frames) if self.levels is None else np.take(self.levels, frames)
 
 
 def draw_look(augmentation: Augmentation, rng: np.random.Generator) -> Look:
-    """Mirror or not, and another light."""
+    """Draw whether to mirror, and a change of brightness and contrast."""
     flip = augmentation.flip and bool(rng.random() < 0.5)
     if augmentation.light == 0:
         return Look(flip, None)
@@ -86,7 +86,7 @@ def draw_look(augmentation: Augmentation, rng: np.random.Generator) -> Look:
 
 
 def augment(window: Window, augmentation: Augmentation, rng: np.random.Generator) -> Window:
-    """Mirror the pictures and change their light, the same for all frames of the window."""
+    """Mirror the pictures and change their brightness, the same for all frames of the window."""
     frames = draw_look(augmentation, rng)(window.frames.numpy())
     return Window(torch.from_numpy(frames), window.labels, window.first)
 
@@ -108,8 +108,8 @@ class StageWindows(Dataset[Window]):
     """Random windows of a corpus: about as many per epoch as the paper's half-overlapped ones.
 
     Window lengths vary from a quarter of the window to all of it, since a stream begins with short ones.
-    What an item holds is a function of (seed, number) alone, and `EpochSampler` hands out new numbers each epoch:
-    order and workers do not matter, and a resumed run sees what the unbroken one would have seen.
+    The content of an item is a function of (seed, number) alone, and `EpochSampler` hands out new numbers each epoch:
+    order and workers do not matter, and a resumed run sees the same data as an uninterrupted one.
     """
 
     def __init__(

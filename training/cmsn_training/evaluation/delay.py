@@ -1,8 +1,8 @@
 """Recall by delay: for a live system the time of a proposal matters too.
 
-For a true action that ends at e and an allowed delay d, what counts is what stood at source time e + d: of each action
-the newest report (provisional or revised), its finals once they were reported, nothing once it was withdrawn; of these
-the best N by score.
+For a true action that ends at e and an allowed delay d, the proposals that stand at source time e + d count: of each
+action the newest report (provisional or revised), its finals once reported, nothing once withdrawn; of these the best
+N by score.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def recall_by_delay(
     """N -> allowed delay in seconds -> AR@N in percent; infinity: the finals of the whole stream.
 
     reports: video -> what was reported. truth: video -> [G, 2] seconds. A video without reports counts as missed.
-    Raises SettingsError where there is no true segment, or nothing was reported of any video of the truth.
+    Raises SettingsError where there is no true segment, or nothing was reported for any video of the truth.
     """
     _require_overlap(reports, truth)
     best = np.concatenate(
@@ -118,5 +118,5 @@ def _require_overlap(reports: Mapping[str, Sequence[Reported]], truth: Mapping[s
     if reports and not set(reports) & set(truth):
         raise SettingsError(
             f"events of {', '.join(sorted(reports)[:3])}, truth of {', '.join(sorted(truth)[:3])}: no video in common; "
-            "check that both are of the same videos, and name them alike"
+            "check that both are of the same videos, under the same names"
         )

@@ -1,8 +1,8 @@
-"""Mean average precision for those who classify proposals, as THUMOS14's own evaluation computes it.
+"""Mean average precision of classified proposals, as THUMOS14's own evaluation computes it.
 
-True segments, in their order, each take the best free detection that overlaps them by more than the threshold; what is
-left is wrong, unless it touches an Ambiguous segment. AP is the sum of the precision at each right detection over the
-number of true segments: no interpolation.
+Each true segment, in order, takes the best unmatched detection that overlaps it by more than the threshold; what is
+left is a false positive, unless it overlaps an Ambiguous segment. AP is the sum of the precision at each true positive
+over the number of true segments: no interpolation.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def mean_average_precision(
     """tIoU threshold -> mAP over all classes of the truth but Ambiguous, 0..1.
 
     detections: class -> video -> what was found. truth: with its Ambiguous segments; the order of a video's segments
-        says whose turn it is to take a detection. (S-CNN's published figures come of the official files' order; in
-        order of time they are up to 0.002 off.)
+        decides which of them takes a detection first. (S-CNN's published figures follow the official files' order; in
+        order of time they differ by up to 0.002.)
     """
     labels = sorted({one.label for video in truth.values() for one in video.annotations} - {AMBIGUOUS})
     return {
@@ -76,7 +76,7 @@ def _segments(video: VideoAnnotations | None, label: str) -> Spans:
 def _judged(
     found: Detections, segments: Spans, ambiguous: Spans, threshold: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Scores of the detections that count, best first, and whether each is right."""
+    """Scores of the detections that count, best first, and whether each is a true positive."""
     order = np.argsort(-found.scores, kind="stable")
     spans, scores = found.spans[order], found.scores[order]
     right = np.zeros(len(spans), dtype=bool)

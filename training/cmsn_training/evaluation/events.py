@@ -18,7 +18,7 @@ from cmsn_runtime.text_files import read_text
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One thing a stream reported of an action: what kind of event, at which source time, and the proposal; seconds.
+    """One report of a stream on an action: the kind of event, its source time, and the proposal; seconds.
 
     start, end and score are meaningless for a withdrawal.
     """
@@ -50,7 +50,7 @@ def reports_of(events: Sequence[StreamEvent]) -> list[Reported]:
 def read_events(path: Path) -> dict[str, list[Reported]]:
     """Video -> its reports in their order. Resets are left out: a stream settles all its actions before one.
 
-    Raises AnnotationError that names the line, and where two sources go by one name.
+    Raises AnnotationError that names the line, and where two sources have the same name.
     """
     reports: defaultdict[str, list[Reported]] = defaultdict(list)
     sources: dict[str, str] = {}
@@ -68,7 +68,7 @@ def read_events(path: Path) -> dict[str, list[Reported]]:
         name = video_id(source)
         if sources.setdefault(name, source) != source:
             raise AnnotationError(
-                f"{path}, line {number}: {sources[name]} and {source} both go by {name}; evaluate them apart"
+                f"{path}, line {number}: {sources[name]} and {source} are both called {name}; evaluate them separately"
             )
         if report is not None:
             reports[name].append(report)

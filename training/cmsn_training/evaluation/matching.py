@@ -1,4 +1,4 @@
-"""How many true segments the first proposals of each video meet: the one loop that evaluation spends its time in."""
+"""How many true segments the first proposals of each video match: the loop that takes most of an evaluation's time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Counts = npt.NDArray[np.int64]
 def count_met(
     spans: Floats, first_span: Counts, truth: Floats, first_true: Counts, taken: Counts, limits: Floats, extra: float
 ) -> Counts:
-    """True segments that are met at each limit by the first taken[video, point] proposals -> [limits, points].
+    """True segments that are matched at each limit by the first taken[video, point] proposals -> [limits, points].
 
     spans: [N, 2], truth: [M, 2], all videos one after the other; those of video v begin at first_span[v] and
         first_true[v], [videos + 1]. taken: [videos, points], rising. limits: of tIoU, rising, above 0. extra: as in
-        `tiou_matrix`, whose arithmetic this repeats pair by pair, stopping where a segment has met all limits.
+        `tiou_matrix`, whose arithmetic this repeats pair by pair, stopping where a segment has reached all limits.
     """
     newly = np.zeros((len(limits), taken.shape[1]), dtype=np.int64)
     for video in range(len(first_span) - 1):

@@ -1,4 +1,4 @@
-"""Which truth results are measured against: videos by the one rule for names, subsets by what there are results of."""
+"""Which truth results are measured against: videos matched by name, subsets by which videos have results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The videos that count. whole: with THUMOS14's Ambiguous segments, which mAP has its own way with.
+    """The videos that count. whole: with THUMOS14's Ambiguous segments, which mAP treats in its own way.
 
     others: of the same file, and of subsets that do not count.
     """
@@ -38,10 +38,10 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How a file's names of videos meet the truth's.
+    """How a file's names of videos match the truth's.
 
     own: a file's name -> the truth's. strange: nowhere in the truth. elsewhere: of subsets that do not count.
-    doubled: of a video that another name, nearer to the truth's, has been taken for.
+    doubled: of a video that another name, closer to the truth's, was matched with.
     """
 
     own: Mapping[str, str]
@@ -50,7 +50,7 @@ class Names:
     doubled: tuple[str, ...]
 
     def of_truth(self, found: Mapping[str, Value]) -> dict[str, Value]:
-        """What was found, by the truth's names."""
+        """The matched entries, by the truth's names."""
         return {self.own[name]: value for name, value in found.items() if name in self.own}
 
 
@@ -64,7 +64,7 @@ def read_truth_for(
 ) -> Truth:
     """The truth that files are measured against.
 
-    files: names of the videos in each. subset: the one that counts; without, all that any file has results of.
+    files: names of the videos in each. subset: the one that counts; by default all that any file has results for.
     note: is called with one line about what was left out of the file, and one about the choice of subsets. Raises
     AnnotationError, and SettingsError where there is no such subset.
     """
@@ -80,23 +80,23 @@ def read_truth_for(
 
 
 def match_names(found: Collection[str], truth: Truth, file: Path, *, note: Note) -> Names:
-    """Which of a file's names are which of the truth's. What does not meet is counted, in a line for each reason.
+    """Match a file's names with the truth's. Those without a match are counted, in one line per reason.
 
-    Raises SettingsError where nothing meets.
+    Raises SettingsError where no name matches.
     """
     names = _matched(found, truth)
     if not names.own:
         raise SettingsError(
             f"{file}: none of its {len(found)} videos ({first_few(list(found))}) is among the {len(truth.videos)} of "
             f"{truth.path} ({first_few(list(truth.videos))}): no video in common; "
-            "check that both are of the same videos, and name them alike"
+            "check that both are of the same videos, under the same names"
         )
     renamed = [f"{name} is {known}" for name, known in names.own.items() if name != known]
     for cases, what in (
         (names.strange, "not in the truth"),
         (names.elsewhere, "of subsets that do not count, and left out"),
         (names.doubled, "left out, named as another is"),
-        # Where all names differ from the truth's it is the data set's habit; some that do may be a mistake.
+        # Where all names differ from the truth's, it is the dataset's convention; where some do, perhaps a mistake.
         (renamed if len(renamed) < len(names.own) else [], "taken by another name than the truth's"),
     ):
         if cases:
@@ -131,7 +131,7 @@ def _matched(found: Collection[str], truth: Truth) -> Names:
 def _with_results(
     videos: Mapping[str, VideoAnnotations], names: set[str], path: Path, note: Note
 ) -> Mapping[str, VideoAnnotations]:
-    """The videos of all subsets that there are results of."""
+    """The videos of all subsets that have results."""
     totals = Counter(video.subset for video in videos.values())
     by_name = ByName(videos)
     met = {own for name in names if (own := by_name.own_name(name)) is not None}

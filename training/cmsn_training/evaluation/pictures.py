@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Told apart by colour-blind eyes too (Okabe and Ito's palette), and, in print, by the lines.
+# Distinguishable for colour-blind readers too (Okabe and Ito's palette), and, in print, by the line styles.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333")
 _LINES = ("-", "--", "-.", ":")
 
@@ -53,7 +53,7 @@ def _protocol(curves: Mapping[str, RecallCurve]) -> str:
 
 
 def _top(highest: float) -> float:
-    """The end of the axis: the ten above the highest point, so that low curves fill the picture too."""
+    """The end of the axis: the next multiple of ten above the highest point, so that low curves fill the picture."""
     return min(100.0, 10.0 * (highest // 10 + 1))
 
 
@@ -73,7 +73,7 @@ def _axes(x: str, y: str) -> tuple[Figure, Axes]:
 
 def _finish(figure: Figure, axes: Axes, path: Path, *, title: str, names: Sequence[str]) -> None:
     axes.set_title(title, loc="left", fontsize=11)
-    # Names of files come last: in a label "$" begins a formula, and "_" leaves the line out.
+    # Names of files come last: in a label "$" begins a formula, and a leading "_" hides the line.
     legend = axes.legend(axes.lines, map(str, range(len(names))), loc="best", frameon=False, handlelength=3)
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)

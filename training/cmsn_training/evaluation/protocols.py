@@ -1,7 +1,7 @@
-"""AR@AN as the public evaluators compute it: the same words, several protocols, different figures.
+"""AR@AN as the public evaluators compute it: one name, several protocols, different figures.
 
-`THUMOS` is how DAPs and TURN do it, and with them most tables on THUMOS14; `ACTIVITYNET` is the challenge's own way,
-which OpenTAD and mmaction2 follow. A figure without its protocol means little: they differ by up to 4 points.
+`THUMOS` is how DAPs and TURN do it, and with them most tables on THUMOS14; `ACTIVITYNET` is the challenge's own,
+which OpenTAD and mmaction2 follow. A figure is meaningless without its protocol: they differ by up to 4 points.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Curve = npt.NDArray[np.float64]
 class Protocol:
     """One way to compute AR@AN.
 
-    thresholds: of tIoU, that recall is averaged over. points: of the AR-AN curve; point j takes the share j / points
+    thresholds: of tIoU, over which recall is averaged. points: of the AR-AN curve; point j takes the share j / points
         of each video's list. inclusive: both end frames belong to a span, which adds one to every length; spans are
-        frames then. max_average: lists are cut to this average number first, none takes all. counts_empty: a video of
+        frames then. max_average: lists are cut to this average number first, None keeps all. counts_empty: a video of
         the truth without any segment (only Ambiguous ones, say) counts in the average number of proposals.
     Raises SettingsError.
     """
@@ -45,11 +45,13 @@ class Protocol:
         if self.points < 1:
             raise SettingsError(f"{self.points} points of the curve: at least 1 is needed")
         if self.max_average is not None and not self.max_average >= 1:
-            raise SettingsError(f"at most {self.max_average} proposals a video: it must be 1 or more, or none for all")
+            raise SettingsError(
+                f"at most {self.max_average} proposals per video: it must be 1 or more, or None for all"
+            )
 
 
 def thresholds(first: float, last: float, *, step: float = 0.05) -> tuple[float, ...]:
-    """first, first + step ... last, last included."""
+    """first, first + step, ... up to and including last."""
     return tuple(np.linspace(first, last, round((last - first) / step) + 1).tolist())
 
 
@@ -81,7 +83,7 @@ class RecallCurve:
         return float(100 * (widths * heights).sum() / self.numbers[-1])
 
     def average_recall_at(self, number: float) -> float:
-        """AR@AN in percent, on the line between two points; NaN outside the curve, where some evaluators extrapolate.
+        """AR@AN in percent, interpolated between two points; NaN outside the curve, where some evaluators extrapolate.
 
         The curve begins at its first point (a hundredth of the lists, for the protocols here), not at 0.
         """
@@ -92,7 +94,7 @@ class RecallCurve:
         return np.array([self._between(row, number) for row in self.recall])
 
     def _between(self, values: Curve, number: float) -> float:
-        # The ends of the curve are products of fractions: an AN that names one may miss it by a rounding.
+        # The ends of the curve are products of fractions: an AN equal to one may miss it by a rounding error.
         if not self.numbers[0] * (1 - 1e-9) <= number <= self.numbers[-1] * (1 + 1e-9):
             return float("nan")
         return float(100 * np.interp(number, self.numbers, values))
@@ -102,7 +104,7 @@ def recall_curve(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], pro
     """The AR-AN curve.
 
     proposals: video -> [K, 2], best first. truth: video -> [G, 2]. Seconds, or frames with an inclusive protocol.
-    A video without proposals counts, as missed and in the average number; videos that the truth does not name do not.
+    A video without proposals counts, as missed and in the average number; videos that the truth lacks do not.
     Raises SettingsError where there is no truth, or no proposal at all.
     """
     videos = [name for name, segments in truth.items() if len(segments) or protocol.counts_empty]
@@ -111,7 +113,7 @@ def recall_curve(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], pro
     positives = sum(len(segments) for segments in truth.values())
     if not positives or not counts.sum():
         what = "no proposal for any video of the truth" if positives else "no true segment"
-        raise SettingsError(f"{what}; check that both files are of the same videos, and name them alike")
+        raise SettingsError(f"{what}; check that both files are of the same videos, under the same names")
     if protocol.max_average is not None:
         share = protocol.max_average * len(videos) / counts.sum()
         counts = np.minimum((counts * share).astype(np.int64), counts)
@@ -126,12 +128,12 @@ def recall_curve(proposals: Mapping[str, Spans], truth: Mapping[str, Spans], pro
 
 
 def empty_curve(protocol: Protocol) -> RecallCurve:
-    """The curve of lists that hold no proposal at all: recall 0 at an average number of 0."""
+    """The curve of lists without any proposal: recall 0 at an average number of 0."""
     return RecallCurve(protocol, np.zeros(protocol.points), np.zeros((len(protocol.thresholds), protocol.points)))
 
 
 def in_frames(spans: Mapping[str, Spans], rates: Mapping[str, float]) -> dict[str, Spans]:
-    """Seconds -> frames at each video's own rate. Raises SettingsError where a rate is not known."""
+    """Seconds -> frames at each video's own rate. Raises SettingsError where a rate is unknown."""
     unknown = [name for name in spans if name not in rates]
     if unknown:
         raise SettingsError(f"no frame rate for {len(unknown)} videos ({', '.join(unknown[:3])}); give all of them")
@@ -141,7 +143,7 @@ def in_frames(spans: Mapping[str, Spans], rates: Mapping[str, float]) -> dict[st
 def _matches(
     lists: Sequence[Spans], truth: Sequence[Spans], taken: npt.NDArray[np.int64], protocol: Protocol
 ) -> npt.NDArray[np.int64]:
-    """True segments met at each threshold by the first taken[video, point] proposals -> [thresholds, points]."""
+    """True segments matched at each threshold by the first taken[video, point] proposals -> [thresholds, points]."""
     order = np.argsort(protocol.thresholds)
     limits = np.array(protocol.thresholds)[order]
     met = np.empty((len(limits), protocol.points), dtype=np.int64)
@@ -150,6 +152,6 @@ def _matches(
 
 
 def _joined(parts: Sequence[Spans]) -> tuple[Spans, npt.NDArray[np.int64]]:
-    """All rows one after the other [N, 2], and where each part begins [parts + 1]."""
+    """All rows concatenated [N, 2], and where each part begins [parts + 1]."""
     firsts = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
     return np.concatenate(parts, dtype=np.float64), firsts

@@ -37,7 +37,7 @@ _PROTOCOLS = (THUMOS, ACTIVITYNET)
 @dataclass(frozen=True, slots=True)
 class Delays:
     """by_number: N -> allowed delay in seconds -> AR@N in percent. median: seconds from the end of an action until it
-    was first hit, of those that ever were, infinity where none was; share: how many were, percent.
+    was first hit, over those that were hit, infinity where none was; share: of actions that were hit, percent.
     """
 
     by_number: dict[int, dict[float, float]]
@@ -47,7 +47,7 @@ class Delays:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventsFile:
-    """One file of events. records: video -> what was reported of it."""
+    """One file of events. records: video -> its reports."""
 
     path: Path
     records: Mapping[str, Sequence[Reported]]
@@ -83,8 +83,8 @@ def measure(
 ) -> Report:
     """Curves of each results file under both protocols, and mAP. Raises AnnotationError and SettingsError.
 
-    files: by the name that tables and curves have for each. rates: frames per second of each video, for the protocol
-    that counts frames; without, `fps` for all. note: is called with each line about videos that do not meet.
+    files: by the name that tables and curves show for each. rates: frames per second of each video, for the protocol
+    that counts frames; by default `fps` for all. note: is called with each line about videos without a match.
     """
     segments = truth.segments()
     known = _rates(rates, segments, fps)
@@ -139,7 +139,7 @@ def delay_name(delay: float) -> str:
 
 
 def _rates(path: Path | None, videos: Iterable[str], fps: float) -> dict[str, float]:
-    """Video -> frames per second; those without one are left for `in_frames` to name."""
+    """Video -> frames per second; those without one are left out; `in_frames` reports them."""
     if path is None:
         return dict.fromkeys(videos, fps)
     rates = ByName(read_rates(path))
@@ -158,9 +158,9 @@ def _curve(
 
 
 def _precision(found: Results, names: Names, truth: Truth) -> dict[float, float]:
-    """tIoU -> mAP in percent; nothing where no label is one of the truth's.
+    """tIoU -> mAP in percent; empty where no label is one of the truth's.
 
-    Detections in videos that are nowhere in the truth count as wrong, as in THUMOS14's own evaluation.
+    Detections in videos that the truth lacks count as wrong, as in THUMOS14's own evaluation.
     """
     labels = {one.label for video in truth.whole.values() for one in video.annotations}
     if not labels & set(found.detections):

@@ -48,7 +48,7 @@ class _Proposal:
 def read_all(
     paths: Sequence[Path], *, most: int | None = None, note: Callable[[str], object] = lambda line: None
 ) -> dict[str, ResultsFile]:
-    """Several files, by names that differ: their stems where these do, otherwise their paths.
+    """Several files, by unique names: their stems where these are unique, otherwise their paths.
 
     Raises as `read_results`, and SettingsError where one is given twice.
     """
@@ -66,7 +66,7 @@ def read_results(path: Path, *, most: int | None = None, note: Callable[[str], o
     """From {"results": {NAME: [{"score", "segment": [start, end], "label"}]}}; the object around NAME may be missing.
 
     Numbers may be text; labels may be missing, all or some. Proposals that cannot be used are left out.
-    most: keep only so many of each video, by score. note: is called with one line that counts what was left out.
+    most: keep only this many per video, by score. note: is called with one line that counts what was left out.
     Raises AnnotationError where nothing in the file can be used.
     """
     file = read_json(path)
@@ -99,7 +99,7 @@ def _lists(content: object, path: Path) -> Mapping[str, object]:
 
 
 def _incomplete(content: object) -> Iterable[str]:
-    """The videos that `cmsn run` could not read to their end, as it notes them."""
+    """The videos that `cmsn run` could not read to their end, as it recorded them."""
     external = content.get("external_data") if isinstance(content, Mapping) else None
     incomplete = external.get("incomplete") if isinstance(external, Mapping) else None
     return map(str, incomplete) if isinstance(incomplete, Mapping) else ()

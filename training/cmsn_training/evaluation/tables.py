@@ -1,4 +1,4 @@
-"""The figures of `cmsn evaluate` for people: no figure is ever cut, however many files there are."""
+"""The figures of `cmsn evaluate` for people: no figure is ever truncated, however many files there are."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from cmsn_training.evaluation.protocols import THUMOS, RecallCurve
 from cmsn_training.evaluation.report import RECALL_NUMBER, Delays, Report, delay_name
 
 _WIDEST = 100_000  # columns; a table is measured in a console of this width
-_SHORTEST_NAME = 20  # columns that names get on a terminal, however narrow it is
+_SHORTEST_NAME = 20  # columns reserved for names on a terminal, however narrow it is
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """One table before it is laid out.
 
-    labels: of each row, a text for each of `label_headings`. figures: [rows, headings], as they are shown.
+    labels: of each row, a text for each of `label_headings`. figures: [rows, headings], as shown.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Grid:
 
 
 def tables(report: Report, delays: Delays | None, numbers: Sequence[float]) -> list[Grid]:
-    """AR@AN and area under both protocols, recall at each tIoU, mAP, delays: what there is of them."""
+    """AR@AN and area under both protocols, recall at each tIoU, mAP, delays: those that are available."""
     found = [_averages(report, numbers), _recall(report)] if report.curves else []
     if report.precision:
         found.append(_precision(report))
@@ -66,16 +66,16 @@ def tables(report: Report, delays: Delays | None, numbers: Sequence[float]) -> l
 
 
 def print_tables(grids: Sequence[Grid]) -> None:
-    """Write them to stdout.
+    """Write the tables to stdout.
 
-    On a terminal, a table that is too wide is turned where that helps, and goes beyond the edge otherwise; where there
-    is no terminal it is as wide as it needs to be.
+    On a terminal, a table that is too wide is transposed where that helps, and exceeds the width otherwise; where there
+    is no terminal it is as wide as necessary.
     """
     screen = Console()
     for grid in grids:
         table = _for_terminal(grid, screen.width) if screen.is_terminal else grid.upright()
         width = max(_width(table), screen.width) if screen.is_terminal else _width(table)
-        # With a height, rich takes the width as it is on a dumb terminal too.
+        # Where a height is given, rich uses the given width on a dumb terminal too.
         Console(width=width, height=screen.height).print(table)
 
 
@@ -105,7 +105,7 @@ def _recall(report: Report) -> Grid:
     figures = [curve.recall_at(min(RECALL_NUMBER, float(curve.numbers[-1]))).tolist() for _, curve in curves]
     # One protocol stops before tIoU 1.0; both have the same thresholds until then.
     headings = tuple(f"{limit:.2f}" for limit in THUMOS.thresholds)
-    title = f"Recall at each tIoU, percent, at AN={RECALL_NUMBER:g} or all there are"
+    title = f"Recall at each tIoU, percent, at AN={RECALL_NUMBER:g} or all available"
     return _by_curve(title, curves, headings, figures)
 
 
@@ -126,7 +126,7 @@ def _delays(delays: Delays) -> Grid:
 
 
 def _curves(report: Report) -> Iterator[tuple[str, RecallCurve]]:
-    """Each curve, with the name of its file as it may be shown."""
+    """Each curve, with the printable name of its file."""
     for name, mine in report.curves.items():
         for curve in mine.values():
             yield printable(name), curve
@@ -138,7 +138,7 @@ def _by_curve(
     headings: tuple[str, ...],
     figures: Sequence[Sequence[float]],
 ) -> Grid:
-    """A row per curve; one that is shorter than the headings is filled up."""
+    """A row per curve; one that is shorter than the headings is padded."""
     labels = tuple((name, curve.protocol.name) for name, curve in curves)
     rows = tuple((*_shown(row), *[""] * (len(headings) - len(row))) for row in figures)
     return Grid(title, ("results", "protocol"), labels, headings, rows)

@@ -15,13 +15,13 @@ TIOU_THRESHOLDS = tuple(np.arange(50, 96, 5) / 100)  # 0.5, 0.55 ... 0.95
 def tiou_matrix(spans: Spans, truth: Spans, *, extra: float = 0.0) -> Spans:
     """tIoU of every span [K, 2] with every true segment [G, 2] -> [K, G].
 
-    extra: added to every length and overlap; 1 where spans are in frames and both ends count (THUMOS14's habit).
+    extra: added to every length and overlap; 1 where spans are in frames and both ends count (THUMOS14's convention).
     """
     overlap = np.minimum(spans[:, None, 1], truth[None, :, 1]) - np.maximum(spans[:, None, 0], truth[None, :, 0])
     overlap = np.maximum(overlap + extra, 0.0)
     lengths = (spans[:, 1] - spans[:, 0] + extra)[:, None] + (truth[:, 1] - truth[:, 0] + extra)[None, :]
     union = lengths - overlap
-    # A proposal of no length lies on nothing, itself included.
+    # A proposal of no length overlaps nothing, itself included.
     ratios: Spans = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return ratios
 
@@ -33,10 +33,10 @@ def average_recall(
     per_video: int,
     thresholds: Sequence[float] = TIOU_THRESHOLDS,
 ) -> float:
-    """AR@N in percent: the share of true segments that one of a video's first N proposals meets, over all thresholds.
+    """AR@N in percent: the share of true segments that one of a video's first N proposals matches, over all thresholds.
 
     proposals: video -> [K, 2], best first. truth: video -> [G, 2]. A video without proposals counts as missed; a list
-    shorter than N counts as it is. A proposal may serve several true segments, as the field's evaluators have it.
+    shorter than N counts as it is. A proposal may match several true segments, as in the field's evaluators.
     """
     best: list[float] = []
     for video, segments in truth.items():

@@ -45,5 +45,5 @@ class ArcFaceLoss(nn.Module):
 
 
 def _true(cosines: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """1 at the true class and 0 elsewhere, as the cosines are."""
+    """1 at the true class and 0 elsewhere, with the dtype and device of the cosines."""
     return nn.functional.one_hot(labels, cosines.shape[-1]).to(cosines.dtype)

@@ -9,12 +9,12 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_training.vocabulary import LossKind, MarginForm, MarginSpace
 
 # Figure 4: the six stages on a cycle laid out twice on 0..15, so that Follow and Background are neighbours too.
-# The gaps between Ready and Start and between End and Follow are what the paper makes large.
+# The paper makes the gaps between Ready and Start and between End and Follow large.
 STAGE_VALUES: tuple[tuple[int, ...], ...] = ((0, 8), (1, 9), (3, 11), (4, 12), (5, 13), (7, 15))
 
 # LMCL and ArcFace: those of their own papers, of the size of VMCL's mean margin over all pairs of stages (0.29). With 6
 # classes the best possible gap between true and other cosines is C / (C - 1) = 1.2, and p = 0.999 takes a gap of
-# ln(5 * 999) / s = 0.53 at s = 16: a margin up to 0.67 can be met, 0.35 and 0.5 rad (0.12 where theta = 0) leave room.
+# ln(5 * 999) / s = 0.53 at s = 16: a margin up to 0.67 is feasible, 0.35 and 0.5 rad (0.12 where theta = 0) are less.
 DEFAULT_M: dict[LossKind, float] = {"lmcl": 0.35, "arcface": 0.5, "vmcl": 0.1, "vmcl-arc": 0.1}
 
 
@@ -26,7 +26,7 @@ def margin_table(
     m: growth of the margin with the distance of the two classes. n: the minimum margin. values: v of each class.
     form: `worked-example` is (min|v(j) - v(i)| - 1) * m + n, which gives the figures the paper works out
         (Ready against the others: 0.15, 0, 0.25, 0.35, 0.45, 0.25) and makes n the minimum the text says it is;
-        `printed` is equation 7 to the letter, min|v(j) - v(i)| * m + n, which gives 0.1 more.
+        `printed` is equation 7 literally, min|v(j) - v(i)| * m + n, which gives 0.1 more.
     """
     offset = 1 if form == "worked-example" else 0
 

@@ -22,13 +22,15 @@ def classes_of(values: torch.Tensor) -> torch.Tensor:
 
 def expected_values(cosines: torch.Tensor, *, scale: float, centres: torch.Tensor) -> torch.Tensor:
     """Cosines [..., 100] -> the mean of the classes' centres under softmax(scale * cosines) [...]."""
-    return (torch.softmax(scale * cosines, dim=-1) * centres).sum(-1)  # no matmul: autocast would take it to half
+    return (torch.softmax(scale * cosines, dim=-1) * centres).sum(
+        -1
+    )  # no matmul: autocast would run it in half precision
 
 
 class VariableMarginRegressionLoss(nn.Module):
     """Equation 5 with the margins of equation 6 as printed, f(j, i) = |j - i| * m + n.
 
-    m, n: neighbours differ by a tIoU of 0.01 and hardly need telling apart, so n = 0; with m = 0.005 the ends of 0..1
+    m, n: neighbours differ by a tIoU of 0.01 and need hardly be separated, so n = 0; with m = 0.005 the ends of 0..1
         are kept about 0.5 apart, as much as the farthest stages are. The paper gives neither.
     scale: s; CosFace's bound for 100 classes at p = 0.999 is about 11.4.
     """

@@ -1,4 +1,4 @@
-"""Softmax cross-entropy: the loss that the paper compares with, and the last step of all the others (equation 2)."""
+"""Softmax cross-entropy: the baseline loss of the paper, and the last step of all the others (equation 2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 def full_precision(x: torch.Tensor) -> torch.Tensor:
-    """The same values in float32 where they came in half precision; float64 stays."""
+    """The same values, half precision converted to float32; float64 is kept."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -15,7 +15,7 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Logits [..., classes] and labels int64 [...] -> mean of -log softmax at the label.
 
     In float32 or better, also under autocast. Every label counts: torch's own would silently skip -100.
-    Raises ValueError where the shapes differ, RuntimeError for a label that is no class.
+    Raises ValueError where the shapes differ, RuntimeError for a label outside the classes.
     """
     if labels.shape != logits.shape[:-1]:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Variable Margin Cosine Loss: larger margins between stages that must not be mixed up (section 4.2)."""
+"""Variable Margin Cosine Loss: larger margins between stages that must not be confused (section 4.2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class VariableMarginCosineLoss(nn.Module):
     """Equations 5 and 8: cross-entropy over s * cosine, a margin f(j, i) against every class but the true one.
 
     m, n: see `margin_table`, both at least 0. form: likewise.
-    scale: s, which the paper never gives; CosFace's bound for 6 classes at p = 0.999 is about 7, 16 is ours.
+    scale: s, which the paper never gives; CosFace's bound for 6 classes at p = 0.999 is about 7, this project takes 16.
     space: `cosine` adds f to the cosines of the negatives (equation 5); `angle` takes f, in radians, from their angles
         (equation 8, after ArcFace; see `narrowed` for angles smaller than f).
     values: v of each class, one or several.

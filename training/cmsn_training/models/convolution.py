@@ -1,17 +1,17 @@
-"""A 3x3x3 convolution that may learn with batch normalisation and is plain again afterwards."""
+"""A 3x3x3 convolution that can be trained with batch normalisation, which is folded into its weights afterwards."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-# One window is a batch of one scene: the running statistics must be those of many.
+# A window is a batch of one scene: the running statistics must cover many.
 _MOMENTUM = 0.02
 
 
 class Convolution(nn.Conv3d):
-    """3x3x3, zero-padded. The paper's C3D has no normalisation and starts from pre-trained weights; from nothing
-    it hardly learns. So a training from nothing adds batch normalisation, and folds it into the weights at the end:
+    """3x3x3, zero-padded. The paper's C3D has no normalisation and starts from pre-trained weights; from scratch
+    it hardly learns. So a training from scratch adds batch normalisation, and folds it into the weights at the end:
     what is exported is the paper's network.
     """
 
@@ -33,7 +33,7 @@ class Convolution(nn.Conv3d):
 
     @torch.no_grad()
     def fold_norm(self) -> None:
-        """Put the normalisation, with its running statistics, into weight and bias."""
+        """Fold the normalisation, with its running statistics, into weight and bias."""
         norm = self.norm
         if norm is None or self.bias is None or norm.running_mean is None or norm.running_var is None:
             return
@@ -44,5 +44,5 @@ class Convolution(nn.Conv3d):
 
 
 def convolutions(module: nn.Module) -> list[Convolution]:
-    """All of them in a network."""
+    """All convolutions of this class in a network."""
     return [part for part in module.modules() if isinstance(part, Convolution)]

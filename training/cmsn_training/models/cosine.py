@@ -8,18 +8,18 @@ from torch.nn import functional as F
 
 from cmsn_training.losses.softmax import full_precision
 
-# A feature shorter than this counts as short, not as far off in some direction: 1 / length is the slope of its cosines,
-# and half precision ends at 65,504.
+# A feature shorter than this is not scaled up to length 1: 1 / length is the slope of its cosines, and half precision
+# ends at 65,504.
 _SHORTEST = 1e-3
 
 
 def unit_vectors(x: torch.Tensor) -> torch.Tensor:
-    """Vectors [..., F] -> the same at length 1, in float32 or better; those shorter than 0.001 keep a part of it.
+    """Vectors [..., F] -> the same at length 1, in float32 or better; those shorter than 0.001 stay shorter than 1.
 
     Finite, and with finite gradients, for zeros and for values whose squares float32 cannot hold.
     """
     x = full_precision(x)
-    # Dividing by a constant leaves the direction, and with it the gradient, as it is.
+    # Dividing by a constant changes neither the direction nor, therefore, the gradient.
     peak = x.detach().abs().amax(dim=-1, keepdim=True).clamp_min(1.0)
     return F.normalize(x / peak, dim=-1, eps=_SHORTEST)
 

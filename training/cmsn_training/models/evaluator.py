@@ -15,7 +15,7 @@ def sparse_max_table(features: torch.Tensor, levels: int) -> torch.Tensor:
 
     With it the maximum over any span is the larger of two rows, whatever the span's length: RoI
     max-pooling becomes two gathers, in plain operators that every inference engine has.
-    Rows that would run past the end hold the maximum over what is there.
+    Rows that would extend past the end hold the maximum over the steps that exist.
     """
     steps = features.shape[0]
     index = torch.arange(steps, device=features.device)
@@ -27,7 +27,7 @@ def sparse_max_table(features: torch.Tensor, levels: int) -> torch.Tensor:
 
 
 class ProposalEvaluator(nn.Module):
-    """Predicts the tIoU of a candidate proposal with the action it lies on.
+    """Predicts the tIoU of a candidate proposal with the action it overlaps.
 
     bins: temporal bins of the RoI pooling. hidden: units of both hidden layers (2048 in the paper).
     levels: levels of the sparse table, 7 for windows of 64 to 127 steps. head: the last layer and its loss.

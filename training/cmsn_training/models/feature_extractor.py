@@ -10,15 +10,15 @@ from cmsn_training.vocabulary import PoolKind
 
 
 class FeatureExtractor(nn.Module):
-    """What stands in for C3D and the CNN of the ASS where features come from outside: one average-pooling layer
-    (section 5.1, two-stream features), behind a normalisation whose figures come from the training part.
+    """Replaces C3D and the CNN of the ASS where features are the input: one average-pooling layer
+    (section 5.1, two-stream features) after a normalisation with the statistics of the training part.
 
     width: values per row. stride: rows per step. context: neighbouring steps pooled on each side; the paper does not
-        give the size of its pool, 1 is ours. difference: the rows' first difference is put beside them.
+        give the size of its pool, 1 is this project's. difference: the rows' first difference is appended to them.
     pool: `average`, or a `convolution` with ReLU that is learnt in phase 1 (CNN-LSTM of Table 5).
     dropout: of normalised values, in training only.
 
-    Speaks as IncrementalExtractor does, so that everything behind it is the same.
+    Has the interface of IncrementalExtractor, so that everything after it is the same.
     """
 
     mean: torch.Tensor
@@ -60,15 +60,15 @@ class FeatureExtractor(nn.Module):
 
     @torch.no_grad()
     def fit(self, videos: list[torch.Tensor]) -> None:
-        """Take mean and deviation of every value from the training rows, each float32 [T, width]."""
+        """Set mean and standard deviation of every value from the training rows, each float32 [T, width]."""
         rows = torch.cat([self.spread(video[None])[0] for video in videos]).double()
         self.mean.copy_(rows.mean(0))
-        # A value that never changes says nothing; it must not become a division by zero.
+        # A value that never changes carries no information; it must not become a division by zero.
         deviation = rows.std(0, correction=0)
         self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
 
     def spread(self, rows: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
-        """Rows [N, T, width] -> [N, T, out_channels]: with their first difference, where that is asked for.
+        """Rows [N, T, width] -> [N, T, out_channels]: with their first difference, where `difference` is set.
 
         before: [N, 1, width], the row before the first; by default the first itself.
         """
@@ -117,7 +117,7 @@ class FeatureExtractor(nn.Module):
         if self.convolution is not None:
             return F.relu(self.convolution(x))
         size = 2 * self.context + 1
-        # Steps outside the stream take no part: the mean is over those that are there.
+        # Steps outside the stream are excluded: the mean is over those inside.
         counts = F.avg_pool1d(inside, size, 1).clamp(min=1 / (2 * size))
         return F.avg_pool1d(x, size, 1) / counts
 

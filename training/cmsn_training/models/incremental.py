@@ -69,10 +69,10 @@ def receptive_field_frames() -> int:
 
 
 class IncrementalExtractor(nn.Module):
-    """C3D and the CNN of the ASS over uint8 frames, chunk by chunk, with the state in the caller's hands.
+    """C3D and the CNN of the ASS over uint8 frames, chunk by chunk, with the state held by the caller.
 
     stacked: names of layers (of PLAN) that `forward` computes as two-dimensional convolutions, see `stacked_conv`; the
-        result is the same, which is faster depends on what runs it. None by default.
+        result is the same; which is faster depends on the inference engine. Empty by default.
     """
 
     mean: torch.Tensor
@@ -107,15 +107,15 @@ class IncrementalExtractor(nn.Module):
         return tuple(self.mean.new_zeros(batch, *shape) for shape in self.state_shapes().values())
 
     def normalise(self, frames: torch.Tensor) -> torch.Tensor:
-        """Frames uint8 [N, T, H, W, 3], RGB -> float32 [N, 3, T, H, W] as the weights want them."""
-        # The cast comes first: TensorRT takes bytes in only through a cast.
+        """Frames uint8 [N, T, H, W, 3], RGB -> float32 [N, 3, T, H, W] as the weights expect them."""
+        # The cast comes first: TensorRT accepts a uint8 input only through a cast.
         x = frames.float().permute(0, 4, 1, 2, 3)
         if self.preprocessing.channels == "bgr":
             x = x[:, [2, 1, 0]]
         return (x - self.mean) * self.preprocessing.scale
 
     def whole(self, frames: torch.Tensor) -> torch.Tensor:
-        """Frames uint8 [N, T, H, W, 3] -> step features [N, T // 8, C] in a single pass, as the paper does it."""
+        """Frames uint8 [N, T, H, W, 3] -> step features [N, T // 8, C] in a single pass, as in the paper."""
         features: torch.Tensor = self.encoder(self.c3d(self.normalise(frames)))
         return features
 
@@ -125,10 +125,10 @@ class IncrementalExtractor(nn.Module):
         """One chunk.
 
         frames: uint8 [N, T, H, W, 3], T a multiple of 8. position: int64 [N], index of the chunk's first frame.
-        length: int64 [N], frames of the whole video, or any number beyond it while the end is not known.
+        length: int64 [N], frames of the whole video, or any larger number while the end is unknown.
         past: state tensors in the order of `state_shapes`, each [N, ...].
         Returns step features [N, T / 8, C] of steps position / 8 - 6 onwards, then the next state.
-        Steps before 0 are meaningless; to get the last steps push 48 frames of anything with `length` set.
+        Steps before 0 are meaningless; to get the last steps push 48 arbitrary frames with `length` set.
         """
         x = _mask(self.normalise(frames), position, length, stride=1, lag=0)
         states = iter(past)
@@ -149,7 +149,7 @@ class IncrementalExtractor(nn.Module):
         return (x.amax(dim=(3, 4)).transpose(1, 2), *following)
 
     def conv(self, name: str) -> Convolution:
-        """The convolution of a layer of PLAN. Raises TypeError while it still has a normalisation of its own."""
+        """The convolution of a layer of PLAN. Raises TypeError while its normalisation is not folded."""
         named = {"stage1": self.encoder.conv1, "stage2": self.encoder.conv2}
         conv = named.get(name) or self.c3d.get_submodule(name)
         if not isinstance(conv, Convolution) or conv.norm is not None:
@@ -182,21 +182,3 @@ def _mask(x: torch.Tensor, position: torch.Tensor, length: torch.Tensor, *, stri
     index = first[:, None] + torch.arange(x.shape[2], device=x.device)[None, :]
     inside = (index >= 0) & (index < steps[:, None])
     return x * inside[:, None, :, None, None].to(x.dtype)
-
-
-def run_incrementally(
-    extractor: IncrementalExtractor, frames: torch.Tensor, *, chunk: int = TIME_STRIDE
-) -> torch.Tensor:
-    """Frames uint8 [N, T, H, W, 3] -> step features [N, T // 8, C], fed `chunk` frames at a time."""
-    batch, total = frames.shape[:2]
-    padding = -total % TIME_STRIDE + DELAY_STEPS * TIME_STRIDE
-    padded = torch.cat((frames, frames.new_zeros(batch, padding, *frames.shape[2:])), dim=1)
-    length = torch.full((batch,), total)
-    state = extractor.new_state(batch)
-    outputs: list[torch.Tensor] = []
-    for begin in range(0, padded.shape[1], chunk):
-        features, *rest = extractor(padded[:, begin : begin + chunk], torch.full((batch,), begin), length, *state)
-        state = tuple(rest)
-        outputs.append(features)
-    steps = torch.cat(outputs, dim=1)[:, DELAY_STEPS:]
-    return steps[:, : total // TIME_STRIDE]

@@ -26,7 +26,7 @@ _LISTED = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class C3DWeights:
-    """What a file holds of C3D.
+    """The C3D weights of a file.
 
     tensors: `conv1a.weight` .. `conv5b.bias`, float32, as `C3D.state_dict` names them. width: as in the configuration.
     source: whose naming the file follows. preprocessing: what the weights were trained with.
@@ -42,13 +42,14 @@ class C3DWeights:
 def read_c3d_weights(path: Path) -> C3DWeights:
     """Read conv1a..conv5b from a PyTorch file (state dict, or a checkpoint that holds one) or a safetensors file.
 
-    Recognised by the names of its tensors, see `pretrained_layouts`; everything else in it is left alone. Only tensors
-    are unpickled, never code. Raises SettingsError where the file cannot be read so, is not known, or does not fit.
+    Recognised by the names of its tensors, see `pretrained_layouts`; other tensors are ignored. Only tensors
+    are unpickled, never code. Raises SettingsError where the file cannot be read this way, has an unknown layout, or
+    does not fit.
     """
     tensors, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
     recognised = recognise(tensors.keys())
     if recognised is None:
-        raise SettingsError(f"{path}: no C3D that is known here; it holds {_listing(tensors)}; known are: {KNOWN}")
+        raise SettingsError(f"{path}: no C3D of a known layout; it holds {_listing(tensors)}; known layouts: {KNOWN}")
     layout, prefix = recognised
     width, preprocessing = (1.0, layout.preprocessing) if layout.preprocessing else _trained_here(path, metadata)
     keys = layout.keys(prefix)
@@ -60,8 +61,8 @@ def read_c3d_weights(path: Path) -> C3DWeights:
 def with_pretrained(config: TrainingConfig) -> TrainingConfig:
     """The configuration with what [preprocessing] leaves out taken from the weights that `model.pretrained` names.
 
-    Without weights it stays as it is. Raises SettingsError where they cannot be read or do not fit, before hours of
-    work begin.
+    Without weights it is unchanged. Raises SettingsError where they cannot be read or do not fit, before hours of
+    training.
     """
     path = config.model.pretrained
     if path is None:
@@ -77,7 +78,7 @@ def with_pretrained(config: TrainingConfig) -> TrainingConfig:
 
 
 def check_width(weights: C3DWeights, width: float) -> None:
-    """Raises SettingsError where a network of this width has other shapes than the weights."""
+    """Raises SettingsError where the weights are of another width than the network."""
     if c3d_shapes(width) != c3d_shapes(weights.width):
         raise SettingsError(
             f"{weights.path} holds a C3D of width {weights.width:g}, model.width is {width:g}: "
@@ -86,9 +87,9 @@ def check_width(weights: C3DWeights, width: float) -> None:
 
 
 def check_preprocessing(weights: C3DWeights, preprocessing: Preprocessing) -> None:
-    """Raises SettingsError where mean, scale or channel order are not those the weights were trained with.
+    """Raises SettingsError where mean, scale or channel order differ from those the weights were trained with.
 
-    Nothing else would ever show it: a network that is fed other values than it was trained with works, but worse.
+    No other error would reveal it: a network with other input values than in its training works, but worse.
     """
     known = weights.preprocessing
     same_mean = all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(preprocessing.mean, known.mean, strict=True))
@@ -96,13 +97,13 @@ def check_preprocessing(weights: C3DWeights, preprocessing: Preprocessing) -> No
     if not (same_mean and same_scale and preprocessing.channels == known.channels):
         raise SettingsError(
             f"{weights.path} ({weights.source}) was trained with {_normalisation(known)}; [preprocessing] has "
-            f"{_normalisation(preprocessing)}: leave these three out, and they follow the weights, "
+            f"{_normalisation(preprocessing)}: leave these three out to take them from the weights, "
             'or set model.pretrained_preprocessing = "ignore"'
         )
 
 
 def apply_pretrained(model: CMSN, config: TrainingConfig) -> dict[str, str] | None:
-    """Put the weights that `model.pretrained` names into the extractor's C3D; none are named: None.
+    """Load the weights that `model.pretrained` names into the extractor's C3D; None where it names none.
 
     Returns their provenance: file, sha256, source. Raises SettingsError where they do not fit the configuration.
     """
@@ -124,10 +125,10 @@ def _read_torch(path: Path) -> dict[str, torch.Tensor]:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror or error}); give the file of the weights"
         ) from error
-    except Exception as error:  # what is no pickle, or a broken one, ends in any exception there is
+    except Exception as error:  # an invalid pickle can raise any exception
         raise SettingsError(
-            f"{path}: cannot be read as tensors alone; either it is no PyTorch file, or it holds Python objects, which "
-            "are not loaded since they can run code: where you trust it, save model.state_dict() alone with torch.save"
+            f"{path}: cannot be read as tensors only: it is not a PyTorch file, or it holds Python objects, which "
+            "are not loaded since they can run code: if you trust it, save model.state_dict() alone with torch.save"
         ) from error
     while isinstance(content, Mapping):
         inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
@@ -147,13 +148,13 @@ def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, st
 
 
 def _trained_here(path: Path, metadata: Mapping[str, str]) -> tuple[float, Preprocessing]:
-    """Width and preprocessing that `cmsn train` wrote beside the weights."""
+    """Width and preprocessing that `cmsn train` wrote into the file's metadata."""
     try:
         config = json.loads(metadata["config"])
         return float(config["model"]["width"]), structure(config["preprocessing"], Preprocessing, path="preprocessing")
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"{path}: its names are those of `cmsn train`, but not what they were trained with; give the "
+            f"{path}: it has the tensor names of `cmsn train`, but lacks a valid configuration; give the "
             "model.safetensors of the output folder"
         ) from error
 
@@ -165,7 +166,7 @@ def _checked(path: Path, tensors: Mapping[str, torch.Tensor], key: str, shape: t
     if tuple(value.shape) != shape:
         raise SettingsError(f"{path}: {key} is {list(value.shape)}, a C3D needs {list(shape)}; give weights of a C3D")
     if not value.is_floating_point() or not value.isfinite().all():
-        raise SettingsError(f"{path}: {key} holds {value.dtype} values that are no finite numbers; give sound weights")
+        raise SettingsError(f"{path}: {key} holds {value.dtype} values that are not finite; give intact weights")
     return value.to(torch.float32)
 
 
@@ -177,7 +178,7 @@ def _listing(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _normalisation(preprocessing: Preprocessing) -> str:
-    """As one writes it in TOML."""
+    """In TOML syntax."""
     return f'mean = {list(preprocessing.mean)}, scale = {preprocessing.scale:g}, channels = "{preprocessing.channels}"'
 
 

@@ -12,15 +12,15 @@ from cmsn_training.models.c3d_layers import C3D_LAYERS, scaled
 Source = Literal["c3d-pytorch", "caffe-features", "mmaction2", "cmsn"]
 
 LAYER_NAMES = tuple(spec.name for spec in C3D_LAYERS)
-_SEQUENTIAL = (0, 3, 6, 8, 11, 13, 16, 18)  # places of the convolutions among activations and pools
+_SEQUENTIAL = (0, 3, 6, 8, 11, 13, 16, 18)  # indices of the convolutions among activations and pools
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One way of naming.
+    """One naming scheme.
 
-    source: who names so. names: the file's names of conv1a..conv5b, each with `.weight` and `.bias` behind it.
-    preprocessing: what those weights were trained with; None where the file itself says it.
+    source: projects that use it. names: the file's names of conv1a..conv5b, each with `.weight` and `.bias` appended.
+    preprocessing: what those weights were trained with; None where the file itself records it.
     """
 
     source: Source
@@ -33,7 +33,7 @@ class Layout:
         return {f"{ours}.{part}": f"{prefix}{theirs}.{part}" for ours, theirs in pairs for part in ("weight", "bias")}
 
 
-# Sports-1M's mean, blue first; the files converted from Caffe, and R-C3D that starts from them, have it rounded.
+# Sports-1M's mean, blue first; the files converted from Caffe, and R-C3D which starts from them, round it.
 _SPORTS = Preprocessing((128, 171), (112, 112), (90.25, 97.66, 101.41), 1.0, "bgr")
 _CAFFE = Preprocessing((128, 171), (112, 112), (90.0, 98.0, 102.0), 1.0, "bgr")
 _MMACTION = Preprocessing((128, 171), (112, 112), (104.0, 117.0, 128.0), 1.0, "rgb")
@@ -54,7 +54,7 @@ KNOWN = (
 
 
 def recognise(keys: Collection[str]) -> tuple[Layout, str] | None:
-    """The layout, and the prefix, that most of a file's keys follow; none where no layout finds half of its own."""
+    """The layout, and the prefix, that most of a file's keys follow; None where no layout finds half of its names."""
     candidates = [
         (layout, key.removesuffix(first))
         for layout in LAYOUTS

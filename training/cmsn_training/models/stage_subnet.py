@@ -14,7 +14,7 @@ from cmsn_training.vocabulary import LossKind
 
 
 class StageEncoder(nn.Module):
-    """The CNN of the ASS: looks at each moment once, so it streams together with the extractor.
+    """The CNN of the ASS: processes each moment once, so it streams together with the extractor.
 
     Its output is both what the BiLSTM reads and what the PES pools (section 3.3).
     """
@@ -33,9 +33,9 @@ class StageEncoder(nn.Module):
 
 
 class StageClassifier(nn.Module):
-    """The rest of the ASS: a 2-layer bidirectional LSTM over the window, then a classifier as the loss needs it.
+    """The rest of the ASS: a 2-layer bidirectional LSTM over the window, then the classifier that the loss needs.
 
-    kind: the loss it learns by: a linear layer with bias for `softmax`, cosines for the others.
+    kind: the loss it is trained with: a linear layer with bias for `softmax`, cosines for the others.
     scale: s of the cosines, the loss's own; `softmax` has none.
     """
 

@@ -1,4 +1,4 @@
-"""Last layers of the PES: from hidden units to a predicted tIoU, each with the loss it learns by."""
+"""Last layers of the PES: from hidden units to a predicted tIoU, each with its loss."""
 
 from __future__ import annotations
 

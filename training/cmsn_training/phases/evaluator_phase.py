@@ -1,4 +1,4 @@
-"""Phase 2: the Proposal Evaluation Subnet learns the tIoU of candidates; extractor and ASS stay as they are."""
+"""Phase 2: the Proposal Evaluation Subnet learns the tIoU of candidates; extractor and ASS are frozen."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class EvaluatorPhase(pl.LightningModule):
         self.config = config
         freeze(model.extractor)
         freeze(model.stages)
-        self.evaluator.train()  # the rest stays in evaluation mode: its dropout is over
+        self.evaluator.train()  # the rest stays in evaluation mode, without dropout
         for parameter in self.evaluator.parameters():
             parameter.requires_grad_(True)
 
     def training_step(self, batch: EvaluatorBatch, index: int) -> torch.Tensor | None:
-        """Loss of one window's sample; none where the window held no Big proposal."""
+        """Loss of one window's sample; None where the window held no Big proposal."""
         if len(batch.tiou) == 0:
-            # Alone, such a window changes nothing; among several processes all must take part in every step.
+            # In one process such a window can be skipped; with several, all must take part in every step.
             several = self.trainer.world_size > 1
             return torch.stack([p.sum() for p in self.evaluator.parameters()]).sum() * 0 if several else None
         loss = self.evaluator.loss(batch.features, batch.left, batch.right, batch.tiou)

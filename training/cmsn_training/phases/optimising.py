@@ -11,7 +11,7 @@ from cmsn_training.config_sections import PhaseConfig
 
 
 def optimiser_of(parameters: Iterable[torch.nn.Parameter], phase: PhaseConfig, *, updates: int) -> OptimizerLRScheduler:
-    """Adam (the paper names none) over the parameters that learn; `updates` is the length of the phase."""
+    """Adam (the paper names none) over the trainable parameters; `updates` is the length of the phase."""
     learning = [parameter for parameter in parameters if parameter.requires_grad]
     optimiser = torch.optim.Adam(learning, lr=phase.learning_rate, weight_decay=phase.weight_decay)
     if phase.schedule == "constant":

@@ -31,7 +31,7 @@ class StagePhase(pl.LightningModule):
                 convolution.add_norm()
 
     def on_train_epoch_start(self) -> None:
-        """Late epochs learn with the statistics that will stay."""
+        """Late epochs train with the running statistics, which are folded in at the end."""
         settled = self.current_epoch >= self.config.stages.norm_epochs
         for convolution in convolutions(self.model):
             if convolution.norm is not None:

@@ -1,1 +1,1 @@
-"""Procedural camera streams with known actions: pixels to learn from and to be measured on, without any download."""
+"""Procedural camera streams with known actions: for training and for measurements without any download."""

@@ -13,7 +13,7 @@ from cmsn_training.rendering.pose import pose_at
 from cmsn_training.rendering.script import Script
 from cmsn_training.rendering.settings import RenderSettings
 
-_SCALE = 2  # drawn at twice the size and averaged down: limbs keep their shape
+_SCALE = 2  # drawn at twice the size and averaged down: thin limbs keep their shape
 _MARGIN = 8  # pixels around the picture, for the shake
 _NOISE_FRAMES = 8
 

@@ -30,7 +30,7 @@ class Pose:
 
 
 def pose_at(person: Person, seconds: float) -> Pose | None:
-    """The posture, or none while the person is not there."""
+    """The posture, or None while the person is absent."""
     leg = next((leg for leg in person.legs if leg.begin <= seconds < leg.end), None)
     if leg is None:
         return None

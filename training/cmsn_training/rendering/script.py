@@ -1,4 +1,4 @@
-"""Who does what, when: the plot of a stream, decided before a single pixel is drawn.
+"""Who does what, when: the script of a stream, decided before drawing starts.
 
 Positions are fractions of the picture's width, times are seconds.
 """
@@ -13,7 +13,7 @@ import numpy as np
 Variant = Literal["wave", "jacks", "bow"]
 VARIANTS: tuple[Variant, ...] = ("wave", "jacks", "bow")
 
-_EDGE = 0.12  # people begin and end this far outside the picture
+_EDGE = 0.12  # people enter and leave this far outside the picture
 _LONGEST, _SHORTEST = 20.0, 1.0
 
 
@@ -36,7 +36,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One stretch of a person's way: from x0 to x1 between begin and end (standing where they are equal)."""
+    """One segment of a person's path: from x0 to x1 between begin and end (standing where x0 equals x1)."""
 
     begin: float
     end: float
@@ -46,7 +46,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A way through the picture, at a depth (0 far .. 1 near), with at most one action.
+    """A path through the picture, at a depth (0 far .. 1 near), with at most one action.
 
     look: seed of clothes and build. glance: when a hand goes up for a moment. boxed: carries a box.
     """
@@ -85,7 +85,7 @@ class Script:
 
 
 def write_script(rng: np.random.Generator, seconds: float) -> Script:
-    """Draw a plot at random: whole actions one after the other, people and vehicles that never act in between."""
+    """Draw a script at random: whole actions one after the other, people and vehicles without actions in between."""
     quiet = rng.random() < 0.05
     actions = [] if quiet else _plan_actions(rng, seconds)
     people = [_actor(rng, action, seconds) for action in actions] + _bystanders(rng, seconds)
@@ -121,7 +121,7 @@ def _actor(rng: np.random.Generator, action: Action, seconds: float) -> Person:
 
 
 def _walk_in(rng: np.random.Generator, action: Action, spot: float) -> tuple[list[Leg], float]:
-    """Where the approach begins: at the picture's edge, or at a place where the actor stood about before."""
+    """Where the approach begins: at the picture's edge, or at a place where the actor was standing before."""
     side = 1 if rng.random() < 0.5 else -1
     edge = 1 + _EDGE if side > 0 else -_EDGE
     distance = rng.uniform(0.18, 0.4) * (action.start - action.approach)
@@ -150,7 +150,7 @@ def _walk_off(rng: np.random.Generator, action: Action, spot: float) -> list[Leg
 
 
 def _bystanders(rng: np.random.Generator, seconds: float) -> list[Person]:
-    """People who walk through, stop, stand, turn round; some raise a hand for a moment. None of them acts."""
+    """People who walk through, stop, stand, turn round; some raise a hand briefly. None performs the action."""
     people: list[Person] = []
     clock = rng.uniform(-10.0, 5.0)
     gap = rng.choice([6.0, 12.0, 25.0])

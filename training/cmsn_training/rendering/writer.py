@@ -33,7 +33,7 @@ def render_streams(
     """Render `streams` streams into a folder and return the path of their annotations, which are written last.
 
     The same settings give the same streams, whatever the number of workers. A folder that holds annotations is
-    complete: those of an earlier rendering go first. done: called with each finished name.
+    complete: those of an earlier rendering are removed first. done: called with each finished name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ANNOTATIONS_FILE
@@ -72,12 +72,12 @@ def _rendered(
 def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], *, size: tuple[int, int], fps: Fraction) -> None:
     """Write frames uint8 [height, width, 3] as an mp4, one every 1 / fps seconds; size is (width, height).
 
-    The same frames give the same bytes. The file is there whole or not at all.
+    The same frames give the same bytes. The file is written completely or not at all.
     """
     with replacing(path) as unfinished, av.open(str(unfinished), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        # With its macroblock tree on, x264 gives files that differ from run to run, even from one thread.
+        # With its macroblock tree on, x264 gives files that differ from run to run, even with one thread.
         stream.options = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -87,7 +87,7 @@ def encode_video(path: Path, frames: Iterable[npt.NDArray[np.uint8]], *, size: t
 
 
 def write_annotations(path: Path, database: dict[str, Any]) -> None:
-    """Write an ActivityNet-format JSON, whole or not at all."""
+    """Write an ActivityNet-format JSON, completely or not at all."""
     write_whole(path, (json.dumps({"database": database}, indent=1) + "\n").encode())
 
 
