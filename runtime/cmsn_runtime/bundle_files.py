@@ -88,7 +88,7 @@ def read_graph(folder: Path, graph: GraphFile) -> bytes:
             "it is damaged or another file, get a fresh copy of the bundle",
         )
     # ONNX names external files under this key and no other, and ONNX Runtime would look for them in the
-    # working directory. No graph of ours contains that word, so parsing is not needed.
+    # working directory. No exported graph contains that word, so parsing is not needed.
     if b"location" in raw:
         raise refusal(
             name_of(folder),

@@ -73,7 +73,7 @@ class Replacement(Closing):
 
 
 def put_in_place(unfinished: Path, target: Path) -> None:
-    """Replace `target`, which is no link, by a file of its folder: whole, and on the disk when this returns.
+    """Replace `target`, which is not a link, by a file of its folder: complete, and on the disk when this returns.
 
     Raises OSError.
     """
@@ -143,7 +143,7 @@ def require_writable(path: Path) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path is no regular file but a place that bytes flow through: a device, a pipe, /dev/fd/N, "-".
+    """Whether a path is a stream rather than a regular file: a device, a pipe, /dev/fd/N, "-".
 
     Raises OSError where no file can have this name.
     """

@@ -1,4 +1,4 @@
-"""Tables on stdout: foreign text as it is, and no figure cut where there is no terminal."""
+"""Tables on stdout: foreign text is never markup, and no figure is truncated where there is no terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WIDEST = 100_000  # columns; a table is measured in a console of this width
 
 
 def cell(value: object, *, style: str = "") -> Text:
-    """Text from outside, fit to be shown: it is no markup, and non-printable characters are escaped."""
+    """Text from outside for display: it is not read as markup, and non-printable characters are escaped."""
     return Text(printable(str(value)), style=style)
 
 

@@ -30,7 +30,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def toml_value(text: str) -> object:
-    """What stands to the right of "=" in TOML; text that is no TOML value is taken as it is: greedy, not "greedy"."""
+    """Parse the right side of "=" in TOML; text that is not a TOML value is a string, so that greedy means "greedy"."""
     try:
         values = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from cmsn_training.models.cmsn import CMSN
 
 
 def save_model(model: CMSN, config: TrainingConfig, provenance: dict[str, Any], path: Path) -> None:
-    """Write weights, configuration and provenance as one safetensors file, whole or not at all. Raises OutputError."""
+    """Write weights, configuration and provenance as one complete safetensors file, or none. Raises OutputError."""
     metadata = {"config": config.model_dump_json(), "provenance": json.dumps(provenance, sort_keys=True)}
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     with written_to(path):

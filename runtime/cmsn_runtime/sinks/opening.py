@@ -55,8 +55,8 @@ class PlannedSinks:
 def plan_sinks(outputs: Outputs, sources: Sequence[str], inputs: Sequence[Place] = ()) -> PlannedSinks:
     """Decide what to open, and check it before anything is read, see `require_separate`.
 
-    People at a terminal get a table on stdout and a progress bar on stderr. Where stdout is no terminal, it gets JSON
-    lines, unless they go to a file, or another output has stdout.
+    People at a terminal get a table on stdout and a progress bar on stderr. Where stdout is not a terminal, it gets
+    JSON lines, unless they go to a file, or another output has stdout.
 
     inputs: what is read beside the sources. Raises SettingsError and OutputError.
     """

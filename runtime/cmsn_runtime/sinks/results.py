@@ -22,10 +22,10 @@ _DECIMALS = 6
 class ResultsSink(Sink):
     """Keeps final proposals, all ranks, and writes them at close, best first, under the name of each video.
 
-    The file is written whole or not at all, and only if a source was opened. A video without proposals is in it, with
-    an empty list. "external_data" names in "incomplete" what was not looked at to its end, with the seconds it got to
-    and the reason, and in "settings" those of the bundle that were changed on site. Memory does not grow: beyond 50,000
-    proposals per video, they wait in a temporary file.
+    The file is written completely or not at all, and only if a source was opened. A video without proposals is in it,
+    with an empty list. "external_data" names in "incomplete" the videos that were not read to their end, with the
+    time reached and the reason, and in "settings" those of the bundle that were changed on site. Memory does not
+    grow: beyond 50,000 proposals per video, they wait in a temporary file.
     """
 
     def __init__(self, path: Path, *, settings: Mapping[str, object] | None = None) -> None:

@@ -17,7 +17,7 @@ class SourceOptions:
         wrong ones.
     demuxer: options of FFmpeg's demuxers and protocols by name, as `ffmpeg -OPTION VALUE -i` takes them. They go before
         those that a kind of source has by default. Never printed: they may hold passwords.
-    video_stream: which of several video streams, counted from 0; none takes the one that players show. Cover pictures
+    video_stream: which of several video streams, counted from 0; by default the one that players show. Cover pictures
         do not count.
     begin: seconds on the source's own clock, as events have them; frames before are left out.
     length: seconds from `begin`, or from the first frame where that is later; reading ends there.

@@ -23,7 +23,7 @@ def seek(
 ) -> Packet[VideoStream] | None:
     """Go to a key frame that is shown at `begin` or before -> its packet; the ones after it come next.
 
-    start: seconds at which the file begins. None where there is no such key frame, or no telling: the container is
+    start: seconds at which the file begins. None where there is no such key frame, or it is unknown: the container is
     then somewhere, and must be opened again to be read from its beginning.
     """
     time_base = Fraction(stream.time_base or 0)

@@ -52,7 +52,7 @@ class PictureSequence(Closing):
             raise SourceError(f"{address}: holds no pictures; their names end in .jpg, .png and the like")
         if others:
             names = first_few([path.name for path in others], most=3)
-            warnings.warn(f"{address}: left out {len(others)} files that are no pictures: {names}", SourceWarning, 2)
+            warnings.warn(f"{address}: left out {len(others)} files that are not pictures: {names}", SourceWarning, 2)
         self._rate = options.fps or _USUAL_RATE
         if options.fps is None:
             warn_of_rate(address, self._rate)

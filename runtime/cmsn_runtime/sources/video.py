@@ -47,7 +47,7 @@ class VideoSource(Closing):
 
     url: path, URL or device, as av.open takes it, or a pipe. format: FFmpeg's name of the input where it cannot be
         guessed. name: for messages; by default the URL without its secrets.
-    live: see Source; found out where it is not given. A live source has no duration, and ending is no fault.
+    live: see Source; detected where it is not given. A live source has no duration, and its end is not a fault.
 
     Memory does not grow with the length of the video.
 

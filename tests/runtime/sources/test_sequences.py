@@ -46,7 +46,7 @@ def test_files_that_are_no_pictures_are_left_out_with_a_line(tmp_path: Path) -> 
     for name in ("notes.txt", "Thumbs.db", ".DS_Store", "._1.png"):
         (tmp_path / name).write_bytes(b"nothing")
     (tmp_path / "more.png").mkdir()
-    with pytest.warns(SourceWarning, match=r"left out 2 files that are no pictures: notes\.txt, Thumbs\.db"):
+    with pytest.warns(SourceWarning, match=r"left out 2 files that are not pictures: notes\.txt, Thumbs\.db"):
         assert len(read(tmp_path, fps=TEN)) == 2
 
 

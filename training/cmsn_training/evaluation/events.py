@@ -76,7 +76,7 @@ def read_events(path: Path) -> dict[str, list[Reported]]:
 
 
 def _report(line: str) -> tuple[str, Reported | None]:
-    """The source of an event, and its report; none for a reset."""
+    """The source of an event, and its report; None for a reset."""
     item = json.loads(line)
     kind, source = item["kind"], str(item["source"])
     if kind == "reset":

@@ -9,7 +9,7 @@ TIME_STRIDE = 8  # frames in one feature step: pools 2, 3 and 4 halve the time a
 
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
-    """One 3x3x3 convolution and the max-pool after it: (time, height, width), or none."""
+    """One 3x3x3 convolution and the max-pool after it: (time, height, width), or None."""
 
     name: str
     channels: int  # of the output, at width 1

@@ -1,4 +1,4 @@
-"""NVIDIA's driver through pycuda: loading it, the facts of a GPU, its errors as ours."""
+"""NVIDIA's driver through pycuda: loading it, the properties of a GPU, its errors as BackendError."""
 
 from __future__ import annotations
 
