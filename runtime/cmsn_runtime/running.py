@@ -15,6 +15,7 @@ from cmsn_runtime.reading import Reader
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.sinks.outlets import Outlets
 from cmsn_runtime.sources.base import AnySource
+from cmsn_runtime.sources.features import FeatureSource
 from cmsn_runtime.stopping import Steps, Stopped
 from cmsn_runtime.streams.feature_stream import FeatureRow
 from cmsn_runtime.streams.health import StreamHealth
@@ -58,7 +59,7 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
         with steps.whole:
             outlets.begin(name, source.duration)
         try:
-            with _interruptible(source) as moments:
+            with _read_ahead(source) as moments:
                 for moment in moments:
                     with steps.whole:
                         run.take(moment.seconds, stream.push(moment))
@@ -115,9 +116,12 @@ class _Run:
             warnings.warn(f"{self._name}: {line}", SourceWarning, stacklevel=3)
 
 
-def _interruptible(source: AnySource[Moment]) -> AbstractContextManager[Iterable[Moment]]:
-    """Sources that may wait (cameras, pipes) are read in another thread, so that signals need not wait too."""
-    return Reader(source) if source.live or source.duration is None else nullcontext(source)
+def _read_ahead(source: AnySource[Moment]) -> AbstractContextManager[Iterable[Moment]]:
+    """Frames are decoded in another thread: while the networks run, and so that signals need not wait for a camera.
+
+    Rows of features are in memory already.
+    """
+    return nullcontext(source) if isinstance(source, FeatureSource) else Reader(source)
 
 
 def _settled(stream: EventStream[Pushed]) -> list[StreamEvent]:

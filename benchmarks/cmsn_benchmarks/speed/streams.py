@@ -1,4 +1,4 @@
-"""What streams cost: CPU per camera-second of several in one process, of one file, and the delay of the first hop.
+"""What streams cost: CPU per camera-second at the cameras' own pace, CPU of one file, and the delay of the first hop.
 
     python -m cmsn_benchmarks.speed.streams [--cameras 1 --cameras 8] [--against PYTHON] [--rounds 3] [--json OUT]
 
@@ -36,12 +36,15 @@ with cmsn.open_bundle() as bundle:
         stored = (frame.reformat(width, height, "rgb24").to_ndarray() for frame in container.decode(video=0))
         pictures = [picture for picture, _ in zip(stored, range(int(25 * seconds)))]
     streams = [bundle.stream() for _ in range(cameras)]
-    hops, begin = [], time.process_time()
-    for index, picture in enumerate(pictures):
-        for stream in streams:
-            started = time.perf_counter()
-            stream.push(cmsn.Frame(picture, Fraction(index, 25)))
-            hops.append(time.perf_counter() - started)
+    hops, begin, start = [], time.process_time(), time.perf_counter()
+    for index in range(len(pictures) + cameras):
+        time.sleep(max(0.0, start + index / 25 - time.perf_counter()))  # as cameras deliver them
+        for camera, stream in enumerate(streams):
+            number = index - camera  # cameras do not begin in the same moment
+            if 0 <= number < len(pictures):
+                started = time.perf_counter()
+                stream.push(cmsn.Frame(pictures[number], Fraction(number, 25)))
+                hops.append(time.perf_counter() - started)
     for stream in streams:
         stream.flush()
     spent = time.process_time() - begin
@@ -52,6 +55,9 @@ print(json.dumps({
     "median_hop": statistics.median(slow),
 }))
 """
+
+
+_PACED_SECONDS = 20.0  # of real time for each measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +125,10 @@ def main(counts: tuple[int, ...], seconds: float, against: str | None, rounds: i
 def _figures(version: Version, clip: Path, counts: tuple[int, ...], seconds: float) -> dict[str, float]:
     figures = {f"file_{kind}_seconds": value for kind, value in version.file(clip).items()}
     for count in counts:
-        run = version.streams(clip, count, seconds)
+        run = version.streams(clip, count, min(seconds, _PACED_SECONDS))
         figures[f"cpu_per_camera_second_of_{count}"] = run["cpu_per_camera_second"]
     for name in ("cold", "warm"):
-        run = version.streams(clip, 1, min(seconds, 20.0), cold=name == "cold")
+        run = version.streams(clip, 1, min(seconds, _PACED_SECONDS), cold=name == "cold")
         figures[f"first_hop_over_median_{name}"] = run["first_hop"] / run["median_hop"]
     return figures
 
