@@ -63,6 +63,7 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
                 for moment in moments:
                     with steps.whole:
                         run.take(moment.seconds, stream.push(moment))
+                        run.complain(stream.health)
                     steps.check()
                     if outlets.deserted:
                         raise NoOutputLeftError
@@ -91,6 +92,7 @@ class _Run:
         self._name = name
         self._outlets = outlets
         self._seconds: Fraction | None = None  # of the newest frame
+        self._complained = False
 
     def take(self, seconds: Fraction, events: list[StreamEvent]) -> None:
         """A frame of that time was pushed."""
@@ -109,11 +111,22 @@ class _Run:
             place = "before the first frame" if self._seconds is None else f"at {float(self._seconds):.2f} s"
             error.note = f" {place} of {self._name}; what was found until then is kept"
 
+    def complain(self, health: StreamHealth) -> None:
+        """Report once, as soon as it is known, that nothing can be found: a camera may never end."""
+        if health.complaint is not None and not self._complained:
+            self._complained = True
+            self._warn(health.complaint)
+
     def warn(self, losses: str, health: StreamHealth) -> None:
         """Report losses, and that nothing can be found."""
-        dropped = f"{health.dropped} frames, no later than those before them, were left out" if health.dropped else ""
-        for line in filter(None, (losses, dropped, health.complaint)):
-            warnings.warn(f"{self._name}: {line}", SourceWarning, stacklevel=3)
+        if losses:
+            self._warn(losses)
+        if health.dropped:
+            self._warn(f"{health.dropped} frames, no later than those before them, were left out")
+        self.complain(health)
+
+    def _warn(self, line: str) -> None:
+        warnings.warn(f"{self._name}: {line}", SourceWarning, stacklevel=4)
 
 
 def _read_ahead(source: AnySource[Moment]) -> AbstractContextManager[Iterable[Moment]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -289,9 +290,29 @@ def test_frames_that_a_stream_could_not_use_are_a_warning() -> None:
 
     with pytest.warns(SourceWarning) as given:
         run_source(lambda on_step: Apart(on_step, lambda: None), FakeSource(), [])
-    lines = [str(warning.message) for warning in given]
+    lines = sorted(str(warning.message) for warning in given)
     assert lines[0] == "camera: 2 frames, no later than those before them, were left out"
     assert lines[1].startswith("camera: frames come 5 s apart, and this model needs at least one in 4 s")
+    assert len(lines) == 2
+
+
+def test_a_camera_whose_frames_are_too_far_apart_is_reported_while_it_goes_on() -> None:
+    class Apart(FakeStream):
+        health = StreamHealth(dropped=0, resets=9, apart=Fraction(5), longest=Fraction(4))
+
+    with pytest.warns(SourceWarning, match="frames come 5 s apart") as given:
+
+        class Watched(FakeSource):
+            def __iter__(self) -> Iterator[Frame]:
+                yield from super().__iter__()
+                for _ in range(100):
+                    time.sleep(0.05)  # the last frame is being taken
+                    if given.list:
+                        return
+                pytest.fail("nothing was reported before the camera ended")
+
+        run_source(lambda on_step: Apart(on_step, lambda: None), Watched(), [])
+    assert len(given) == 1
 
 
 def test_a_prediction_holds_everything_and_can_be_pickled() -> None:
