@@ -97,9 +97,9 @@ class OnnxRuntimeBackend(Closing):
         """See Backend.extract."""
         for ask in asks:
             self._check_moments(ask.frames)
-        order = batch_order([own(ask.state, OrtState) for ask in asks])
-        asks = [asks[index] for index in order]
-        states = [own(ask.state, OrtState) for ask in asks]
+        given = [own(ask.state, OrtState) for ask in asks]
+        order = batch_order(given)
+        asks, states = [asks[index] for index in order], [given[index] for index in order]
         feeds: dict[str, npt.NDArray[Any]] = {
             self._input: np.stack([ask.frames for ask in asks]) if len(asks) > 1 else asks[0].frames[None],
             "position": np.array([ask.position for ask in asks], np.int64),
