@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle, open_bundle
     from cmsn_runtime.errors import CmsnError
-    from cmsn_runtime.events import Event, Proposal, Reset, StageStep
+    from cmsn_runtime.events import Event, Notice, Proposal, StageStep
     from cmsn_runtime.pictures.frame import Frame
     from cmsn_runtime.sources.opening import open_source
     from cmsn_runtime.stages import Stage
@@ -20,8 +20,8 @@ __all__ = [
     "CmsnError",
     "Event",
     "Frame",
+    "Notice",
     "Proposal",
-    "Reset",
     "Stage",
     "StageStep",
     "Stream",
@@ -35,7 +35,7 @@ _HOME = {
     "Event": "events",
     "Frame": "pictures.frame",
     "Proposal": "events",
-    "Reset": "events",
+    "Notice": "events",
     "Stage": "stages",
     "StageStep": "events",
     "Stream": "streams.stream",

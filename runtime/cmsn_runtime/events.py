@@ -13,6 +13,38 @@ import numpy.typing as npt
 from cmsn_runtime.stages import Stage
 
 EventKind = Literal["provisional", "revised", "withdrawn", "final"]
+NoticeKind = Literal["reset", "source_lost", "source_back", "gap", "overload"]
+ClockOrigin = Literal["rtcp", "arrival"]
+
+
+@dataclass(frozen=True, slots=True)
+class WallClock:
+    """The time of day of a source's own clock, where it is known: POSIX seconds = source seconds + offset.
+
+    origin: `rtcp` the camera's own clock, as it reported it; `arrival` this machine's, when frames arrived.
+    """
+
+    offset: Fraction
+    origin: ClockOrigin
+
+    def at(self, seconds: Fraction) -> float:
+        """POSIX seconds of a time of the source."""
+        return float(seconds + self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who reported an event, and as which; see identity.Numbering.
+
+    id: `site/camera/run/segment/action/rank`; reports on one proposal of an action share it. seq: number of the report,
+    from 1 for each camera and run, without gaps: with it, receivers detect lost and doubled reports. key: unique for
+    each report. clock: that of the source at that time; None for files.
+    """
+
+    id: str
+    seq: int
+    key: str
+    clock: WallClock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +68,9 @@ class Event:
     action: number of the action the proposal belongs to, from 1; alternatives share it.
     rank: 1 for the best proposal of its action, 2... for its alternatives (only finals have them).
     seconds: source time up to which the stream had seen when it reported this. `seconds - proposal.end` is the delay.
-    wall: POSIX time of the report, in seconds; two events that differ only in it are equal.
+    segment: number of the unbroken stretch of the stream in which it lies, from 1.
+    wall: POSIX time of the report, in seconds. stamp: its id and number, where a run gave it one. Two events that
+        differ only in these are equal.
     """
 
     kind: EventKind
@@ -44,24 +78,30 @@ class Event:
     rank: int
     proposal: Proposal
     seconds: Fraction
+    segment: int = 1
     wall: float = field(default_factory=time.time, compare=False)
+    stamp: Stamp | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
-    """The source jumped or fell silent: all state of the stream restarted.
+class Notice:
+    """A report on the stream itself. Actions under way are settled before any of them.
 
-    seconds: source time at which the new segment begins. reason: in a few words. wall: as in Event.
-    kind: distinguishes it from an Event.
+    kind: `reset` all state of the stream restarted (the source jumped or fell silent): a new segment begins.
+        Live sources only: `source_lost` the connection is gone or stalled; `source_back` frames arrive again; `gap` the
+        frames until `seconds` were left out; `overload` they were left out because the machine is too slow.
+    seconds: source time. reason: in a few words. segment, wall, stamp: as in Event.
     """
 
+    kind: NoticeKind
     seconds: Fraction
     reason: str
+    segment: int = 1
     wall: float = field(default_factory=time.time, compare=False)
-    kind: Literal["reset"] = field(default="reset", init=False)
+    stamp: Stamp | None = field(default=None, compare=False)
 
 
-StreamEvent = Event | Reset
+StreamEvent = Event | Notice
 
 
 @dataclass(frozen=True, slots=True, eq=False)

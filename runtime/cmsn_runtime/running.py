@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from cmsn_runtime.errors import NoOutputLeftError, SourceError, SourceWarning
 from cmsn_runtime.events import StreamEvent
+from cmsn_runtime.identity import Numbering, new_run
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.reading import Reader
 from cmsn_runtime.sinks.base import Ending, Sink
@@ -36,11 +37,17 @@ class EventStream(Protocol[Pushed]):
 StreamOpener = Callable[..., AbstractContextManager[EventStream[Moment]]]
 
 
-def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sinks: Sequence[Sink] | Outlets) -> None:
+def run_source(
+    open_stream: StreamOpener[Moment],
+    source: AnySource[Moment],
+    sinks: Sequence[Sink] | Outlets,
+    *,
+    run: str | None = None,
+) -> None:
     """Read a source to its end, and pass all results to the sinks.
 
     open_stream: `bundle.stream`, or a partial of it with more options; `bundle.feature_stream` for feature rows. It is
-    called with `on_step`.
+    called with `on_step`. run: id of this run of the program, for the ids of its events; by default a new one.
 
     However it ends, the sinks get all results: where the source breaks, the backend fails, or a signal requests the
     end (see stopping.py; an application's own handlers and Python's KeyboardInterrupt take effect between frames too),
@@ -55,32 +62,32 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
     outlets = sinks if isinstance(sinks, Outlets) else Outlets(sinks)
     name = source.name
     with Steps() as steps, open_stream(on_step=lambda step: outlets.step(name, step)) as stream:
-        run = _Run(name, outlets)
+        progress = _Run(Numbering(camera=name, run=run or new_run()), name, outlets)
         with steps.whole:
             outlets.begin(name, source.duration)
         try:
             with _read_ahead(source) as moments:
                 for moment in moments:
                     with steps.whole:
-                        run.take(moment.seconds, stream.push(moment))
-                        run.complain(stream.health)
+                        progress.take(moment, stream.push(moment))
+                        progress.complain(stream.health)
                     steps.check()
                     if outlets.deserted:
                         raise NoOutputLeftError
             with steps.whole:
-                run.report(stream.flush())
+                progress.report(stream.flush())
         except BaseException as error:
             # The error that ended the source matters: another one while it is settled would only hide it.
             with steps.whole, suppress(Exception):
-                run.report(_settled(stream))
+                progress.report(_settled(stream))
             with steps.whole:
-                run.end(error)
+                progress.end(error)
             if not isinstance(error, SourceError):  # its message already says what is missing
-                run.warn(str(source.losses), stream.health)
+                progress.warn(str(source.losses), stream.health)
             raise
         with steps.whole:
-            run.end()
-        run.warn(str(source.losses), stream.health)
+            progress.end()
+        progress.warn(str(source.losses), stream.health)
     if outlets is not sinks and outlets.failures:
         raise outlets.failures[0]
 
@@ -88,21 +95,24 @@ def run_source(open_stream: StreamOpener[Moment], source: AnySource[Moment], sin
 class _Run:
     """How far a stream has got in a source."""
 
-    def __init__(self, name: str, outlets: Outlets) -> None:
+    def __init__(self, numbering: Numbering, name: str, outlets: Outlets) -> None:
+        self._numbering = numbering
         self._name = name
         self._outlets = outlets
         self._seconds: Fraction | None = None  # of the newest frame
         self._complained = False
 
-    def take(self, seconds: Fraction, events: list[StreamEvent]) -> None:
-        """A frame of that time was pushed."""
-        self._seconds = seconds
+    def take(self, moment: Frame | FeatureRow, events: list[StreamEvent]) -> None:
+        """A moment was pushed."""
+        self._seconds = seconds = moment.seconds
+        if isinstance(moment, Frame):
+            self._outlets.picture(self._name, moment)
         self.report(events)
         self._outlets.advance(self._name, seconds)
 
     def report(self, events: list[StreamEvent]) -> None:
         """Events occurred."""
-        self._outlets.events(self._name, events)
+        self._outlets.events(self._name, [self._numbering.stamped(event) for event in events])
 
     def end(self, error: BaseException | None = None) -> None:
         """The source has ended, by an error or at its own end."""

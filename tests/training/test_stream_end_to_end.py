@@ -17,7 +17,7 @@ from cmsn_runtime.backends.asks import Stages
 from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.host_window import HostWindow, on_host
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event, Reset, StageStep, StreamEvent
+from cmsn_runtime.events import Event, Notice, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_runtime.streams.stream import Stream, StreamSettings
@@ -123,7 +123,7 @@ def test_a_gap_settles_everything_and_starts_anew(backend: ThermometerBackend) -
     resets = [index for index, event in enumerate(events) if event.kind == "reset"]
     assert len(resets) == 1
     reset = events[resets[0]]
-    assert isinstance(reset, Reset)
+    assert isinstance(reset, Notice)
     assert "44.040" in reset.reason
     alone = finals(run(open_stream(backend), second))
     after = finals(events[resets[0] :])

@@ -40,6 +40,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     keep all results so far, and exit with status 130, 143 and 129.
     """
     from cmsn_runtime.errors import BackendWarning, NoOutputLeftError, SourceWarning
+    from cmsn_runtime.identity import new_run
     from cmsn_runtime.reporting import report, reported
     from cmsn_runtime.sinks.kinds import SinkContext
     from cmsn_runtime.sinks.opening import plan_sinks
@@ -57,7 +58,8 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
             Outlets([*planned.open(context), *_watches(bundle, annotations)], on_failure=report)
         )
         try:
-            whole = [_run_one(bundle, address, sources, model, outlets) for address in sources.addresses]
+            run_id = new_run()
+            whole = [_run_one(bundle, address, sources, model, outlets, run_id) for address in sources.addresses]
         except NoOutputLeftError:
             raise click.exceptions.Exit(1 if outlets.failures else READER_LEFT) from None
         except Stopped as stopped:
@@ -68,7 +70,9 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
         raise click.exceptions.Exit(1)
 
 
-def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, outlets: Outlets) -> bool:
+def _run_one(
+    bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, outlets: Outlets, run_id: str
+) -> bool:
     """Run one source; where it cannot be opened or breaks, report this in one line and return false."""
     from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
     from cmsn_runtime.reading import patiently
@@ -79,10 +83,10 @@ def _run_one(bundle: Bundle, address: str, sources: SourceChoice, model: ModelCh
         if bundle.manifest.features is not None:
             width = bundle.manifest.features.width
             with sources.open_features(address, rate=bundle.grid.fps, width=width) as rows:
-                run_source(model.feature_stream(bundle), rows, outlets)
+                run_source(model.feature_stream(bundle), rows, outlets, run=run_id)
         else:
             with patiently(lambda: sources.open_video(address)) as frames:
-                run_source(model.stream(bundle), frames, outlets)
+                run_source(model.stream(bundle), frames, outlets, run=run_id)
     except DecodeError as error:
         report(f"{error} (the proposals up to there are kept)")
         return False

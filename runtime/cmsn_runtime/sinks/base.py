@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.events import Reset, StageStep, StreamEvent
+from cmsn_runtime.events import Notice, StageStep, StreamEvent
+from cmsn_runtime.pictures.frame import Frame
+
+if TYPE_CHECKING:
+    from cmsn_runtime.capture.items import CapturedPacket
 
 EventChoice = Literal["all", "final"]
 
@@ -34,12 +38,15 @@ class Sink(Closing):
     Several sources may be open at once; those of one name are taken for one. A sink that raises, in whatever hook, is
     closed, and the other sinks continue (see Outlets). Raises OutputError where its output cannot be written.
 
+    wants_pictures, wants_packets: whether it takes pictures and packets; those that nobody takes are not made.
     name: for messages. passive: it only shows progress, so a run does not continue for it alone. one_each: each
     source has an output of its own, so that one that fails does not concern the next.
     """
 
     passive: ClassVar[bool] = False
     one_each: ClassVar[bool] = False
+    wants_pictures: ClassVar[bool] = False
+    wants_packets: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -50,6 +57,15 @@ class Sink(Closing):
 
     def advance(self, source: str, seconds: Fraction) -> None:
         """A frame of that time was processed."""
+
+    def picture(self, source: str, frame: Frame) -> None:
+        """A frame to be shown: its pixels are converted, or decompressed, when they are accessed.
+
+        Live cameras deliver fewer than they have frames, and smaller ones (see capture.settings).
+        """
+
+    def packet(self, source: str, packet: CapturedPacket) -> None:
+        """A compressed frame arrived from a live camera; it is processed later than this, if at all."""
 
     def step(self, source: str, step: StageStep) -> None:
         """The stage of one more feature step is settled."""
@@ -95,5 +111,5 @@ class OpenSources(Generic[Kept]):
 
 
 def is_chosen(event: StreamEvent, choice: EventChoice) -> bool:
-    """`final` omits events that may still change; a reset is always reported."""
-    return choice == "all" or isinstance(event, Reset) or event.kind == "final"
+    """`final` omits events that may still change; a notice is always reported."""
+    return choice == "all" or isinstance(event, Notice) or event.kind == "final"

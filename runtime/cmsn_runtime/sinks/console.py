@@ -11,14 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
-from cmsn_runtime.events import Proposal, Reset, StreamEvent
+from cmsn_runtime.events import Notice, Proposal, StreamEvent
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.base import Ending, EventChoice, OpenSources, Sink, is_chosen
 from cmsn_runtime.sinks.ranking import BestActions
 from cmsn_runtime.text import printable
 
 TABLE_ROWS = 25
-_COLOURS = {"provisional": "yellow", "revised": "cyan", "withdrawn": "dim", "final": "green", "reset": "magenta"}
+_COLOURS = {"provisional": "yellow", "revised": "cyan", "withdrawn": "dim", "final": "green", "source_lost": "red"}
+_OTHER_COLOUR = "magenta"
 
 
 class TableSink(Sink):
@@ -93,7 +94,7 @@ class ProgressSink(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Print one line above the bars; alternatives (ranks after 1) appear only in files."""
-        if (isinstance(event, Reset) or event.rank <= 1) and is_chosen(event, self._events):
+        if (isinstance(event, Notice) or event.rank <= 1) and is_chosen(event, self._events):
             several = len(self._bars.values()) > 1
             self._progress.console.print(_news(event, printable(source) if several else ""))
 
@@ -131,8 +132,8 @@ class _Bar:
 def _news(event: StreamEvent, source: str) -> Text:
     line = Text(f"{source}  " if source else "")
     line.append(f"{float(event.seconds):9.2f} s  ")
-    line.append(f"{event.kind:<11}", style=_COLOURS[event.kind])
-    if isinstance(event, Reset):
+    line.append(f"{event.kind:<11}", style=_COLOURS.get(event.kind, _OTHER_COLOUR))
+    if isinstance(event, Notice):
         return line.append(f"  {event.reason}")
     proposal = event.proposal
     span = f"{float(proposal.start):.2f} – {float(proposal.end):.2f} s"

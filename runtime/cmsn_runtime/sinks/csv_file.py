@@ -6,7 +6,7 @@ import csv
 from fractions import Fraction
 from pathlib import Path
 
-from cmsn_runtime.events import Reset, StreamEvent
+from cmsn_runtime.events import Notice, StreamEvent
 from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.sinks.kinds import SinkKind, one_path
 from cmsn_runtime.sinks.text_output import TextOutput
@@ -36,7 +36,7 @@ class CsvSink(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Write and flush a row if it is a final proposal."""
-        if isinstance(event, Reset) or event.kind != "final":
+        if isinstance(event, Notice) or event.kind != "final":
             return
         proposal = event.proposal
         numbers = (proposal.start, proposal.end, proposal.score, event.seconds, event.seconds - proposal.end)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.annotations import VideoAnnotations
+from cmsn_runtime.identity import LOCAL_SITE
 from cmsn_runtime.plugins import SINKS, find_plugin
 from cmsn_runtime.sinks.base import EventChoice, Sink
 
@@ -18,7 +19,8 @@ class SinkContext:
 
     step_seconds: length of a feature step. sources: as the user gave them. truth: annotations of videos, if known.
     events: which ones sinks that report while an action is going on should take. settings: those of the bundle that
-    were changed on site, by dotted name.
+    were changed on site, by dotted name. site: name of the place whose cameras these are. folder: where relative paths
+    of a site file begin. live: sources have no end, so a file that exists is continued, not replaced.
     """
 
     step_seconds: Fraction
@@ -26,6 +28,9 @@ class SinkContext:
     truth: Mapping[str, VideoAnnotations] | None = field(default=None, repr=False)
     events: EventChoice = "all"
     settings: Mapping[str, object] = field(default_factory=dict)
+    site: str = LOCAL_SITE
+    folder: Path = Path()
+    live: bool = False
 
 
 def _no_paths(value: str, sources: Sequence[str]) -> list[Path]:
@@ -44,10 +49,14 @@ class SinkKind:
     open: from the value that `--sink NAME=VALUE` gives to the sink. Raises SettingsError where the value will not do.
     paths: the files it will write for these sources, which are compared with each other and with every input, and
     tried, before anything is read.
+    open_table: from the table `[outputs.NAME]` of a site file, less its `kind`; None where it cannot be used in one.
+        Structure it with structuring.structure into a frozen dataclass; passwords in it are of the type secrets.Secret.
+        Raises SettingsError.
     """
 
     open: Callable[[str, SinkContext], Sink]
     paths: Callable[[str, Sequence[str]], list[Path]] = _no_paths
+    open_table: Callable[[Mapping[str, object], SinkContext], Sink] | None = None
 
 
 def find_sink(name: str) -> SinkKind:

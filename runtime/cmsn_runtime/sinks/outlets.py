@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import CmsnError, OutputError
 from cmsn_runtime.events import StageStep, StreamEvent
+from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.stopping import Steps
 from cmsn_runtime.text import printable
+
+if TYPE_CHECKING:
+    from cmsn_runtime.capture.items import CapturedPacket
 
 
 class Outlets(Closing):
@@ -39,6 +44,14 @@ class Outlets(Closing):
         """A frame of that time was processed."""
         self._tell(source, lambda sink: sink.advance(source, seconds))
 
+    def picture(self, source: str, frame: Frame) -> None:
+        """A frame to be shown, for the sinks that take pictures."""
+        self._tell(source, lambda sink: sink.picture(source, frame) if sink.wants_pictures else None)
+
+    def packet(self, source: str, packet: CapturedPacket) -> None:
+        """A compressed frame arrived, for the sinks that take packets."""
+        self._tell(source, lambda sink: sink.packet(source, packet) if sink.wants_packets else None)
+
     def step(self, source: str, step: StageStep) -> None:
         """The stage of one more feature step is settled."""
         self._tell(source, lambda sink: sink.step(source, step))
@@ -51,6 +64,16 @@ class Outlets(Closing):
     def end(self, source: str, ending: Ending) -> None:
         """The source has ended."""
         self._tell(source, lambda sink: sink.end(source, ending))
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether any sink takes pictures."""
+        return any(sink.wants_pictures for sink in self._sinks)
+
+    @property
+    def wants_packets(self) -> bool:
+        """Whether any sink takes packets."""
+        return any(sink.wants_packets for sink in self._sinks)
 
     def close(self) -> None:
         """Close every sink. A signal waits until all of them are."""

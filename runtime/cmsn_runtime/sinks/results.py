@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TextIO
 
-from cmsn_runtime.events import Reset, StreamEvent
+from cmsn_runtime.events import Notice, StreamEvent
 from cmsn_runtime.files import Replacement, written_to
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.base import Ending, Sink
@@ -47,7 +47,7 @@ class ResultsSink(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Keep final proposals."""
-        if isinstance(event, Reset) or event.kind != "final":
+        if isinstance(event, Notice) or event.kind != "final":
             return
         proposal = event.proposal
         with written_to(self._path):

@@ -46,7 +46,7 @@ class SegmentSettings:
 class Segment:
     """Stages, candidates, scores and tracks of the steps since `origin`; a gap or the end of the stream ends it.
 
-    origin: seconds at which step 0 begins. first_action: number of the next action.
+    origin: seconds at which step 0 begins. first_action: number of the next action. number: its own, from 1.
     on_event: called with each event at once, so that those before a fault of the backend are not lost.
     on_step: called with each feature step once its stage is settled (half a window later, or at the end).
     It runs no network: `steps` and `ending` are work that asks for it.
@@ -59,10 +59,12 @@ class Segment:
         *,
         origin: Fraction,
         first_action: int,
+        number: int,
         on_event: EventCallback,
         on_step: StepCallback | None = None,
     ) -> None:
         self.origin = origin
+        self._number = number
         self._settings = settings
         self._on_event = on_event
         self._on_step = on_step
@@ -128,7 +130,7 @@ class Segment:
         grid, span = self._settings.grid, report.span
         end = min(grid.step_time(span.end, self.origin), until)
         proposal = Proposal(grid.step_time(span.start, self.origin), end, span.score)
-        return Event(report.kind, report.action, report.rank, proposal, now)
+        return Event(report.kind, report.action, report.rank, proposal, now, self._number)
 
     def _report_steps(self, *, upto: int) -> None:
         """Report the stages of steps that are settled; those before the window were reported earlier."""

@@ -13,7 +13,7 @@ from cmsn_runtime.backends.asks import Work
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Reset, StreamEvent
+from cmsn_runtime.events import Notice, StreamEvent
 from cmsn_runtime.streams.exclusive import Exclusive
 from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
 from cmsn_runtime.streams.health import StreamHealth, StreamWatch
@@ -86,7 +86,13 @@ class TimedStream(Closing, Generic[Given]):
         self._reset_due = False
         self._now = Fraction(0)
         self._frames = 0  # model frames of this segment
+        self._segments = 0  # number of the newest
         self._segment = self._new_segment(Fraction(0), first_action=1)
+
+    @property
+    def segments(self) -> int:
+        """Number of segments so far: that of the newest one."""
+        return self._segments
 
     @abstractmethod
     def _prepared(self, moment: Given) -> Prepared:
@@ -170,9 +176,10 @@ class TimedStream(Closing, Generic[Given]):
     def _next_segment(self, start: SegmentStart) -> Work[None]:
         began = self._frames > 0 or self._reset_due
         yield from self._segment_ended()
+        self._segments += 1
         if began:
             self._watch.broke(start)
-            self._events.append(Reset(start.origin, start.reason))
+            self._events.append(Notice("reset", start.origin, start.reason, self._segments))
         self._begin(start.origin)
         self._now = start.origin
 
@@ -226,6 +233,7 @@ class TimedStream(Closing, Generic[Given]):
             settings,
             origin=origin,
             first_action=first_action,
+            number=self._segments,
             on_event=self._events.append,
             on_step=self._on_step,
         )

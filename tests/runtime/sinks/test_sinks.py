@@ -15,7 +15,8 @@ from rich.console import Console
 
 from cmsn_runtime.annotations import Annotation, VideoAnnotations
 from cmsn_runtime.errors import OutputError
-from cmsn_runtime.events import Event, Proposal, Reset, StageStep
+from cmsn_runtime.events import Event, Notice, Proposal, StageStep, WallClock
+from cmsn_runtime.identity import Numbering
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks import timeline
 from cmsn_runtime.sinks.base import Ending
@@ -33,7 +34,7 @@ FIRST = Event("provisional", 1, 1, Proposal(Fraction(1), Fraction(2), 0.4), Frac
 FINAL = Event("final", 1, 1, Proposal(Fraction(1), Fraction(7, 3), 0.9), Fraction(5))
 OTHER = Event("final", 1, 2, Proposal(Fraction(1), Fraction(3), 0.2), Fraction(5))
 BETTER = Event("final", 2, 1, Proposal(Fraction(8), Fraction(9), 0.95), Fraction(12))
-RESET = Reset(Fraction(6), "no frames for 9.000 s")
+RESET = Notice("reset", Fraction(6), "no frames for 9.000 s")
 
 
 def test_each_json_line_is_flushed_at_once(tmp_path: Path) -> None:
@@ -54,8 +55,19 @@ def test_each_json_line_is_flushed_at_once(tmp_path: Path) -> None:
         "delay": 1.0,
         "note": "",
         "wall": 1.5e9,
+        **dict.fromkeys(("id", "seq", "key", "start_wall", "end_wall", "clock")),  # those of a run only
     }
     assert json.loads(path.read_text().splitlines()[1])["start"] is None
+
+
+def test_a_line_of_a_camera_has_its_id_number_and_time_of_day(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    clock = WallClock(Fraction(1_700_000_000), "arrival")
+    with JsonLinesSink(path) as sink:
+        sink.event("door", Numbering(site="north", camera="door", run="R").stamped(OTHER, clock))
+    line = json.loads(path.read_text())
+    assert (line["id"], line["seq"], line["key"]) == ("north/door/R/1/1/2", 1, "north/door/R/1")
+    assert (line["start_wall"], line["end_wall"], line["clock"]) == (1_700_000_001.0, 1_700_000_003.0, "arrival")
 
 
 def test_final_events_only_leaves_out_provisional_events(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cmsn_runtime.backends.base import own
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event, Reset
+from cmsn_runtime.events import Event, Notice
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.stages import STAGE_COUNT, Stage
 from cmsn_runtime.streams.feature_stream import FeatureRow, FeatureStream, FeatureStreamSettings
@@ -97,7 +97,7 @@ def test_times_are_those_of_the_rows_for_a_quarter_of_an_hour(time_of) -> None: 
     for proposal in best[1:-1]:
         assert abs(proposal.start - round(proposal.start / 60) * 60) <= step + row
         assert abs(proposal.end - proposal.start - 2) <= 2 * (step + row)
-    assert not any(isinstance(event, Reset) for event in events)
+    assert not any(isinstance(event, Notice) for event in events)
     assert stream.health.dropped == 0
 
 

@@ -15,7 +15,7 @@ from cmsn_runtime.backends.asks import Extract, Floats, Stages, StepFeatures
 from cmsn_runtime.backends.base import own
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import BackendError, SettingsError
-from cmsn_runtime.events import Event, Reset, StreamEvent
+from cmsn_runtime.events import Event, Notice, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.streams.stream import Stream
 
@@ -78,7 +78,7 @@ class TestTimes:
         events = stream.push(Frame(np.zeros((16, 16, 3), np.uint8), Fraction(0)))
         assert [event.seconds for event in events if isinstance(event, Event)] != []
         assert {event.seconds for event in events if isinstance(event, Event)} == {frames[-1].seconds}
-        assert [event.seconds for event in events if isinstance(event, Reset)] == [0]
+        assert [event.seconds for event in events if isinstance(event, Notice)] == [0]
 
     def test_events_carry_the_wall_clock_and_are_equal_without_it(self, bundle: Bundle) -> None:
         first, second = (run(bundle.stream(min_score=0), shown(*ACTION)) for _ in range(2))
@@ -99,8 +99,8 @@ class TestIdle:
         assert {event.seconds for event in settled} == {20}
         assert stream.idle(Fraction(30)) == []
         rest = [event for frame in later for event in stream.push(frame)] + stream.flush()
-        assert [event for event in events + settled + rest if isinstance(event, Reset)] == [
-            event for event in expected if isinstance(event, Reset)
+        assert [event for event in events + settled + rest if isinstance(event, Notice)] == [
+            event for event in expected if isinstance(event, Notice)
         ]
 
     @pytest.mark.parametrize("fps", [12, 25, 30, 60, 100, 1000])

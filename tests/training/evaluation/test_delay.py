@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmsn_runtime.errors import AnnotationError, SettingsError
-from cmsn_runtime.events import Event, Proposal, Reset, StreamEvent
+from cmsn_runtime.events import Event, Notice, Proposal, StreamEvent
 from cmsn_runtime.sinks.jsonl import JsonLinesSink
 from cmsn_training.evaluation import Spans, tiou_matrix
 from cmsn_training.evaluation.delay import first_hits, recall_by_delay, standing
@@ -150,7 +150,7 @@ def test_events_read_back_equal_those_of_the_stream(tmp_path: Path) -> None:
     events: list[StreamEvent] = [
         Event("provisional", 1, 1, proposal, Fraction(3)),
         Event("final", 1, 1, proposal, Fraction(3600)),
-        Reset(Fraction(3600), "no frame for an hour"),
+        Notice("reset", Fraction(3600), "no frame for an hour"),
         Event("provisional", 2, 1, proposal, Fraction(3601)),
     ]
     with JsonLinesSink(tmp_path / "e.jsonl") as sink:

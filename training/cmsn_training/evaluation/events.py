@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 from cmsn_runtime.errors import AnnotationError
-from cmsn_runtime.events import Event, EventKind, StreamEvent
+from cmsn_runtime.events import Event, EventKind, NoticeKind, StreamEvent
 from cmsn_runtime.names import video_id
 from cmsn_runtime.text_files import read_text
 
@@ -32,7 +32,7 @@ class Reported:
 
 
 def reports_of(events: Sequence[StreamEvent]) -> list[Reported]:
-    """The reports of one stream's own events; resets are left out."""
+    """The reports of one stream's own events; notices are left out."""
     return [
         Reported(
             event.action,
@@ -48,7 +48,7 @@ def reports_of(events: Sequence[StreamEvent]) -> list[Reported]:
 
 
 def read_events(path: Path) -> dict[str, list[Reported]]:
-    """Video -> its reports in their order. Resets are left out: a stream settles all its actions before one.
+    """Video -> its reports in their order. Notices are left out: a stream settles all its actions before one.
 
     Raises AnnotationError that names the line, and where two sources have the same name.
     """
@@ -76,13 +76,13 @@ def read_events(path: Path) -> dict[str, list[Reported]]:
 
 
 def _report(line: str) -> tuple[str, Reported | None]:
-    """The source of an event, and its report; None for a reset."""
+    """The source of an event, and its report; None for a notice."""
     item = json.loads(line)
     kind, source = item["kind"], str(item["source"])
-    if kind == "reset":
+    if kind in get_args(NoticeKind):
         return source, None
     if kind not in get_args(EventKind):
-        raise ValueError(f"kind {kind!r}; it must be reset or one of {', '.join(get_args(EventKind))}")
+        raise ValueError(f"kind {kind!r}; it must be a notice or one of {', '.join(get_args(EventKind))}")
     at, start, end, score = (float(item[key]) for key in ("at", "start", "end", "score"))
     if not all(math.isfinite(value) for value in (at, start, end, score)):
         raise ValueError("a number is not finite")

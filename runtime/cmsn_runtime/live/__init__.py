@@ -1,0 +1,1 @@
+"""Many live cameras on one model, unattended."""
