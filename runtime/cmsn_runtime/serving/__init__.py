@@ -1,0 +1,1 @@
+"""What people and monitors see of running cameras: a web page, metrics and health."""
