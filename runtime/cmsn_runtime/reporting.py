@@ -10,15 +10,18 @@ from typing import Literal, TextIO
 
 import click
 
+from cmsn_runtime.secrets import scrubbed
 from cmsn_runtime.text import one_line, printable
 
 
 def report(message: object, *, kind: Literal["error", "warning"] = "error") -> None:
-    """Write one line to stderr, for any message. Never fails: stderr may be closed, or on a full disk."""
+    """Write one line to stderr, for any message, without secrets. Never fails: stderr may be closed, or on a full
+    disk.
+    """
     if sys.stderr is None:  # the shell closed it (`2>&-`)
         return
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"cmsn: {kind}: {one_line(message)}\n")
+        sys.stderr.write(f"cmsn: {kind}: {one_line(scrubbed(str(message)))}\n")
         sys.stderr.flush()
 
 

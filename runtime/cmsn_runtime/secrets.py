@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.sources.addresses import secret_parts
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_LEAST = 4  # characters; shorter texts occur anywhere
 _MASK = "***"
 
+# Characters. A shorter text that has letters and digits only is removed where it is a whole word: it may be part of
+# others, such as 1234. One of the shortest is removed only where a password stands in a URL or a parameter.
+_ANYWHERE = 8
+_AS_WORD = 4
+_WORD_BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf]))"  # or after an encoded character
+_WORD_END = r"(?![A-Za-z0-9])"
+_PASSWORD_BEGIN = r"(?<=[:=])"
+
+# How JSON, Python and HTML write characters, besides by their numbers.
+_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", " ": "+", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
 _known: set[str] = set()  # global: a log line of any part may repeat a secret
+_variables: set[str] = set()  # of the environment, whose values are secrets
 
 
 class Secret:
@@ -42,30 +56,30 @@ class Secret:
 
 
 def remember(text: str) -> None:
-    """`scrubbed` will remove this text, as it is and percent-encoded or decoded."""
-    for form in (text, unquote(text), quote(text), quote(text, safe="")):
-        if len(form) >= _LEAST:
-            _known.add(form)
+    """`scrubbed` will remove this text, and what is secret in it where it is a URL, in every form that it may take."""
+    for part in (text, *secret_parts(text)):
+        for form in (part, unquote(part)):
+            if form:
+                _known.add(form)
+            if len(form) >= _AS_WORD:
+                _known.add(b64encode(form.encode("utf-8", "surrogateescape")).decode())  # as HTTP and RTSP send a login
 
 
 def scrubbed(text: str) -> str:
-    """The text without any secret that is known."""
-    for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, _MASK)
-    return text
+    """The text without any secret that is known: as it is, percent-encoded, or escaped as in JSON, Python or HTML."""
+    pattern = _pattern(frozenset(_known)) if _known else None
+    return text if pattern is None else pattern.sub(_MASK, text)
 
 
 def expanded(text: str) -> Secret:
-    """A text of a site file with each ${NAME} replaced by that environment variable. Raises SettingsError."""
+    """A text of a site file with each ${NAME} replaced by that environment variable.
 
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if found is None:
-            raise SettingsError(f"${{{match[1]}}} is not set; set this environment variable, or name a file")
-        remember(found)
-        return found
-
-    return Secret(_VARIABLE.sub(value, text))
+    Variables that are user name and password of a URL are percent-encoded there: they may hold any character. Raises
+    SettingsError, which shows neither the text nor a value.
+    """
+    login = re.match(r"[\w.+-]+://((?:[^/?#@$\s]|\$\{[^}]*\})*)@", text)
+    parts = (text[: login.end(1)], text[login.end(1) :]) if login else ("", text)
+    return Secret("".join(_VARIABLE.sub(_encoded if part is parts[0] else _verbatim, part) for part in parts))
 
 
 def from_file(path: Path) -> Secret:
@@ -74,3 +88,62 @@ def from_file(path: Path) -> Secret:
         return Secret(path.read_text(encoding="utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: the secret in it cannot be read ({type(error).__name__})") from None
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment without what is secret: other users of a machine may see that of a child.
+
+    Left out are variables that a site file names, and those that contain a known secret of some length.
+    """
+    long = [secret for secret in _known if len(secret) >= _ANYWHERE]
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _variables and not any(secret in value for secret in long)
+    }
+
+
+def variable(name: str) -> str:
+    """The value of an environment variable that a site file names as a secret. Raises SettingsError."""
+    found = os.environ.get(name)
+    if found is None:
+        raise SettingsError(f"${{{name}}} is not set; set this environment variable, or name a file")
+    _variables.add(name)
+    remember(found)
+    return found
+
+
+def _verbatim(match: re.Match[str]) -> str:
+    return variable(match[1])
+
+
+def _encoded(match: re.Match[str]) -> str:
+    return quote(variable(match[1]), safe="")
+
+
+@lru_cache(maxsize=1)
+def _pattern(known: frozenset[str]) -> re.Pattern[str]:
+    """What to remove, the longest first: a secret may be part of another."""
+    return re.compile("|".join(map(_bounded, sorted(known, key=lambda secret: (-len(secret), secret)))))
+
+
+def _bounded(secret: str) -> str:
+    letters = "".join(map(_letter, secret))
+    if len(secret) >= _ANYWHERE:
+        return letters
+    if len(secret) < _AS_WORD:
+        return f"{_PASSWORD_BEGIN}{letters}{_WORD_END}"
+    is_word = secret.isascii() and secret.isalnum()
+    return f"{_WORD_BEGIN}{letters}{_WORD_END}" if is_word else letters
+
+
+@lru_cache(maxsize=256)
+def _letter(letter: str) -> str:
+    """A pattern of one character in all of its forms."""
+    percent = "".join(f"%{byte:02x}" for byte in letter.encode("utf-8", "surrogatepass"))
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    escaped = "".join(rf"\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+    numbers = [percent, escaped, f"&#x{ord(letter):x};", f"&#{ord(letter)};", rf"\x{ord(letter):02x}"]
+    named = [letter, *([_NAMED[letter]] if letter in _NAMED else []), *([f"\\{letter}"] if letter in "\"'/\\" else [])]
+    forms = [*map(re.escape, sorted(named, key=len, reverse=True)), f"(?i:{'|'.join(map(re.escape, numbers))})"]
+    return f"(?:{'|'.join(forms)})"

@@ -19,6 +19,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from cmsn_runtime.checking import FieldError, shown
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.secrets import Secret, expanded
 from cmsn_runtime.text import one_line
 
 Structured = TypeVar("Structured")
@@ -28,36 +29,46 @@ _RATE = re.compile(r"[0-9]{1,9}(/[1-9][0-9]{0,8})?")
 
 
 class _MismatchError(ValueError):
-    """A value of the wrong kind for its field. value: the given one. allowed: what the field takes, in words."""
+    """A value of the wrong kind for its field. value: the given one. allowed: what the field takes, in words.
 
-    def __init__(self, value: object, allowed: str) -> None:
-        super().__init__(f"is {shown(value)}; it must be {allowed}")
+    private: the message without the value. hidden: there is no other.
+    """
+
+    def __init__(self, value: object, allowed: str, *, hidden: bool = False) -> None:
+        self.private = f"is {_KINDS.get(type(value), 'a value')}, which is not shown here; it must be {allowed}"
+        super().__init__(self.private if hidden else f"is {shown(value)}; it must be {allowed}")
 
 
-def structure(content: object, kind: type[Structured], *, path: str = "") -> Structured:
+# How a value is called where it may hold a secret.
+_KINDS: dict[type[object], str] = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+def structure(content: object, kind: type[Structured], *, path: str = "", private: bool = False) -> Structured:
     """The result of `json.loads` or `tomllib.loads` -> a dataclass (or any type made of the kinds below).
 
     dataclass: an object with its fields and no others. tuple: a list. dict: an object. float: a finite number; int and
-    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: any value.
-    path: that of the content itself, which precedes the names of its fields in messages.
+    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: any value. Secret: text, in which ${NAME}
+    is replaced by that environment variable (see secrets.expanded); a message never shows it.
+    path: that of the content itself, which precedes the names of its fields in messages. private: values may be
+    passwords in the wrong place, so no message shows one that is of the wrong kind.
     Raises SettingsError that names the path of the first field at fault, in one line.
     """
     try:
         return _CONVERTER.structure(content, kind)
     except Exception as error:  # cattrs raises groups, and passes on what a hook or a dataclass raises
-        faults = list(_faults(error, path))
+        faults = list(_faults(error, path, private))
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise SettingsError(faults[0] + more) from error
+        raise SettingsError(faults[0] + more) from (None if private else error)
 
 
-def _faults(error: BaseException, path: str) -> Iterator[str]:
+def _faults(error: BaseException, path: str, private: bool) -> Iterator[str]:
     """One line for each field at fault below `path`."""
     path += _steps(error)
     if isinstance(error, (ClassValidationError, IterableValidationError)):
         for nested in error.exceptions:
-            yield from _faults(nested, path)
+            yield from _faults(nested, path, private)
     else:
-        yield one_line(_fault(error, path.removeprefix(".")))
+        yield one_line(_fault(error, path.removeprefix("."), private))
 
 
 def _steps(error: BaseException) -> str:
@@ -71,7 +82,7 @@ def _steps(error: BaseException) -> str:
     return "".join(reversed(steps))  # an error that passed several places was noted by the innermost first
 
 
-def _fault(error: BaseException, path: str) -> str:
+def _fault(error: BaseException, path: str, private: bool) -> str:
     where = path or "the content"
     if isinstance(error, KeyError):  # how cattrs reports a missing field
         return f"{where} is missing"
@@ -81,7 +92,9 @@ def _fault(error: BaseException, path: str) -> str:
         return f"{where} holds {names}, which is unknown; its fields are {known}"
     if isinstance(error, FieldError):
         return f"{path}.{error}".removeprefix(".")
-    return f"{where} {error}" if isinstance(error, _MismatchError) else f"{where}: {error}"
+    if isinstance(error, _MismatchError):
+        return f"{where} {error.private if private else error}"
+    return f"{where}: {error}"
 
 
 def _integer(value: object, _: object) -> int:
@@ -112,6 +125,12 @@ def _text(value: object, _: object) -> str:
     if not isinstance(value, str):
         raise _MismatchError(value, "text")
     return value
+
+
+def _secret(value: object, _: object) -> Secret:
+    if not isinstance(value, str):
+        raise _MismatchError(value, "text", hidden=True)
+    return expanded(value)
 
 
 def _rate(value: object, _: object) -> Fraction:
@@ -174,7 +193,14 @@ def _originates(origin: object, kind: object) -> bool:
 
 
 _CONVERTER = Converter(detailed_validation=True)
-for _kind, _hook in ((int, _integer), (float, _number), (bool, _truth), (str, _text), (Fraction, _rate)):
+for _kind, _hook in (
+    (int, _integer),
+    (float, _number),
+    (bool, _truth),
+    (str, _text),
+    (Fraction, _rate),
+    (Secret, _secret),
+):
     _CONVERTER.register_structure_hook(_kind, _hook)
 for _origin, _generic_hook in ((Literal, _choice), (tuple, _list), (dict, _mapping)):
     _CONVERTER.register_structure_hook_func(partial(_originates, _origin), _generic_hook)

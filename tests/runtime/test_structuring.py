@@ -10,6 +10,7 @@ import pytest
 
 from cmsn_runtime.checking import require
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.secrets import Secret
 from cmsn_runtime.structuring import structure
 
 
@@ -108,3 +109,38 @@ def test_anything_but_an_object_is_refused(content: object) -> None:
 def test_the_prefix_precedes_the_path_of_a_field() -> None:
     with pytest.raises(SettingsError, match=r"^site\.inner\.rate is missing$"):
         structure({"inner": {}}, Outer, path="site")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    url: Secret | None = None
+    options: dict[str, Secret] = field(default_factory=dict)
+    size: int = 1
+
+
+def test_a_secret_is_expanded_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMSN_TEST_PASSWORD", "c@nary/1")
+    found = structure({"url": "rtsp://a:${CMSN_TEST_PASSWORD}@b", "options": {"key": "${CMSN_TEST_PASSWORD}"}}, Guarded)
+    assert found.url is not None
+    assert found.url.reveal() == "rtsp://a:c%40nary%2F1@b"
+    assert found.options["key"].reveal() == "c@nary/1"
+    assert "nary" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"url": ["canary"]}, "a.url is a list, which is not shown here; it must be text"),
+        ({"url": 4711}, "a.url is a number, which is not shown here; it must be text"),
+        ({"options": {"key": ["canary"]}}, "a.options.key is a list, which is not shown here; it must be text"),
+        ({"options": "canary"}, "a.options is text, which is not shown here; it must be an object"),
+        ({"size": "canary"}, "a.size is text, which is not shown here; it must be an integer"),
+        ("canary", "a is text, which is not shown here; it must be an object"),
+        ({"url": "canary ${CMSN_NOT_SET}"}, "a.url: ${CMSN_NOT_SET} is not set"),
+        ({"sise": "canary"}, "a holds 'sise', which is unknown"),
+    ],
+)
+def test_no_message_shows_a_value_that_may_be_a_secret(content: object, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        structure(content, Guarded, path="a", private=True)
+    assert message in str(caught.value) and "canary" not in str(caught.value)

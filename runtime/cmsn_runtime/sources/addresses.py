@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 # Keys that some cameras take in the path: /user=admin&password=x&channel=1, or the same joined by "_".
 _PARAMETER = re.compile(r"([a-z]+)=(.*?)(?=[&;]|_[a-z]+=|$)", re.IGNORECASE)
 _SECRET_KEY = re.compile(r"user|usr|login|pass|pwd|token|secret|key|auth|sign|sig", re.IGNORECASE)
+_USER_KEY = re.compile(r"user|usr|login", re.IGNORECASE)
 _LOGIN_KEY = re.compile(r"user|usr|login|pass|pwd", re.IGNORECASE)
 _NESTED_LOGIN = re.compile(r"(?<=/)[^/]*:[^@]*@")  # http://relay/rtsp://user:password@camera/
 _URL = re.compile(r"[\w.+-]+://[^\s'\"]+")
 
 _LIVE_SCHEMES = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
+_LONG = 8  # characters of a value in a query that may be a token
 _CAMERA = re.compile(r"/dev/video\d+")
 
 # A tag tells two cameras apart and must not confirm a guess at a password: few digits, and slow to compute.
@@ -40,6 +43,29 @@ def public_name(address: str) -> str:
     told_apart += [match[2] for match in _PARAMETER.finditer(shown) if _is_secret(match) and "/" in match[2]]
     tag = f"#{_tag('&'.join(told_apart))}" if told_apart else ""
     return f"{scheme}://{'***@' if begin else ''}{path}{tag}"
+
+
+def secret_parts(address: str) -> Iterator[str]:
+    """What is secret in a URL: user name and password together, the password, and values of parameters.
+
+    A parameter's value counts where its name says so, and in a query also where it is long. A user name alone does not:
+    it is often an ordinary word.
+    """
+    _, mark, rest = address.partition("://")
+    if not mark:
+        return
+    begin = _login_end(rest)
+    if begin:
+        login = rest[: begin - 1]
+        yield login
+        yield login.partition(":")[2]
+    shown, query = _cut(rest[begin:])
+    parameters = (part.partition("=") for part in re.split(r"[?&;#]", query))
+    in_path = ((match[1], match[2], False) for match in _PARAMETER.finditer(shown))
+    in_query = ((name, value, len(value) >= _LONG) for name, _, value in parameters)
+    for name, value, long in (*in_path, *in_query):
+        if (long or _SECRET_KEY.search(name)) and not _USER_KEY.search(name):
+            yield value
 
 
 def scheme_of(address: str) -> str:
