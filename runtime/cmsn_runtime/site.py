@@ -17,6 +17,8 @@ _TABLES: dict[str, type[ProposalSettings | TrackerSettings]] = {
     "proposals": ProposalSettings,
     "tracking": TrackerSettings,
 }
+# Tables that only `cmsn serve` reads; its file is a site file too.
+_OF_SERVE = frozenset({"site", "scheduler", "capture", "cameras", "outputs", "web"})
 # The networks were trained with fixed values of these.
 _FIXED = frozenset({"proposals.roi_bins", "proposals.roi_context"})
 SETTABLE = tuple(
@@ -73,7 +75,8 @@ def tuned(proposals: ProposalSettings, tracking: TrackerSettings, settings: Mapp
 def site_settings(path: Path | None = None, assignments: Iterable[str] = ()) -> dict[str, object]:
     """Settings by dotted name, from a site file and from "NAME=VALUE" texts; the later of two values applies.
 
-    path: a TOML file with the tables [proposals] and [tracking]. Values are TOML; text needs no quotes after "=".
+    path: a TOML file with the tables [proposals] and [tracking]; those of `cmsn serve` are passed over. Values are
+    TOML; text needs no quotes after "=".
     Raises SettingsError; `tuned` checks the values.
     """
     found = {} if path is None else _read(path)
@@ -88,21 +91,26 @@ def site_settings(path: Path | None = None, assignments: Iterable[str] = ()) -> 
     return found
 
 
-def _read(path: Path) -> dict[str, object]:
+def table_settings(tables: Mapping[str, object]) -> dict[str, object]:
+    """Settings by dotted name, from the tables `proposals` and `tracking`. Raises SettingsError."""
     found: dict[str, object] = {}
-    for table, values in read_toml(path).items():
+    for table, values in tables.items():
         if table not in _TABLES or not isinstance(values, dict):
             raise SettingsError(
-                f"{path}: {shown(table)} is not one of its tables; "
-                f"a site file has {_listed(f'[{name}]' for name in _TABLES)}"
+                f"{shown(table)} is not one of its tables; a site file has {_listed(f'[{name}]' for name in _TABLES)}"
             )
         for field, value in values.items():
-            try:
-                _require_known(f"{table}.{field}")
-            except SettingsError as error:
-                raise SettingsError(f"{path}: {error}") from error
+            _require_known(f"{table}.{field}")
             found[f"{table}.{field}"] = value
     return found
+
+
+def _read(path: Path) -> dict[str, object]:
+    own = {name: values for name, values in read_toml(path).items() if name not in _OF_SERVE}
+    try:
+        return table_settings(own)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def _table(values: Mapping[str, object], table: str) -> dict[str, object]:

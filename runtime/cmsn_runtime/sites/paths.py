@@ -1,0 +1,33 @@
+"""Paths in site files, and the folder where a site keeps what must survive a restart."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from cmsn_runtime.errors import SettingsError
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+def expanded_path(text: str, folder: Path) -> Path:
+    """A path in which ${NAME} is an environment variable. folder: where a relative one begins. Raises SettingsError."""
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if found is None:
+            raise SettingsError(f"${{{match[1]}}} is not set; set this environment variable, or write the path itself")
+        return found
+
+    return folder / Path(_VARIABLE.sub(value, text)).expanduser()
+
+
+def state_folder(site: str) -> Path:
+    """The folder that systemd provides, or one in the user's home for each site."""
+    provided = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if provided:
+        return Path(provided)
+    from platformdirs import user_state_path  # imported here: most runs never need it
+
+    return user_state_path("cmsn", appauthor=False) / site
