@@ -13,6 +13,7 @@ from typing import Any
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.errors import SettingsError, SourceWarning
 from cmsn_runtime.live.settings import CameraSettings
+from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.site import table_settings
 from cmsn_runtime.sites.addresses import address_of, is_file
 from cmsn_runtime.sites.names import host_name, require_names
@@ -39,6 +40,7 @@ def read_site(path: Path) -> Site:
         structure(tables.capture, CaptureSettings, path="capture", private=True)
         settings = table_settings({"proposals": tables.proposals, "tracking": tables.tracking})
         cameras = {each: _camera(each, table, tables, settings, folder) for each, table in tables.cameras.items()}
+        web = None if tables.web is None else structure(tables.web, WebSettings, path="web", private=True)
         state = state_folder(name) if tables.site.state is None else expanded_path(tables.site.state, folder)
     if _readable_by_others(path) and _holds_secrets(content):
         warnings.warn(f"{path}: holds passwords, and all users can read it: chmod o-r", SourceWarning, stacklevel=2)
@@ -52,7 +54,7 @@ def read_site(path: Path) -> Site:
         cameras={each: camera for each, camera in cameras.items() if camera is not None},
         disabled=tuple(each for each, camera in cameras.items() if camera is None),
         outputs={each: {"kind": each, **table} for each, table in tables.outputs.items()},
-        web=tables.web,
+        web=web,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cmsn_runtime.checking import require
 from cmsn_runtime.live.settings import CameraSettings, FleetSettings
 from cmsn_runtime.secrets import Secret
+from cmsn_runtime.serving.settings import WebSettings
 
 Table = Mapping[str, object]
 
@@ -83,7 +84,7 @@ class Site:
     """What a site file asks for.
 
     settings: of all streams, by dotted name. cameras: those that are enabled, with these settings among their own;
-    disabled: names of the others. outputs: their tables by name, each with its `kind`. web: its table, if any.
+    disabled: names of the others. outputs: their tables by name, each with its `kind`. web: None for no page.
     """
 
     path: Path
@@ -95,4 +96,4 @@ class Site:
     cameras: Mapping[str, CameraSettings]
     disabled: tuple[str, ...]
     outputs: Mapping[str, Table]
-    web: Table | None
+    web: WebSettings | None

@@ -10,6 +10,7 @@ import pytest
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.errors import SettingsError, SourceWarning
 from cmsn_runtime.live.settings import FleetSettings
+from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.site import site_settings
 from cmsn_runtime.sites.reading import read_site
 from cmsn_runtime.sites.tables import Site
@@ -83,7 +84,7 @@ def test_every_table_is_read(tmp_path: Path) -> None:
         "json": {"kind": "json", "path": "events.jsonl"},
         "table": {"kind": "csv", "path": "events.csv"},
     }
-    assert site.web == {"port": 8080}
+    assert site.web == WebSettings(port=8080)
     door, clip = site.cameras["door"], site.cameras["clip"]
     assert (door.options.fps, door.options.video_stream) == (Fraction(25), 1)
     assert door.options.demuxer == {"rtsp_transport": "udp"}
@@ -149,6 +150,8 @@ def test_what_is_no_file_is_neither_paced_nor_made_a_path(tmp_path: Path, addres
         ("[cameras.'a/b']\nurl = 'x'\n", "a camera is called 'a/b'; a name consists of"),
         ("[cameras.a]\nurl = 'x'\n[cameras.A]\nurl = 'x'\n", "a and A differ only in their case"),
         ("[outputs.'a b']\n", "an output is called 'a b'"),
+        ("[web]\nport = 70000\n", "web.port is 70000; it must be from 0 to 65535"),
+        ("[web]\nhost = '0.0.0.0'\n", "web: host is '0.0.0.0', which other machines reach, and there is no token"),
         ("[cameras.door]\n", 'cameras.door: it has no address: give url = "rtsp://..." or url_file'),
         ("[cameras.door]\nurl = 'x'\nfsp = '25'\n", "cameras.door holds 'fsp', which is unknown"),
         ("[cameras.door]\nurl = 'x'\nfps = '0'\n", "cameras.door: 0 frames per second: it must be above zero"),
@@ -181,6 +184,7 @@ def test_what_is_at_fault_is_named(tmp_path: Path, text: str, message: str) -> N
         f"[cameras.door]\nurl = 'x'\nuser = 'guard'\npassword = '{CANARY}'\n",
         f"[outputs]\nmqtt = 'mqtt://guard:{CANARY}@broker'\n",
         f"[site]\nthreads = '{CANARY}'\n",
+        f"[web]\ntoken = '{CANARY}'\n",
         f"[cameras.door]\nurl = 'rtsp://guard:{CANARY}@door\n",
     ],
 )
