@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.events import Notice, StageStep, StreamEvent
@@ -43,10 +43,10 @@ class Sink(Closing):
     source has an output of its own, so that one that fails does not concern the next.
     """
 
-    passive: ClassVar[bool] = False
-    one_each: ClassVar[bool] = False
-    wants_pictures: ClassVar[bool] = False
-    wants_packets: ClassVar[bool] = False
+    passive: bool = False
+    one_each: bool = False
+    wants_pictures: bool = False
+    wants_packets: bool = False
 
     @property
     def name(self) -> str:
@@ -75,6 +75,11 @@ class Sink(Closing):
 
     def end(self, source: str, ending: Ending) -> None:
         """The source has ended."""
+
+    def finish(self) -> None:
+        """The run has ended: begin to write what waits, without waiting for it. `close` follows, after this hook of all
+        other sinks.
+        """
 
     def close(self) -> None:
         """The run has ended."""

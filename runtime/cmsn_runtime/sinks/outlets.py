@@ -78,12 +78,15 @@ class Outlets(Closing):
     def close(self) -> None:
         """Close every sink. A signal waits until all of them are."""
         with Steps() as steps, steps.whole:
+            for sink in self._sinks:  # those with a thread of their own end side by side
+                self._ending(sink, sink.finish)
             while self._sinks:
-                self._close(self._sinks.pop(0))
+                sink = self._sinks.pop(0)
+                self._ending(sink, sink.close)
 
-    def _close(self, sink: Sink) -> None:
+    def _ending(self, sink: Sink, hook: Callable[[], None]) -> None:
         try:
-            sink.close()
+            hook()
         except BrokenPipeError:
             pass
         except Exception as error:
