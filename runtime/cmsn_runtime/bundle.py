@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import threading
 from collections.abc import Callable, Mapping
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.backends.opening import open_backend
 from cmsn_runtime.backends.registry import AUTO, Networks
-from cmsn_runtime.bundle_files import locate_bundle, name_of, read_graph, read_manifest
+from cmsn_runtime.bundle_files import locate_bundle, name_of, read_graph, read_manifest_file
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
 from cmsn_runtime.events import StageStep
 from cmsn_runtime.manifest.contents import Manifest
+from cmsn_runtime.manifest.reading import parse_manifest
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.site import Tuning, tuned
@@ -31,14 +33,18 @@ if TYPE_CHECKING:
 class Bundle(Closing):
     """An opened bundle: its manifest, and the backend that all its streams share.
 
-    tuning: the settings of its streams, those of the manifest unless some were changed on site.
+    tuning: the settings of its streams, those of the manifest unless some were changed on site. sha256: of the bytes of
+    its manifest, which hold those of its graphs; empty where it was not opened from a file.
     Close it when its streams are done, or use it in a `with` block.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, backend: Backend, *, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, backend: Backend, *, tuning: Tuning | None = None, sha256: str = ""
+    ) -> None:
         self.path = path
         self.manifest = manifest
         self.backend = backend
+        self.sha256 = sha256
         self.tuning = tuning or tuned(manifest.proposals, manifest.tracking, {})
         self._warming = threading.Lock()
         self._warm = False
@@ -91,6 +97,8 @@ class Bundle(Closing):
             preprocessing=self.preprocessing,
             delay_steps=network.delay_steps,
             receptive_field_frames=network.receptive_field_frames,
+            model=self.manifest.name,
+            model_sha256=self.sha256,
             proposals=self._proposals(min_score),
             tracking=self.tuning.tracking,
             chunk_frames=chunk_frames,
@@ -163,7 +171,8 @@ def open_bundle(
     not installed.
     """
     folder = locate_bundle(path)
-    manifest = read_manifest(folder)
+    raw = read_manifest_file(folder)
+    manifest = parse_manifest(raw, bundle=name_of(folder))
     tuning = tuned(manifest.proposals, manifest.tracking, settings or {})  # first: opening a backend takes seconds
     networks = Networks(
         manifest=manifest,
@@ -176,7 +185,8 @@ def open_bundle(
         engine_code=engine_code,
     )
     try:
-        return Bundle(folder, manifest, open_backend(backend, networks), tuning=tuning)
+        sha256 = hashlib.sha256(raw).hexdigest()
+        return Bundle(folder, manifest, open_backend(backend, networks), tuning=tuning, sha256=sha256)
     except BackendError as error:
         raise BundleError(f"{name_of(folder)}: {error}") from error
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_runtime.provenance import Provenance
 from cmsn_runtime.stages import Stage
+from cmsn_runtime.tracking.tracker import ReportKind
 
-EventKind = Literal["provisional", "revised", "withdrawn", "final"]
+EventKind: TypeAlias = ReportKind
 NoticeKind = Literal["reset", "source_lost", "source_back", "gap", "overload"]
 ClockOrigin = Literal["rtcp", "arrival"]
 
@@ -69,8 +71,9 @@ class Event:
     rank: 1 for the best proposal of its action, 2... for its alternatives (only finals have them).
     seconds: source time up to which the stream had seen when it reported this. `seconds - proposal.end` is the delay.
     segment: number of the unbroken stretch of the stream in which it lies, from 1.
-    wall: POSIX time of the report, in seconds. stamp: its id and number, where a run gave it one. Two events that
-        differ only in these are equal.
+    wall: POSIX time of the report, in seconds. stamp: its id and number, where a run gave it one. provenance: what
+        decided it besides the frames, for those of rank 1 in streams of pictures. Two events that differ only in these
+        are equal.
     """
 
     kind: EventKind
@@ -81,6 +84,7 @@ class Event:
     segment: int = 1
     wall: float = field(default_factory=time.time, compare=False)
     stamp: Stamp | None = field(default=None, compare=False)
+    provenance: Provenance | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

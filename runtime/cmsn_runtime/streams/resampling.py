@@ -75,7 +75,12 @@ class Resampler(Generic[Item]):
         self._jitter = jitter
         self._held: Item | None = None
         self._silent_since: Fraction | None = None  # time at which `idle` ended the segment
+        self._resumed: tuple[Fraction, int] | None = None
         self._begin(Fraction(0))
+
+    def resume(self, origin: Fraction, tick: int) -> None:
+        """Let the next segment begin as one that has begun at `origin`, with this tick as its first."""
+        self._resumed = origin, tick
 
     def push(self, moment: Item) -> list[Tick[Item] | SegmentStart]:
         """Take one moment -> the ticks that are now known, and a SegmentStart before the first tick of each segment.
@@ -90,9 +95,11 @@ class Resampler(Generic[Item]):
             lone = since is not None and self._moments == 1
             apart = None if since is None else abs(moment.seconds - since)
             ticks = self.flush()
-            self._begin(moment.seconds)
+            origin, tick = self._resumed or (moment.seconds, 0)
+            self._resumed = None
+            self._begin(origin, tick)
             self._held = moment
-            return [*ticks, SegmentStart(moment.seconds, reason, lone, apart)]
+            return [*ticks, SegmentStart(origin, reason, lone, apart)]
         if held is None or moment.seconds <= held.seconds:
             self.dropped += 1
             return []
@@ -123,9 +130,9 @@ class Resampler(Generic[Item]):
         stands = min(held.duration or self._interval, self.max_gap)
         return self._ticks(held, until=held.seconds + stands)
 
-    def _begin(self, origin: Fraction) -> None:
+    def _begin(self, origin: Fraction, tick: int = 0) -> None:
         self._origin = origin
-        self._next = 0
+        self._next = tick
         self._moments = 1
         self._silent_since = None
         self._interval = 1 / self._grid.fps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +14,7 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Event, Proposal, StageStep
 from cmsn_runtime.proposing.pipeline import propose, rank
 from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.provenance import How, Provenance, ResumePoint, StreamSetup
 from cmsn_runtime.stages import STAGE_COUNT, Stage
 from cmsn_runtime.timegrid import TimeGrid
 from cmsn_runtime.tracking.sighting import sightings_of
@@ -29,12 +30,14 @@ class SegmentSettings:
 
     hop_steps: steps between two runs of the stage network; 1 answers
         soonest, half the window is the paper's schedule (section 3.4).
+    setup: for the provenance of events; without it, they have none.
     """
 
     grid: TimeGrid
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
     tracking: TrackerSettings = field(default_factory=TrackerSettings)
     hop_steps: int = 1
+    setup: StreamSetup | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.hop_steps <= self.grid.window // 2:
@@ -49,6 +52,8 @@ class Segment:
     origin: seconds at which step 0 begins. first_action: number of the next action. number: its own, from 1.
     on_event: called with each event at once, so that those before a fault of the backend are not lost.
     on_step: called with each feature step once its stage is settled (half a window later, or at the end).
+    resume: where it continues the same segment of another stream. newest: seconds of its newest frame, which its stream
+    keeps up to date.
     It runs no network: `steps` and `ending` are work that asks for it.
     """
 
@@ -62,18 +67,21 @@ class Segment:
         number: int,
         on_event: EventCallback,
         on_step: StepCallback | None = None,
+        resume: ResumePoint | None = None,
     ) -> None:
-        self.origin = origin
+        self.origin = self.newest = origin
         self._number = number
         self._settings = settings
         self._on_event = on_event
         self._on_step = on_step
-        self._seen = 0  # feature steps
-        self._reported = 0  # feature steps already passed to on_step
+        self._seen = resume.step if resume else 0  # feature steps
+        self._reported = self._seen  # feature steps already passed to on_step
+        self._first_hop = resume.hop if resume else 0
+        self._provenance: Provenance | None = None  # of what the newest hop reports
         self._backend = backend
         self._window: FeatureWindow | None = None  # created with the first step: ending needs no backend
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
-        self._tracker = Tracker(settings.tracking, first_action=first_action)
+        self._tracker = Tracker(settings.tracking, first_action=first_action, memory=resume.memory if resume else None)
 
     @property
     def next_action(self) -> int:
@@ -91,7 +99,7 @@ class Segment:
         for index in range(len(features)):
             self._window.push(features[index : index + 1])
             self._seen += 1
-            if self._seen % self._settings.hop_steps == 0:
+            if self._seen % self._settings.hop_steps == 0 and self._seen >= self._first_hop:
                 yield from self._hop(self._window, now=now, until=until, ending=False)
                 self._report_steps(upto=self._seen - self._settings.grid.window // 2)
 
@@ -103,6 +111,8 @@ class Segment:
 
     def settle(self, *, now: Fraction, until: Fraction) -> None:
         """End at once, without another hop: the reported actions under way are final as of the last hop."""
+        if self._provenance is not None:
+            self._provenance = replace(self._provenance, how="settled")
         self._report(self._tracker.settle(), now=now, until=until)
 
     def close(self) -> None:
@@ -120,6 +130,7 @@ class Segment:
         if settings.scoring == "evaluated" and len(found.starts):
             scores = yield from evaluate(window, found.left, found.right)
         sightings = sightings_of(found, rank(found, scores, settings), begin=begin)
+        self._provenance = self._provenance_now("ending" if ending else "hop")
         self._report(self._tracker.update(sightings, seen=self._seen, ending=ending), now=now, until=until)
 
     def _report(self, reports: Sequence[Report], *, now: Fraction, until: Fraction) -> None:
@@ -130,7 +141,15 @@ class Segment:
         grid, span = self._settings.grid, report.span
         end = min(grid.step_time(span.end, self.origin), until)
         proposal = Proposal(grid.step_time(span.start, self.origin), end, span.score)
-        return Event(report.kind, report.action, report.rank, proposal, now, self._number)
+        provenance = self._provenance if report.rank == 1 else None
+        return Event(report.kind, report.action, report.rank, proposal, now, self._number, provenance=provenance)
+
+    def _provenance_now(self, how: How) -> Provenance | None:
+        """That of what the tracker reports next."""
+        setup = self._settings.setup
+        if setup is None:
+            return None
+        return Provenance(setup, how, self._seen, self._tracker.memory, self.origin, self.newest)
 
     def _report_steps(self, *, upto: int) -> None:
         """Report the stages of steps that are settled; those before the window were reported earlier."""

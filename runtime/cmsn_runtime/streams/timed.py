@@ -14,6 +14,7 @@ from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Notice, StreamEvent
+from cmsn_runtime.provenance import ResumePoint
 from cmsn_runtime.streams.exclusive import Exclusive
 from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
 from cmsn_runtime.streams.health import StreamHealth, StreamWatch
@@ -87,12 +88,22 @@ class TimedStream(Closing, Generic[Given]):
         self._now = Fraction(0)
         self._frames = 0  # model frames of this segment
         self._segments = 0  # number of the newest
+        self._resume: ResumePoint | None = None
         self._segment = self._new_segment(Fraction(0), first_action=1)
 
     @property
     def segments(self) -> int:
         """Number of segments so far: that of the newest one."""
         return self._segments
+
+    def resume(self, point: ResumePoint) -> None:
+        """Let the first moment continue the segment of another stream: the next one up to its first tick at the latest.
+
+        From `point.hop` on, the hops and their events equal those of the other stream, if what they look at, the window
+        and the receptive field before it, lies at or after `point.step`.
+        """
+        self._resume = point
+        self._resampler.resume(point.origin, point.step * self._segment_settings.grid.stride)
 
     @abstractmethod
     def _prepared(self, moment: Given) -> Prepared:
@@ -161,6 +172,8 @@ class TimedStream(Closing, Generic[Given]):
     def _pushed(self, moment: Prepared) -> Work[None]:
         items = self._resampler.push(moment)
         self._now = self._seen_until(moment.seconds, items)
+        if not (items and isinstance(items[-1], SegmentStart)):
+            self._segment.newest = max(self._segment.newest, moment.seconds)
         yield from self._taken(items)
 
     def _taken(self, items: _Items) -> Work[None]:
@@ -177,10 +190,11 @@ class TimedStream(Closing, Generic[Given]):
         began = self._frames > 0 or self._reset_due
         yield from self._segment_ended()
         self._segments += 1
+        resume, self._resume = self._resume, None
         if began:
             self._watch.broke(start)
             self._events.append(Notice("reset", start.origin, start.reason, self._segments))
-        self._begin(start.origin)
+        self._begin(start.origin, resume=resume)
         self._now = start.origin
 
     def _flushed(self) -> Work[list[StreamEvent]]:
@@ -220,13 +234,13 @@ class TimedStream(Closing, Generic[Given]):
         self._events.clear()
         return events
 
-    def _begin(self, origin: Fraction) -> None:
-        self._frames = 0
+    def _begin(self, origin: Fraction, *, resume: ResumePoint | None = None) -> None:
+        self._frames = resume.step * self._segment_settings.grid.stride if resume else 0
         self._reset_due = False
         self._segment.close()
-        self._segment = self._new_segment(origin, first_action=self._segment.next_action)
+        self._segment = self._new_segment(origin, first_action=self._segment.next_action, resume=resume)
 
-    def _new_segment(self, origin: Fraction, *, first_action: int) -> Segment:
+    def _new_segment(self, origin: Fraction, *, first_action: int, resume: ResumePoint | None = None) -> Segment:
         settings = self._segment_settings
         return Segment(
             self.backend,
@@ -236,6 +250,7 @@ class TimedStream(Closing, Generic[Given]):
             number=self._segments,
             on_event=self._events.append,
             on_step=self._on_step,
+            resume=resume,
         )
 
     def _until(self) -> Fraction:

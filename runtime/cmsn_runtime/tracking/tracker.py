@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from cmsn_runtime.checking import require
-from cmsn_runtime.events import EventKind
+
+ReportKind = Literal["provisional", "revised", "withdrawn", "final"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,31 @@ class Sighting:
 class Report:
     """A report of the tracker: kind as in `Event`, the action's number, the rank of the span within it."""
 
-    kind: EventKind
+    kind: ReportKind
     action: int
     rank: int
     span: Span
 
 
 @dataclass(frozen=True, slots=True)
-class _Track:
+class Track:
+    """An action that is followed: its newest sighting, and the latest span that was reported of it."""
+
     action: int
     sighting: Sighting
-    reported: Span | None  # the latest reported span
+    reported: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerMemory:
+    """What a tracker knows between two hops; one that is given it gives the same reports of the same sightings.
+
+    frontier, next_action: as in Tracker. tracks: of each sighting only the best span, the only one that matters later.
+    """
+
+    frontier: int
+    next_action: int
+    tracks: tuple[Track, ...]
 
 
 class Tracker:
@@ -78,16 +94,27 @@ class Tracker:
     again.
     """
 
-    def __init__(self, settings: TrackerSettings, *, first_action: int = 1) -> None:
-        self.frontier = 0
-        self.next_action = first_action
+    def __init__(
+        self, settings: TrackerSettings, *, first_action: int = 1, memory: TrackerMemory | None = None
+    ) -> None:
+        memory = memory or TrackerMemory(0, first_action, ())
+        self.frontier = memory.frontier
+        self.next_action = memory.next_action
         self._settings = settings
-        self._tracks: tuple[_Track, ...] = ()
+        self._tracks = memory.tracks
+
+    @property
+    def memory(self) -> TrackerMemory:
+        """What it knows now."""
+        tracks = (
+            replace(each, sighting=replace(each.sighting, spans=each.sighting.spans[:1])) for each in self._tracks
+        )
+        return TrackerMemory(self.frontier, self.next_action, tuple(tracks))
 
     def update(self, sightings: Sequence[Sighting], *, seen: int, ending: bool = False) -> list[Report]:
         """One hop: the visible actions after `seen` steps. `ending`: the segment has ended, so all of it is final."""
         reports: list[Report] = []
-        tracks: list[_Track] = []
+        tracks: list[Track] = []
         matches = _match(self._tracks, sightings)
         for number, sighting in enumerate(sightings):
             if not sighting.spans and number not in matches:
@@ -116,15 +143,15 @@ class Tracker:
             for rank, span in enumerate(track.sighting.spans, start=1)
         ]
 
-    def _continued(self, track: _Track | None, sighting: Sighting) -> _Track:
+    def _continued(self, track: Track | None, sighting: Sighting) -> Track:
         if track is None:
             self.next_action += 1
-            return _Track(self.next_action - 1, sighting, None)
+            return Track(self.next_action - 1, sighting, None)
         if sighting.cut:
             sighting = _with_remembered_start(sighting, track.sighting.spans[0])
         return replace(track, sighting=sighting)
 
-    def _news(self, track: _Track) -> Report | None:
+    def _news(self, track: Track) -> Report | None:
         best = track.sighting.spans[0]
         if track.reported is None:
             if best.score < self._settings.provisional_score:
@@ -142,7 +169,7 @@ def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:
     return replace(sighting, spans=(Span(before.start, max(end, before.end), before.score),))
 
 
-def _match(tracks: Sequence[_Track], sightings: Sequence[Sighting]) -> dict[int, _Track]:
+def _match(tracks: Sequence[Track], sightings: Sequence[Sighting]) -> dict[int, Track]:
     """The track that each sighting continues, by the longest overlap; each at most once."""
     overlaps = sorted(
         (
@@ -156,7 +183,7 @@ def _match(tracks: Sequence[_Track], sightings: Sequence[Sighting]) -> dict[int,
         ),
         reverse=True,
     )
-    matches: dict[int, _Track] = {}
+    matches: dict[int, Track] = {}
     taken: set[int] = set()
     for overlap, number, order in overlaps:
         if overlap > 0 and -number not in matches and -order not in taken:
