@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.events import Notice, StreamEvent
 from cmsn_runtime.sinks.base import Sink
-from cmsn_runtime.sinks.kinds import SinkKind, one_path
+from cmsn_runtime.sinks.kinds import SinkContext, SinkKind, one_path
+from cmsn_runtime.sinks.tables import file_table
 from cmsn_runtime.sinks.text_output import TextOutput
 
 COLUMNS = ("source", "action", "rank", "start", "end", "score", "at", "delay")
@@ -17,14 +19,14 @@ COLUMNS = ("source", "action", "rank", "start", "end", "score", "at", "delay")
 class CsvSink(Sink):
     """Writes one row for each final proposal, in the order they become final; `rank` is that within the action.
 
-    path: "-" for standard output. Times are seconds with six decimals. `at` is the source time at which it became
-    final, delay = at - end.
+    path: "-" for standard output. append: what is in the file stays, its columns too. Times are seconds with six
+    decimals. `at` is the source time at which it became final, delay = at - end.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._output = TextOutput(path)
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        self._output = TextOutput(path, append=append)
         self._writer = csv.writer(self._output, lineterminator="\n")
-        self._headed = False
+        self._headed = self._output.began
 
     @property
     def name(self) -> str:
@@ -55,4 +57,13 @@ class CsvSink(Sink):
             self._writer.writerow(COLUMNS)
 
 
-CSV = SinkKind(open=lambda value, context: CsvSink(Path(value)), paths=one_path)
+def _from_table(table: Mapping[str, object], context: SinkContext) -> CsvSink:
+    return CsvSink(file_table(table, context).within(context), append=context.live)
+
+
+CSV = SinkKind(
+    open=lambda value, context: CsvSink(Path(value)),
+    paths=one_path,
+    open_table=_from_table,
+    check_table=file_table,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cmsn_runtime.errors import OutputError
@@ -11,20 +12,21 @@ from cmsn_runtime.events import StreamEvent
 from cmsn_runtime.files import STDOUT
 from cmsn_runtime.sinks.base import EventChoice, Sink, is_chosen
 from cmsn_runtime.sinks.fields import event_fields
-from cmsn_runtime.sinks.kinds import SinkKind, one_path
+from cmsn_runtime.sinks.kinds import SinkContext, SinkKind, one_path
+from cmsn_runtime.sinks.tables import events_file_table
 from cmsn_runtime.sinks.text_output import TextOutput
 
 
 class JsonLinesSink(Sink):
     """Writes each event as it comes, to a file or, for "-", to standard output.
 
-    See `event_fields` for what is in a line.
+    See `event_fields` for what is in a line. append: what is in the file stays.
     """
 
-    def __init__(self, path: Path = STDOUT, *, events: EventChoice = "all") -> None:
+    def __init__(self, path: Path = STDOUT, *, events: EventChoice = "all", append: bool = False) -> None:
         if path == STDOUT and sys.stdout is None:  # the shell closed it
             raise OutputError("JSON lines go to standard output, which is closed; give --json PATH, or --quiet")
-        self._output = TextOutput(path)
+        self._output = TextOutput(path, append=append)
         self._events = events
 
     @property
@@ -41,4 +43,14 @@ class JsonLinesSink(Sink):
         self._output.close()
 
 
-JSON = SinkKind(open=lambda value, context: JsonLinesSink(Path(value), events=context.events), paths=one_path)
+def _from_table(table: Mapping[str, object], context: SinkContext) -> JsonLinesSink:
+    found = events_file_table(table, context)
+    return JsonLinesSink(found.within(context), events=found.events, append=context.live)
+
+
+JSON = SinkKind(
+    open=lambda value, context: JsonLinesSink(Path(value), events=context.events),
+    paths=one_path,
+    open_table=_from_table,
+    check_table=events_file_table,
+)

@@ -52,11 +52,13 @@ class SinkKind:
     open_table: from the table `[outputs.NAME]` of a site file, less its `kind`; None where it cannot be used in one.
         Structure it with structuring.structure into a frozen dataclass; passwords in it are of the type secrets.Secret.
         Raises SettingsError.
+    check_table: structures such a table without opening anything, for `cmsn serve --check`. Raises SettingsError.
     """
 
     open: Callable[[str, SinkContext], Sink]
     paths: Callable[[str, Sequence[str]], list[Path]] = _no_paths
     open_table: Callable[[Mapping[str, object], SinkContext], Sink] | None = None
+    check_table: Callable[[Mapping[str, object], SinkContext], object] | None = None
 
 
 def find_sink(name: str) -> SinkKind:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
@@ -25,7 +28,7 @@ class Outlets(Closing):
     on_failure: gets the error of a sink; a reader that exits is not an error. By default errors are kept in `failures`.
 
     failures: the errors so far, except those of passive sinks. deserted: there were sinks, and only passive ones
-    are left.
+    are left. Sinks are added and removed from any thread, between two hooks.
     """
 
     def __init__(self, sinks: Sequence[Sink], *, on_failure: Callable[[CmsnError], None] | None = None) -> None:
@@ -33,12 +36,39 @@ class Outlets(Closing):
         self.deserted = False
         self._sinks = list(sinks)
         self._muted: set[tuple[Sink, str]] = set()
+        self._open: Counter[str] = Counter()
+        self._changing = threading.RLock()
         self._on_failure = on_failure
+
+    def __contains__(self, sink: Sink) -> bool:
+        """Whether it is one of these, and has not failed."""
+        return sink in self._sinks
+
+    def add(self, sink: Sink) -> None:
+        """Add a sink, for which all open sources begin now."""
+        with self._changing:
+            self._sinks.append(sink)
+            self.deserted = False
+            for source in self._open.elements():
+                self._to(sink, source, partial(sink.begin, source, None))
+
+    def remove(self, sink: Sink, reason: str) -> None:
+        """Remove and close a sink, for which all open sources end now; nothing happens where it has failed before."""
+        with self._changing:
+            if sink not in self._sinks:
+                return
+            for source in self._open.elements():
+                self._to(sink, source, partial(sink.end, source, Ending(None, reason)))
+            if sink in self._sinks:
+                self._sinks.remove(sink)
+        self._ending(sink, sink.close)
 
     def begin(self, source: str, duration: Fraction | None) -> None:
         """A source was opened; see Sink for this and the following hooks."""
-        self._muted = {muted for muted in self._muted if muted[1] != source}
-        self._tell(source, lambda sink: sink.begin(source, duration))
+        with self._changing:
+            self._open[source] += 1
+            self._muted = {muted for muted in self._muted if muted[1] != source}
+            self._tell(source, lambda sink: sink.begin(source, duration))
 
     def advance(self, source: str, seconds: Fraction) -> None:
         """A frame of that time was processed."""
@@ -63,7 +93,9 @@ class Outlets(Closing):
 
     def end(self, source: str, ending: Ending) -> None:
         """The source has ended."""
-        self._tell(source, lambda sink: sink.end(source, ending))
+        with self._changing:
+            self._open[source] -= 1
+            self._tell(source, lambda sink: sink.end(source, ending))
 
     @property
     def wants_pictures(self) -> bool:
@@ -93,17 +125,20 @@ class Outlets(Closing):
             self._report(sink, error)
 
     def _tell(self, source: str, hook: Callable[[Sink], None]) -> None:
-        for sink in tuple(self._sinks):
-            if (sink, source) in self._muted:
-                continue
-            try:
-                hook(sink)
-            except Exception as error:
-                self._muted.add((sink, source))
-                if not sink.one_each:
-                    self._drop(sink)
-                if not isinstance(error, BrokenPipeError):
-                    self._report(sink, error)
+        with self._changing:
+            for sink in tuple(self._sinks):
+                if (sink, source) not in self._muted:
+                    self._to(sink, source, partial(hook, sink))
+
+    def _to(self, sink: Sink, source: str, hook: Callable[[], None]) -> None:
+        try:
+            hook()
+        except Exception as error:
+            self._muted.add((sink, source))
+            if not sink.one_each:
+                self._drop(sink)
+            if not isinstance(error, BrokenPipeError):
+                self._report(sink, error)
 
     def _drop(self, sink: Sink) -> None:
         self._sinks.remove(sink)

@@ -165,3 +165,35 @@ def test_sources_of_one_name_share_their_results() -> None:
     assert sources.end("a") is None
     assert sources.end("a") is first
     assert sources.begin("a", list) is not first
+
+
+def test_an_output_that_is_added_later_gets_the_open_sources() -> None:
+    early, late = sound(), sound()
+    with Outlets([early]) as outlets:
+        outlets.begin("a", None)
+        outlets.begin("b", None)
+        outlets.end("b", Ending(None))
+        outlets.add(late)
+        outlets.events("a", [FINAL])
+    assert late.calls == ["begin", "event", "close"]
+
+
+def test_an_output_that_is_removed_ends_its_open_sources_and_is_closed() -> None:
+    staying, leaving = sound(), sound()
+    with Outlets([staying, leaving]) as outlets:
+        outlets.begin("a", None)
+        outlets.remove(leaving, "no longer wanted")
+        outlets.remove(leaving, "again")
+        outlets.events("a", [FINAL])
+        assert leaving not in outlets and staying in outlets
+    assert leaving.calls == ["begin", "end", "close"]
+    assert staying.calls == ["begin", "event", "close"]
+
+
+def test_an_output_that_fails_when_it_is_added_is_closed_and_reported() -> None:
+    failing, other = Failing("begin", ValueError("a fault")), sound()
+    with Outlets([other]) as outlets:
+        outlets.begin("a", None)
+        outlets.add(failing)
+        assert failing not in outlets
+    assert failing.calls == ["begin", "close"] and len(outlets.failures) == 1
