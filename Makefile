@@ -74,12 +74,12 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -e '.[features,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist
+	$(PIP) install -e '.[features,live,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[features,plot,render,train,export,dev]'
+	$(PIP) install -c constraints.txt -e '.[features,live,plot,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.runtime
 
 # TensorRT's Python bindings, without its libraries: the tests check that the API we use exists in each version.

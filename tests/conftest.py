@@ -32,9 +32,11 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache folder of its own for each test: engines of the user who runs the tests are neither used nor replaced."""
-    monkeypatch.setenv("CMSN_CACHE_DIR", str(tmp_path_factory.getbasetemp() / f"cache-{next(_numbers)}"))
+def _folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of its own for each test: engines and spools of who runs the tests are neither used nor changed."""
+    for folder in ("cache", "state"):
+        place = tmp_path_factory.getbasetemp() / f"{folder}-{next(_numbers)}"
+        monkeypatch.setenv(f"CMSN_{folder.upper()}_DIR", str(place))
 
 
 @pytest.fixture(scope="session")

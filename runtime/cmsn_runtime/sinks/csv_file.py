@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
 from cmsn_runtime.events import Notice, StreamEvent
 from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.sinks.continued import LineFormat, TextWriter, continued_output
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind, one_path
 from cmsn_runtime.sinks.tables import file_table
 from cmsn_runtime.sinks.text_output import TextOutput
@@ -19,14 +22,14 @@ COLUMNS = ("source", "action", "rank", "start", "end", "score", "at", "delay")
 class CsvSink(Sink):
     """Writes one row for each final proposal, in the order they become final; `rank` is that within the action.
 
-    path: "-" for standard output. append: what is in the file stays, its columns too. Times are seconds with six
-    decimals. `at` is the source time at which it became final, delay = at - end.
+    path: "-" for standard output. Times are seconds with six decimals. `at` is the source time at which it became
+    final, delay = at - end. output: an opened one that has its columns, for live runs; otherwise a file is replaced.
     """
 
-    def __init__(self, path: Path, *, append: bool = False) -> None:
-        self._output = TextOutput(path, append=append)
+    def __init__(self, path: Path, *, output: TextWriter | None = None) -> None:
+        self._output = output or TextOutput(path)
         self._writer = csv.writer(self._output, lineterminator="\n")
-        self._headed = self._output.began
+        self._headed = output is not None
 
     @property
     def name(self) -> str:
@@ -48,7 +51,7 @@ class CsvSink(Sink):
 
     def close(self) -> None:
         """Close the file, which has its columns even where no source could be opened."""
-        with self._output:
+        with closing(self._output):
             self._head()
 
     def _head(self) -> None:
@@ -57,12 +60,27 @@ class CsvSink(Sink):
             self._writer.writerow(COLUMNS)
 
 
-def _from_table(table: Mapping[str, object], context: SinkContext) -> CsvSink:
-    return CsvSink(file_table(table, context).within(context), append=context.live)
+_HEADING = ",".join(COLUMNS) + "\n"
+_ROW_END = re.compile(rb"(,-?\d+\.\d{6}){5}$")  # all numbers of a row, the last with all of its digits
+
+
+def _is_row(line: bytes) -> bool:
+    return _ROW_END.search(line) is not None and line.count(b'"') % 2 == 0
+
+
+_LINES = LineFormat(begin=_HEADING, is_whole=_is_row, heading=_HEADING)
+
+
+def _opened(path: Path, context: SinkContext) -> Sink:
+    return CsvSink(path, output=continued_output(path, _LINES, context.report) if context.live else None)
+
+
+def _from_table(table: Mapping[str, object], context: SinkContext) -> Sink:
+    return _opened(file_table(table, context).within(context), context)
 
 
 CSV = SinkKind(
-    open=lambda value, context: CsvSink(Path(value)),
+    open=lambda value, context: _opened(Path(value), context),
     paths=one_path,
     open_table=_from_table,
     check_table=file_table,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from cmsn_runtime.events import Notice, StreamEvent
+from cmsn_runtime.secrets import scrubbed
 
 _DECIMALS = 6
 
@@ -23,7 +24,7 @@ def event_fields(source: str, event: StreamEvent) -> dict[str, object]:
     clock = stamp and stamp.clock
     if isinstance(event, Notice):
         nothing = dict.fromkeys(("start", "end", "score"))
-        at = {"at": seen, "delay": None, "note": event.reason, "wall": wall}
+        at = {"at": seen, "delay": None, "note": scrubbed(event.reason), "wall": wall}
         times = {"start_wall": None, "end_wall": None}
         return {**begin, "action": 0, "rank": 0, **nothing, **at, **named, **times, "clock": clock and clock.origin}
     proposal = event.proposal

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.identity import LOCAL_SITE
 from cmsn_runtime.plugins import SINKS, find_plugin
+from cmsn_runtime.reporting import report
 from cmsn_runtime.sinks.base import EventChoice, Sink
 
 
@@ -21,6 +23,8 @@ class SinkContext:
     events: which ones sinks that report while an action is going on should take. settings: those of the bundle that
     were changed on site, by dotted name. site: name of the place whose cameras these are. folder: where relative paths
     of a site file begin. live: sources have no end, so a file that exists is continued, not replaced.
+    name: of this output, NAME of `[outputs.NAME]`; empty on the command line. report: gets a line on what a sink did
+    not fail for, such as an outage.
     """
 
     step_seconds: Fraction
@@ -31,6 +35,8 @@ class SinkContext:
     site: str = LOCAL_SITE
     folder: Path = Path()
     live: bool = False
+    name: str = ""
+    report: Callable[[str], None] = field(default=partial(report, kind="warning"), repr=False)
 
 
 def _no_paths(value: str, sources: Sequence[str]) -> list[Path]:

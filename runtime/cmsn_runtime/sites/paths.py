@@ -1,4 +1,4 @@
-"""Paths in site files, and the folder where a site keeps what must survive a restart."""
+"""Paths in site files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,3 @@ def expanded_path(text: str, folder: Path) -> Path:
         return found
 
     return folder / Path(_VARIABLE.sub(value, text)).expanduser()
-
-
-def state_folder(site: str) -> Path:
-    """The folder that systemd provides, or one in the user's home for each site."""
-    provided = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if provided:
-        return Path(provided)
-    from platformdirs import user_state_path  # imported here: most runs never need it
-
-    return user_state_path("cmsn", appauthor=False) / site

@@ -17,10 +17,11 @@ from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.site import table_settings
 from cmsn_runtime.sites.addresses import address_of, is_file
 from cmsn_runtime.sites.names import host_name, require_names
-from cmsn_runtime.sites.paths import expanded_path, state_folder
+from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.sites.tables import CameraTable, Site, SiteTables
 from cmsn_runtime.sources.addresses import secret_parts
 from cmsn_runtime.sources.options import SourceOptions
+from cmsn_runtime.state import state_folder
 from cmsn_runtime.structuring import structure
 from cmsn_runtime.toml_files import read_toml
 

@@ -21,7 +21,7 @@ from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks import timeline
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.sinks.console import ProgressSink, TableSink
-from cmsn_runtime.sinks.csv_file import CSV, CsvSink
+from cmsn_runtime.sinks.csv_file import CsvSink
 from cmsn_runtime.sinks.jsonl import JSON, JsonLinesSink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind
 from cmsn_runtime.sinks.ranking import BestActions
@@ -256,28 +256,6 @@ def test_videos_are_named_after_their_sources() -> None:
 def live_sink(kind: SinkKind, folder: Path, **table: object) -> Sink:
     assert kind.open_table is not None
     return kind.open_table(table, SinkContext(Fraction(1), folder=folder, live=True))
-
-
-def test_files_of_a_site_are_continued_and_have_their_columns_once(tmp_path: Path) -> None:
-    for _ in range(2):
-        with live_sink(CSV, tmp_path, path="found.csv") as table, live_sink(JSON, tmp_path, path="a.jsonl") as lines:
-            for sink in (table, lines):
-                sink.begin("door", None)
-                sink.event("door", FINAL)
-    assert [line.split(",")[0] for line in (tmp_path / "found.csv").read_text().splitlines()] == [
-        "source",
-        "door",
-        "door",
-    ]
-    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 2
-
-
-def test_a_line_that_a_crash_cut_short_is_not_continued(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"kind": "fin')
-    with live_sink(JSON, tmp_path, path="a.jsonl") as lines:
-        lines.event("door", FINAL)
-    cut, whole = (tmp_path / "a.jsonl").read_text().splitlines()
-    assert cut == '{"kind": "fin' and json.loads(whole)["kind"] == "final"
 
 
 def test_a_table_of_a_file_is_read_strictly(tmp_path: Path) -> None:

@@ -217,6 +217,7 @@ def test_a_password_that_all_users_can_read_gives_a_warning(
 
 
 def test_the_state_is_where_systemd_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMSN_STATE_DIR")
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/cmsn:/var/lib/other")
     assert read(tmp_path, "").state == Path("/var/lib/cmsn")
     assert read(tmp_path, "[site]\nstate = 'here'").state == tmp_path / "here"
