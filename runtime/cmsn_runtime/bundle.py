@@ -81,30 +81,32 @@ class Bundle(Closing):
         chunk_frames: int | None = None,
         hop_steps: int = 1,
         min_score: float | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> Stream:
         """A new stream, for one camera or one video. The first one of a bundle compiles what streams need.
 
         on_step: see Stream. chunk_frames: see StreamingExtractor. hop_steps: steps
         between two runs of the stage network. min_score: lower proposals are dropped; by default the bundle's setting.
-        Raises SettingsError.
+        settings: those that differ for this camera, by dotted name; see site.tuned. Raises SettingsError.
         """
         # Imported here: numba is slow to import, and `inspect` does not need it.
         from cmsn_runtime.streams.stream import Stream, StreamSettings
 
         network = self.manifest.network
-        settings = StreamSettings(
+        tuning = tuned(self.manifest.proposals, self.manifest.tracking, {**self.tuning.values, **(settings or {})})
+        own = StreamSettings(
             grid=self.manifest.grid,
             preprocessing=self.preprocessing,
             delay_steps=network.delay_steps,
             receptive_field_frames=network.receptive_field_frames,
             model=self.manifest.name,
             model_sha256=self.sha256,
-            proposals=self._proposals(min_score),
-            tracking=self.tuning.tracking,
+            proposals=_with_minimum(tuning.proposals, min_score),
+            tracking=tuning.tracking,
             chunk_frames=chunk_frames,
             hop_steps=hop_steps,
         )
-        stream = Stream(self.backend, settings, on_step=on_step)
+        stream = Stream(self.backend, own, on_step=on_step)
         self._warm_up()
         return stream
 
@@ -125,7 +127,7 @@ class Bundle(Closing):
             grid=self.manifest.grid,
             width=self.manifest.features.width,
             delay_steps=self.manifest.network.delay_steps,
-            proposals=self._proposals(min_score),
+            proposals=_with_minimum(self.tuning.proposals, min_score),
             tracking=self.tuning.tracking,
             chunk_frames=chunk_rows,
             hop_steps=hop_steps,
@@ -143,10 +145,6 @@ class Bundle(Closing):
                 shape, bins = self.manifest.input_shape, self.manifest.proposals.roi_bins
                 warm_up(self.backend, self.grid, input_shape=shape, roi_bins=bins)
             self._warm = True
-
-    def _proposals(self, min_score: float | None) -> ProposalSettings:
-        own = self.tuning.proposals
-        return own if min_score is None else replace(own, min_score=min_score)
 
 
 def open_bundle(
@@ -194,3 +192,7 @@ def open_bundle(
 def _build_command(path: str | Path | None, engines: Path | None) -> str:
     """The command that builds engines where `open_bundle` looks for them."""
     return shlex.join(["cmsn", "build", str(path or "demo"), *(["--engines", str(engines)] if engines else [])])
+
+
+def _with_minimum(proposals: ProposalSettings, min_score: float | None) -> ProposalSettings:
+    return proposals if min_score is None else replace(proposals, min_score=min_score)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import BackendError
 
 _Result = TypeVar("_Result")
+_Key = TypeVar("_Key", bound=Hashable)
 _Kind = TypeVar("_Kind", bound=Ask)
 
 
@@ -29,20 +30,58 @@ def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_R
     Returns the result of each, or the error that ended it: a fault of one camera, or of its user's callback, affects
     no other camera.
     """
+    together: WorkTogether[int, _Result] = WorkTogether(backend)
     results: dict[int, _Result | Exception] = {}
-    given: dict[int, Answer | Exception | None] = dict.fromkeys(range(len(works)))
-    while given:
-        asks: dict[int, Ask] = {}
-        for index, answered in given.items():
-            try:
-                asks[index] = _advanced(works[index], answered)
-            except StopIteration as ended:
-                results[index] = ended.value
-            except Exception as error:
-                _raise_interrupt_behind(error)
-                results[index] = error
-        given = dict(zip(asks, answer(list(asks.values()), backend), strict=True))
+    for index, work in enumerate(works):
+        results.update(together.begin(index, work))
+    while together.pending:
+        results.update(together.answer())
     return [results[index] for index in range(len(works))]
+
+
+class WorkTogether(Generic[_Key, _Result]):
+    """Work of many streams under way, each waiting for the answer to an ask. More may begin between answers.
+
+    pending: the keys of work that is under way.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._waiting: dict[_Key, tuple[Work[_Result], Ask]] = {}
+
+    @property
+    def pending(self) -> Collection[_Key]:
+        """Keys of the work under way, in the order of their asks."""
+        return self._waiting.keys()
+
+    def begin(self, key: _Key, work: Work[_Result]) -> dict[_Key, _Result | Exception]:
+        """Run work up to its first ask -> {key: result}, if it ended before one. No work of that key may be pending."""
+        return self._advanced(key, work, None)
+
+    def answer(self) -> dict[_Key, _Result | Exception]:
+        """Answer every pending ask -> the results, or errors, of the work that ended."""
+        waiting, self._waiting = self._waiting, {}
+        answers = answer([ask for _, ask in waiting.values()], self._backend)
+        ended: dict[_Key, _Result | Exception] = {}
+        for (key, (work, _)), given in zip(waiting.items(), answers, strict=True):
+            ended.update(self._advanced(key, work, given))
+        return ended
+
+    def drop(self, key: _Key) -> None:
+        """Forget the work of that key, which somebody else has ended."""
+        self._waiting.pop(key, None)
+
+    def _advanced(
+        self, key: _Key, work: Work[_Result], given: Answer | Exception | None
+    ) -> dict[_Key, _Result | Exception]:
+        try:
+            self._waiting[key] = work, _advanced(work, given)
+        except StopIteration as ended:
+            return {key: ended.value}
+        except Exception as error:
+            _raise_interrupt_behind(error)
+            return {key: error}
+        return {}
 
 
 def _raise_interrupt_behind(error: Exception) -> None:

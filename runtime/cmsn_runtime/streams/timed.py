@@ -133,6 +133,19 @@ class TimedStream(Closing, Generic[Given]):
         """
         return answer_alone(self.idling(until), self.backend)
 
+    def settle(self) -> list[StreamEvent]:
+        """End at once, without another hop -> everything not yet reported; reported actions are final as last seen.
+
+        For an end that cannot wait for the networks. Work under way is lost. The stream can then be used again.
+        """
+        self._require_open()
+        self._work.abandon()
+        self._segment.settle(now=self._now, until=self._until())
+        self._resampler.flush()
+        self._extractor.reset()
+        self._begin(Fraction(0))
+        return self._unreported()
+
     def steps(self, moment: Given) -> Work[list[StreamEvent]]:
         """The work of `push`. Raises SettingsError at once for a moment that cannot be used."""
         self._require_usable()
@@ -199,14 +212,7 @@ class TimedStream(Closing, Generic[Given]):
 
     def _flushed(self) -> Work[list[StreamEvent]]:
         self._require_open()
-        if not self._work.broken:
-            return (yield from self._guarded(self._ended()))
-        self._work.abandon()
-        self._segment.settle(now=self._now, until=self._until())
-        self._resampler.flush()
-        self._extractor.reset()
-        self._begin(Fraction(0))
-        return self._unreported()
+        return self.settle() if self._work.broken else (yield from self._guarded(self._ended()))
 
     def _ended(self) -> Work[None]:
         yield from self._taken(self._resampler.flush())

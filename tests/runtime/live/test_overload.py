@@ -1,0 +1,68 @@
+"""Where the machine is too slow: whole stretches are left out in turn, and each is reported."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from command_line import ACTION
+from running_fleet import Running, wait_for
+
+from cmsn_runtime.backends.asks import Extract, StepFeatures
+from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
+from cmsn_runtime.bundle import Bundle
+from cmsn_runtime.live.settings import FleetSettings
+
+
+def test_cameras_are_cut_in_turn_and_each_cut_is_reported(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract = OnnxRuntimeBackend.extract
+
+    def slow(self: OnnxRuntimeBackend, asks: Sequence[Extract]) -> list[StepFeatures]:
+        time.sleep(0.02)
+        return extract(self, asks)
+
+    monkeypatch.setattr(OnnxRuntimeBackend, "extract", slow)
+    running = Running(tiny, FleetSettings(lag_seconds=0.3))
+    cameras = [running.add(f"camera-{number}") for number in range(4)]
+    done = threading.Event()
+
+    def play() -> None:
+        for _ in range(8):
+            for camera in cameras:
+                camera.frames(ACTION)
+            time.sleep(0.3)
+        done.set()
+
+    threading.Thread(target=play, daemon=True).start()
+    assert done.wait(30)
+    statuses = running.fleet.statuses()
+    running.stop()
+    cuts = [status.overloads for status in statuses]
+    assert min(cuts) >= 3
+    assert max(cuts) - min(cuts) <= 1
+    for status in statuses:
+        kinds = running.notes.kinds(status.name)
+        assert kinds.count("overload") >= status.overloads
+        assert status.left_out > 0
+        places = [index for index, kind in enumerate(kinds) if kind == "overload"]
+        assert all(kinds[place + 1 : place + 2] in (["gap"], []) for place in places)
+        numbers = [event.stamp.seq for event in running.notes.found[status.name] if event.stamp is not None]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_cut_settles_what_was_under_way(tiny: Bundle) -> None:
+    running = Running(tiny, FleetSettings(lag_seconds=1.0))
+    door = running.add("door")
+    door.frames(ACTION[:120])
+    running.wait_until_processed(door)
+    door.frames(ACTION[120:130], arrived=time.monotonic() - 5)
+    wait_for(lambda: "overload" in running.notes.kinds("door"))
+    door.frames(ACTION)
+    running.wait_until_processed(door, frames=120 + len(ACTION))
+    running.stop()
+    kinds = running.notes.kinds("door")
+    before = kinds[: kinds.index("overload")]
+    assert before[0] == "provisional"
+    assert set(before[1:]) == {"final"}
