@@ -118,3 +118,14 @@ class StageStep:
     seconds: Fraction
     stage: Stage
     probabilities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StagePreview:
+    """The stages of the newest feature steps, which may still change; each preview replaces the one before.
+
+    seconds: begin of the first of them. stages: uint8 [steps], the likeliest of each.
+    """
+
+    seconds: Fraction
+    stages: npt.NDArray[np.uint8]

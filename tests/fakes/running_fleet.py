@@ -11,7 +11,7 @@ from fake_capture import FakeCapture, FakeCaptures
 
 from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.capture.settings import CaptureSettings
-from cmsn_runtime.events import Event, StreamEvent
+from cmsn_runtime.events import Event, StagePreview, StreamEvent
 from cmsn_runtime.live.fleet import Fleet
 from cmsn_runtime.live.settings import CameraSettings, FleetSettings
 from cmsn_runtime.secrets import Secret
@@ -22,7 +22,10 @@ from cmsn_runtime.sinks.outlets import Outlets
 class Notes(Sink):
     """Keeps everything, per camera."""
 
+    wants_previews = True
+
     def __init__(self) -> None:
+        self.previews: list[StagePreview] = []
         self.found: dict[str, list[StreamEvent]] = {}
         self.endings: dict[str, Ending] = {}
 
@@ -31,6 +34,9 @@ class Notes(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         self.found[source].append(event)
+
+    def preview(self, source: str, preview: StagePreview) -> None:
+        self.previews.append(preview)
 
     def end(self, source: str, ending: Ending) -> None:
         self.endings[source] = ending

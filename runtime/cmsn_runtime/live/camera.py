@@ -129,6 +129,8 @@ class LiveCamera(Closing):
         if isinstance(item, CapturedFrame):
             self._frames += 1
             self._outlets.advance(self.name, item.frame.seconds)
+            if (preview := self._stream.take_preview()) is not None:
+                self._outlets.preview(self.name, preview)
             self._lag.count(self._now() - item.arrived)
 
     def settle(self) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.events import Notice, StageStep, StreamEvent
+from cmsn_runtime.events import Notice, StagePreview, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Sink(Closing):
     Several sources may be open at once; those of one name are taken for one. A sink that raises, in whatever hook, is
     closed, and the other sinks continue (see Outlets). Raises OutputError where its output cannot be written.
 
-    wants_pictures, wants_packets: whether it takes pictures and packets; those that nobody takes are not made.
+    wants_pictures, wants_packets, wants_previews: whether it takes these; those that nobody takes are not made.
     name: for messages. passive: it only shows progress, so a run does not continue for it alone. one_each: each
     source has an output of its own, so that one that fails does not concern the next.
     """
@@ -47,6 +47,7 @@ class Sink(Closing):
     one_each: bool = False
     wants_pictures: bool = False
     wants_packets: bool = False
+    wants_previews: bool = False
 
     @property
     def name(self) -> str:
@@ -69,6 +70,9 @@ class Sink(Closing):
 
     def step(self, source: str, step: StageStep) -> None:
         """The stage of one more feature step is settled."""
+
+    def preview(self, source: str, preview: StagePreview) -> None:
+        """The stages of the newest steps, before they are settled. Live cameras only."""
 
     def event(self, source: str, event: StreamEvent) -> None:
         """An event occurred."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import CmsnError, OutputError
-from cmsn_runtime.events import StageStep, StreamEvent
+from cmsn_runtime.events import StagePreview, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.stopping import Steps
@@ -86,6 +86,10 @@ class Outlets(Closing):
         """The stage of one more feature step is settled."""
         self._tell(source, lambda sink: sink.step(source, step))
 
+    def preview(self, source: str, preview: StagePreview) -> None:
+        """The stages of the newest steps, for the sinks that take them before they are settled."""
+        self._tell(source, lambda sink: sink.preview(source, preview) if sink.wants_previews else None)
+
     def events(self, source: str, events: Sequence[StreamEvent]) -> None:
         """Events occurred."""
         for event in events:
@@ -106,6 +110,11 @@ class Outlets(Closing):
     def wants_packets(self) -> bool:
         """Whether any sink takes packets."""
         return any(sink.wants_packets for sink in self._sinks)
+
+    @property
+    def wants_previews(self) -> bool:
+        """Whether any sink takes previews."""
+        return any(sink.wants_previews for sink in self._sinks)
 
     def close(self) -> None:
         """Close every sink. A signal waits until all of them are."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.checking import require
-from cmsn_runtime.events import Notice, StageStep, StreamEvent
+from cmsn_runtime.events import Notice, StagePreview, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.reporting import report
 from cmsn_runtime.sinks.backlog import Backlog, Call, Level
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CALL_BYTES = 1024  # of an event or a step, roughly
 _LAZY_FRAME_BYTES = 2**19  # of a picture whose pixels are not made yet: 480 x 360, as live cameras deliver them
 _FAILED_SECONDS = 0.1  # for a sink that has failed to close
-_OPTIONAL = ("advance", "picture", "packet", "step", "event")
+_OPTIONAL = ("advance", "picture", "packet", "step", "preview", "event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,7 @@ class ThreadedSink(Sink):
         self._limits = limits or ThreadLimits()
         self.passive, self.one_each = sink.passive, sink.one_each
         self.wants_pictures, self.wants_packets = sink.wants_pictures, sink.wants_packets
+        self.wants_previews = sink.wants_previews
         self._report = on_report or partial(report, kind="warning")
         # Hooks that do nothing would only fill the queue.
         self._idle = {hook for hook in _OPTIONAL if getattr(type(sink), hook) is getattr(Sink, hook)}
@@ -110,6 +111,10 @@ class ThreadedSink(Sink):
     def step(self, source: str, step: StageStep) -> None:
         """Queue the step."""
         self._put("step", source, Level.PASSING, partial(self._sink.step, source, step))
+
+    def preview(self, source: str, preview: StagePreview) -> None:
+        """Queue the preview."""
+        self._put("preview", source, Level.PASSING, partial(self._sink.preview, source, preview))
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Queue the event."""

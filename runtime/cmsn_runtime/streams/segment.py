@@ -11,7 +11,7 @@ import numpy as np
 from cmsn_runtime.backends.asks import FeatureWindow, StepFeatures, Work, evaluate, stages
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Event, Proposal, StageStep
+from cmsn_runtime.events import Event, Proposal, StagePreview, StageStep
 from cmsn_runtime.proposing.pipeline import propose, rank
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.provenance import How, Provenance, ResumePoint, StreamSetup
@@ -81,6 +81,7 @@ class Segment:
         self._backend = backend
         self._window: FeatureWindow | None = None  # created with the first step: ending needs no backend
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
+        self._previewed = True  # whether the newest hop has been
         self._tracker = Tracker(settings.tracking, first_action=first_action, memory=resume.memory if resume else None)
 
     @property
@@ -115,6 +116,15 @@ class Segment:
             self._provenance = replace(self._provenance, how="settled")
         self._report(self._tracker.settle(), now=now, until=until)
 
+    def take_preview(self) -> StagePreview | None:
+        """The stages that are not settled, as the newest hop sees them; None where it was asked for them before."""
+        if self._previewed:
+            return None
+        self._previewed = True
+        count = min(len(self._probabilities), self._settings.grid.window // 2)
+        stages = self._probabilities[len(self._probabilities) - count :].argmax(axis=1).astype(np.uint8)
+        return StagePreview(self._settings.grid.step_time(self._seen - count, self.origin), stages)
+
     def close(self) -> None:
         """Release the window."""
         if self._window is not None:
@@ -125,6 +135,7 @@ class Segment:
         settings = self._settings.proposals
         begin = self._seen - len(window)
         self._probabilities = yield from stages(window)
+        self._previewed = False
         found = propose(self._probabilities, frontier=self._tracker.frontier - begin, settings=settings)
         scores = None
         if settings.scoring == "evaluated" and len(found.starts):

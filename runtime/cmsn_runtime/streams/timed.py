@@ -13,7 +13,7 @@ from cmsn_runtime.backends.asks import Work
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import Notice, StreamEvent
+from cmsn_runtime.events import Notice, StagePreview, StreamEvent
 from cmsn_runtime.provenance import ResumePoint
 from cmsn_runtime.streams.exclusive import Exclusive
 from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
@@ -95,6 +95,10 @@ class TimedStream(Closing, Generic[Given]):
     def segments(self) -> int:
         """Number of segments so far: that of the newest one."""
         return self._segments
+
+    def take_preview(self) -> StagePreview | None:
+        """The stages that may still change, each hop's once; None where there is no newer hop."""
+        return self._segment.take_preview()
 
     def resume(self, point: ResumePoint) -> None:
         """Let the first moment continue the segment of another stream: the next one up to its first tick at the latest.

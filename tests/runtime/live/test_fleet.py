@@ -40,6 +40,16 @@ def test_a_camera_reports_what_its_frames_alone_lead_to(tiny: Bundle, running: R
     assert running.notes.endings["door"].reason == ""
 
 
+def test_stages_are_shown_before_they_are_settled(running: Running) -> None:
+    door = running.add("door")
+    door.frames(ACTION[:64])
+    running.wait_until_processed(door)
+    previews = running.notes.previews
+    assert [len(each.stages) for each in previews] == list(range(1, len(previews) + 1))
+    assert len(previews) >= 5  # of 8 steps; the resampler and the tiny extractor are late
+    running.stop()
+
+
 def test_reports_are_the_same_alone_and_beside_cameras_that_fail_and_restart(tiny: Bundle) -> None:
     found = []
     for others in (0, 7):
