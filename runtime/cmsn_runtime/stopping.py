@@ -17,7 +17,7 @@ from types import FrameType, TracebackType
 READER_LEFT = 128 + signal.SIGPIPE  # what shells report for a program whose reader exited
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_ONE_REQUEST_SECONDS = 0.25  # `timeout` and a terminal that closes send their signal twice
+ONE_REQUEST_SECONDS = 0.25  # `timeout` and a terminal that closes send their signal twice
 
 Handler = Callable[[int, "FrameType | None"], object]
 
@@ -52,7 +52,7 @@ class _Request:
         if self.number is None:
             self.number, self._seconds = number, now
             raise Stopped(number)
-        if now - self._seconds > _ONE_REQUEST_SECONDS:
+        if now - self._seconds > ONE_REQUEST_SECONDS:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 

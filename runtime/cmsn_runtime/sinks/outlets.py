@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
@@ -62,6 +62,10 @@ class Outlets(Closing):
             if sink in self._sinks:
                 self._sinks.remove(sink)
         self._ending(sink, sink.close)
+
+    def held(self) -> AbstractContextManager[object]:
+        """While it is open, hooks of other threads wait."""
+        return self._changing
 
     def begin(self, source: str, duration: Fraction | None) -> None:
         """A source was opened; see Sink for this and the following hooks."""

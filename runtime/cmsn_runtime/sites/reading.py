@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import stat
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cmsn_runtime.capture.settings import CaptureSettings
-from cmsn_runtime.errors import SettingsError, SourceWarning
+from cmsn_runtime.errors import SourceWarning
 from cmsn_runtime.live.settings import CameraSettings
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.site import table_settings
 from cmsn_runtime.sites.addresses import address_of, is_file
 from cmsn_runtime.sites.names import host_name, require_names
-from cmsn_runtime.sites.paths import expanded_path
+from cmsn_runtime.sites.places import within
 from cmsn_runtime.sites.tables import CameraTable, Site, SiteTables
 from cmsn_runtime.sources.addresses import secret_parts
 from cmsn_runtime.sources.options import SourceOptions
@@ -32,7 +32,7 @@ def read_site(path: Path) -> Site:
     """The content of a site file. Raises SettingsError; a SourceWarning reports passwords that others can read."""
     content = read_toml(path)
     folder = path.parent.absolute()
-    with _within(f"{path}:"):
+    with within(f"{path}:"):
         tables = structure(content, SiteTables, private=True)
         name = host_name() if tables.site.name is None else tables.site.name
         require_names([name], "the site")
@@ -42,13 +42,12 @@ def read_site(path: Path) -> Site:
         settings = table_settings({"proposals": tables.proposals, "tracking": tables.tracking})
         cameras = {each: _camera(each, table, tables, settings, folder) for each, table in tables.cameras.items()}
         web = None if tables.web is None else structure(tables.web, WebSettings, path="web", private=True)
-        state = state_folder(name) if tables.site.state is None else expanded_path(tables.site.state, folder)
     if _readable_by_others(path) and _holds_secrets(content):
         warnings.warn(f"{path}: holds passwords, and all users can read it: chmod o-r", SourceWarning, stacklevel=2)
     return Site(
         path=path,
         name=name,
-        state=state,
+        state=state_folder(name),
         model=tables.site,
         scheduler=tables.scheduler,
         settings=settings,
@@ -67,7 +66,7 @@ def _camera(
     if content.get("enabled") is False:
         return None
     table = structure(content, CameraTable, path=where, private=True)
-    with _within(f"{where}:"):
+    with within(f"{where}:"):
         address = address_of(table, folder)
         demuxer = {option: value.reveal() for option, value in table.options.items()}
         options = SourceOptions(fps=table.fps, demuxer=demuxer, video_stream=table.video_stream)
@@ -81,15 +80,6 @@ def _camera(
         streaming={**settings, **own},
         paced=is_file(address) if table.paced is None else table.paced,
     )
-
-
-@contextmanager
-def _within(place: str) -> Iterator[None]:
-    """What is at fault in here is so within that place."""
-    try:
-        yield
-    except SettingsError as error:
-        raise SettingsError(f"{place} {error}") from error
 
 
 def _readable_by_others(path: Path) -> bool:

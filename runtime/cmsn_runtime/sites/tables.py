@@ -18,13 +18,9 @@ Table = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTable:
-    """Table [site]: its name, its folder, and the model as in `open_bundle`.
-
-    name: by default the host's. state: folder of spools, clips and relative paths of outputs.
-    """
+    """Table [site]: its name, by default the host's, and the model as in `open_bundle`."""
 
     name: str | None = None
-    state: str | None = None
     bundle: str | None = None
     backend: str = "auto"
     threads: int | None = None
@@ -83,8 +79,9 @@ class SiteTables:
 class Site:
     """What a site file asks for.
 
-    settings: of all streams, by dotted name. cameras: those that are enabled, with these settings among their own;
-    disabled: names of the others. outputs: their tables by name, each with its `kind`. web: None for no page.
+    state: folder of spools, clips and relative paths of outputs. settings: of all streams, by dotted name. cameras:
+    those that are enabled, with these settings among their own; disabled: names of the others. outputs: their tables by
+    name, each with its `kind`. web: None for no page.
     """
 
     path: Path

@@ -141,7 +141,7 @@ def test_what_is_no_file_is_neither_paced_nor_made_a_path(tmp_path: Path, addres
     ("text", "message"),
     [
         ("[camera.door]\n", "the content holds 'camera', which is unknown; its fields are site, scheduler"),
-        ("[site]\nbundel = 'x'\n", "site holds 'bundel', which is unknown; its fields are name, state, bundle"),
+        ("[site]\nbundel = 'x'\n", "site holds 'bundel', which is unknown; its fields are name, bundle"),
         ("[site]\nthreads = 0\n", "site.threads is 0; it must be at least 1"),
         ("[site]\nname = 'my/site'\n", "the site is called 'my/site'; a name consists of letters, digits, _ and -"),
         ("[scheduler]\nlag_seconds = -1\n", "scheduler.lag_seconds is -1.0; it must be above 0"),
@@ -220,6 +220,5 @@ def test_the_state_is_where_systemd_says(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.delenv("CMSN_STATE_DIR")
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/cmsn:/var/lib/other")
     assert read(tmp_path, "").state == Path("/var/lib/cmsn")
-    assert read(tmp_path, "[site]\nstate = 'here'").state == tmp_path / "here"
     monkeypatch.delenv("STATE_DIRECTORY")
     assert read(tmp_path, "[site]\nname = 'home'").state.parts[-2:] == ("cmsn", "home")

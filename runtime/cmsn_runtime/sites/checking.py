@@ -1,0 +1,52 @@
+"""Checks a site file against the bundle and the installed outputs, without opening anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cmsn_runtime.bundle_files import locate_bundle, read_manifest
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.manifest.contents import Manifest
+from cmsn_runtime.site import tuned
+from cmsn_runtime.sites.outputs import check_output, context_of
+from cmsn_runtime.sites.places import within
+from cmsn_runtime.sites.tables import Site
+from cmsn_runtime.sources.addresses import public_name
+
+
+def check_site(site: Site) -> Manifest:
+    """The manifest of the site's bundle. Raises SettingsError for what is not allowed, BundleError for the bundle."""
+    manifest = read_manifest(locate_bundle(site.model.bundle))
+    with within(f"{site.path}:"):
+        if manifest.features is not None:
+            raise SettingsError(f"site.bundle: {manifest.name} takes feature rows, which no camera delivers")
+        if not site.outputs and site.web is None:
+            raise SettingsError("it has neither outputs nor a page: add a table [outputs.NAME] or [web]")
+        tuned(manifest.proposals, manifest.tracking, site.settings)
+        for camera in site.cameras.values():
+            with within(f"cameras.{camera.name}:"):
+                tuned(manifest.proposals, manifest.tracking, camera.streaming)
+        for name, table in site.outputs.items():
+            check_output(name, table, context_of(name, site, manifest.grid))
+    return manifest
+
+
+def described(site: Site, manifest: Manifest) -> Iterator[str]:
+    """What would run, a line each, without secrets."""
+    yield f"site {site.name}: bundle {manifest.name}, backend {site.model.backend}, state in {site.state}"
+    for camera in site.cameras.values():
+        changed = tuned(manifest.proposals, manifest.tracking, camera.streaming)
+        settings = f"; {changed}" if changed.changed else ""
+        yield f"camera {camera.name}: {_shown(camera.address.reveal())}{settings}"
+    for name in site.disabled:
+        yield f"camera {name}: not enabled"
+    for name, table in site.outputs.items():
+        yield f"output {name}: {table['kind']}"
+    if site.web is not None:
+        token = "with" if site.web.token is not None else "without"
+        yield f"page: http://{site.web.host}:{site.web.port}/, {token} a token"
+
+
+def _shown(address: str) -> str:
+    """A pipeline may hold passwords anywhere."""
+    return "a GStreamer pipeline" if address.startswith("gst:") else public_name(address)
