@@ -66,7 +66,8 @@ class Event:
     """One report about an action.
 
     kind: `provisional` the first report of an action, `revised` a better one, `withdrawn` it was not an action,
-        `final` it will no longer change.
+        `final` it will no longer change. Every action is first reported as provisional, at the same time as its finals
+        at the latest; each then ends as withdrawn or final, unless the stream is closed before.
     action: number of the action the proposal belongs to, from 1; alternatives share it.
     rank: 1 for the best proposal of its action, 2... for its alternatives (only finals have them).
     seconds: source time up to which the stream had seen when it reported this. `seconds - proposal.end` is the delay.

@@ -61,7 +61,7 @@ def test_an_empty_site_changes_nothing() -> None:
         ("proposals.roi_bins", 4, "proposals.roi_bins is fixed: the networks were trained with it"),
         ("proposals.roi_context", 0.0, "proposals.roi_context is fixed"),
         ("min_score", 0.2, "setting 'min_score' is unknown; these can be set: proposals.decay, proposals.nms, "),
-        ("proposals.min_scor", 0.2, "tracking.settle_steps, tracking.provisional_score, tracking.revise_steps"),
+        ("proposals.min_scor", 0.2, "tracking.provisional_score, tracking.provisional_steps, tracking.revise_steps"),
         ("grid.fps", "25", "setting 'grid.fps' is unknown"),
         ("proposals", {}, "setting 'proposals' is unknown"),
         ("proposals.min\x1bscore", 1, r"setting 'proposals.min\x1bscore' is unknown"),

@@ -111,7 +111,7 @@ class Segment:
             self._report_steps(upto=self._seen)
 
     def settle(self, *, now: Fraction, until: Fraction) -> None:
-        """End at once, without another hop: the reported actions under way are final as of the last hop."""
+        """End at once, without another hop: the actions under way are final as of the last hop."""
         if self._provenance is not None:
             self._provenance = replace(self._provenance, how="settled")
         self._report(self._tracker.settle(), now=now, until=until)

@@ -13,21 +13,25 @@ ReportKind = Literal["provisional", "revised", "withdrawn", "final"]
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """When an action is reported.
+    """The policy of finality: when an action is first reported, when again, and when for good.
 
     settle_steps: steps that must have been seen after the end of an action (the last Start, Confirm or End)
         before its proposals are final.
-    provisional_score: an action is first reported when its best proposal reaches this score.
+    provisional_score: an action is first reported when its best proposal reaches this score, 0..1,
+    provisional_steps: and when this many steps have been seen since the start of that proposal; a final comes no later
+        for either: it is preceded by a provisional at once.
     revise_steps: a revision is reported when either boundary moved by at least this many steps.
     """
 
     settle_steps: int = 8
     provisional_score: float = 0.1
+    provisional_steps: int = 1
     revise_steps: int = 1
 
     def __post_init__(self) -> None:
         require(self.settle_steps >= 1, "settle_steps", self.settle_steps, "at least 1")
         require(0 <= self.provisional_score <= 1, "provisional_score", self.provisional_score, "from 0 to 1")
+        require(self.provisional_steps >= 1, "provisional_steps", self.provisional_steps, "at least 1")
         require(self.revise_steps >= 1, "revise_steps", self.revise_steps, "at least 1")
 
 
@@ -90,6 +94,8 @@ class TrackerMemory:
 class Tracker:
     """Turns the sightings of each hop into reports; one per segment of a stream.
 
+    Of each action it reports one provisional, then revisions, then either one withdrawal or, all at once, its finals of
+    rank 1, 2 ...; nothing after that.
     `frontier` is the step up to which everything has been reported: what lies before it is final and not evaluated
     again.
     """
@@ -121,11 +127,10 @@ class Tracker:
                 continue
             track = self._continued(matches.get(number), sighting)
             if ending or sighting.active_end + self._settings.settle_steps <= seen:
-                spans = track.sighting.spans
-                reports += [Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)]
-                self.frontier = max(self.frontier, sighting.active_end, spans[0].end)
+                reports += _finals(track)
+                self.frontier = max(self.frontier, sighting.active_end, track.sighting.spans[0].end)
             else:
-                report = self._news(track)
+                report = self._news(track, seen)
                 reports += [report] if report else []
                 tracks.append(replace(track, reported=report.span) if report else track)
         lost = [track for track in self._tracks if track not in matches.values()]
@@ -134,14 +139,10 @@ class Tracker:
         return reports
 
     def settle(self) -> list[Report]:
-        """No further hop is possible: the reported actions become final as they were last seen."""
-        followed = [track for track in self._tracks if track.reported and track.sighting.spans]
+        """No further hop is possible: the actions under way become final as they were last seen."""
+        reports = [report for track in self._tracks for report in _finals(track)]
         self._tracks = ()
-        return [
-            Report("final", track.action, rank, span)
-            for track in followed
-            for rank, span in enumerate(track.sighting.spans, start=1)
-        ]
+        return reports
 
     def _continued(self, track: Track | None, sighting: Sighting) -> Track:
         if track is None:
@@ -151,14 +152,23 @@ class Tracker:
             sighting = _with_remembered_start(sighting, track.sighting.spans[0])
         return replace(track, sighting=sighting)
 
-    def _news(self, track: Track) -> Report | None:
-        best = track.sighting.spans[0]
+    def _news(self, track: Track, seen: int) -> Report | None:
+        best, settings = track.sighting.spans[0], self._settings
         if track.reported is None:
-            if best.score < self._settings.provisional_score:
-                return None
-            return Report("provisional", track.action, 1, best)
+            due = best.score >= settings.provisional_score and best.start + settings.provisional_steps <= seen
+            return _provisional(track) if due else None
         moved = max(abs(best.start - track.reported.start), abs(best.end - track.reported.end))
-        return Report("revised", track.action, 1, best) if moved >= self._settings.revise_steps else None
+        return Report("revised", track.action, 1, best) if moved >= settings.revise_steps else None
+
+
+def _provisional(track: Track) -> Report:
+    return Report("provisional", track.action, 1, track.sighting.spans[0])
+
+
+def _finals(track: Track) -> list[Report]:
+    """The last reports of an action, preceded by its provisional where none was reported yet."""
+    finals = [Report("final", track.action, rank, span) for rank, span in enumerate(track.sighting.spans, start=1)]
+    return finals if track.reported else [_provisional(track), *finals]
 
 
 def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:

@@ -51,6 +51,12 @@ def test_a_manifest_is_read_back_as_written(raw: bytes, plain_manifest: Manifest
     assert parse_manifest(raw, bundle="tiny.cmsn") == plain_manifest
 
 
+def test_a_manifest_from_before_a_setting_existed_has_its_default(raw: bytes, plain_manifest: Manifest) -> None:
+    content = json.loads(raw)
+    del content["tracking"]["provisional_steps"]
+    assert parse_manifest(sealed(content), bundle="tiny.cmsn") == plain_manifest
+
+
 def test_the_text_of_a_manifest_is_canonical_and_its_numbers_exact(raw: bytes) -> None:
     assert raw == sealed(json.loads(raw))
     assert json.loads(raw)["grid"]["fps"] == "30000/1001"
