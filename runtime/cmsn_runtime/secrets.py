@@ -27,7 +27,6 @@ _PASSWORD_BEGIN = r"(?<=[:=])"
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", " ": "+", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 _known: set[str] = set()  # global: a log line of any part may repeat a secret
-_variables: set[str] = set()  # of the environment, whose values are secrets
 
 
 class Secret:
@@ -90,35 +89,21 @@ def from_file(path: Path) -> Secret:
         raise SettingsError(f"{path}: the secret in it cannot be read ({type(error).__name__})") from None
 
 
-def child_environment() -> dict[str, str]:
-    """This process's environment without what is secret: other users of a machine may see that of a child.
-
-    Left out are variables that a site file names, and those that contain a known secret of some length.
-    """
-    long = [secret for secret in _known if len(secret) >= _ANYWHERE]
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _variables and not any(secret in value for secret in long)
-    }
-
-
-def variable(name: str) -> str:
+def _variable(name: str) -> str:
     """The value of an environment variable that a site file names as a secret. Raises SettingsError."""
     found = os.environ.get(name)
     if found is None:
         raise SettingsError(f"${{{name}}} is not set; set this environment variable, or name a file")
-    _variables.add(name)
     remember(found)
     return found
 
 
 def _verbatim(match: re.Match[str]) -> str:
-    return variable(match[1])
+    return _variable(match[1])
 
 
 def _encoded(match: re.Match[str]) -> str:
-    return quote(variable(match[1]), safe="")
+    return quote(_variable(match[1]), safe="")
 
 
 @lru_cache(maxsize=1)

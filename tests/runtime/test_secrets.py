@@ -14,7 +14,7 @@ import pytest
 from cmsn_runtime import secrets
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.reporting import report
-from cmsn_runtime.secrets import Secret, child_environment, expanded, from_file, remember, scrubbed
+from cmsn_runtime.secrets import Secret, expanded, from_file, remember, scrubbed
 
 CANARY = 'C4n@ry/"p&ss" wörd\\'
 
@@ -23,7 +23,6 @@ CANARY = 'C4n@ry/"p&ss" wörd\\'
 def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Secrets of other tests are neither removed here nor are these kept."""
     monkeypatch.setattr(secrets, "_known", set())
-    monkeypatch.setattr(secrets, "_variables", set())
     yield
 
 
@@ -119,17 +118,6 @@ def test_a_secret_from_a_file_lacks_the_last_line_break(tmp_path: Path) -> None:
     assert from_file(tmp_path / "password").reveal() == "s3cr3t "
     with pytest.raises(SettingsError, match=r"nothing: the secret in it cannot be read \(FileNotFoundError\)"):
         from_file(tmp_path / "nothing")
-
-
-def test_children_do_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAMERA_PASSWORD", "pw")
-    monkeypatch.setenv("CAMERA_URL", "rtsp://guard:longpassword@camera/")
-    monkeypatch.setenv("HARMLESS", "stays")
-    expanded("${CAMERA_PASSWORD}")
-    remember("longpassword")
-    environment = child_environment()
-    assert environment["HARMLESS"] == "stays"
-    assert not {"CAMERA_PASSWORD", "CAMERA_URL"} & set(environment)
 
 
 def test_what_is_reported_is_scrubbed(capsys: pytest.CaptureFixture[str]) -> None:
