@@ -3,7 +3,8 @@
     CmsnError
     ├── SettingsError     a value given by the caller is not allowed (also a ValueError)
     ├── SourceError       a video or camera cannot be opened, or has no frames
-    │   └── DecodeError   it opened, but broke later; `seconds` is how far it got
+    │   ├── DecodeError   it opened, but broke later; `seconds` is how far it got
+    │   └── UnusableSourceError  opening it again can never help
     ├── AnnotationError   nothing in a file of annotations, results or events can be used
     ├── BundleError       a bundle is damaged, unknown or not a bundle
     ├── OutputError       a file cannot be written
@@ -41,6 +42,10 @@ class DecodeError(SourceError):
     def __init__(self, message: str, *, seconds: Fraction | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class UnusableSourceError(SourceError):
+    """A source that can never be opened, such as one of an unknown protocol."""
 
 
 class AnnotationError(CmsnError):

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from cmsn_runtime.errors import SourceError
+from cmsn_runtime.errors import SourceError, UnusableSourceError
 from cmsn_runtime.sources.addresses import redacted, scheme_of
 from cmsn_runtime.sources.diagnosis import diagnosis
 from cmsn_runtime.sources.formats import demuxer_options
@@ -41,25 +41,30 @@ _CUT_PIPE = "no video came that can be read in one go (MP4 often cannot); pipe M
 def open_container(
     url: str | PipeReader, *, name: str, format: str | None = None, options: Mapping[str, str] | None = None
 ) -> InputContainer:
-    """av.open, with SourceError for all that can go wrong. Waits for nothing longer than TIMEOUT_SECONDS, pipes apart.
+    """av.open, with SourceError for all that can go wrong: UnusableSourceError where trying again cannot help.
+
+    Waits for nothing longer than TIMEOUT_SECONDS, pipes apart.
 
     options: of the demuxer and protocol; those of formats.py are added.
     """
-    scheme = scheme_of(url) if isinstance(url, str) else "pipe"
+    scheme, kind = scheme_of(url) if isinstance(url, str) else "pipe", SourceError
     try:
         container = av.open(
             url, format=format, options=demuxer_options(scheme, options or {}), timeout=float(TIMEOUT_SECONDS)
         )
     except av.error.FFmpegError as error:
         problem = f"{reason(error, url)}; {_advice(error, url)}"
+        if isinstance(error, av.error.ProtocolNotFoundError):
+            kind = UnusableSourceError
     except ValueError as error:  # PyAV: a format that this build of FFmpeg lacks, such as "v4l2" outside Linux
         problem = f"{error}; this build of FFmpeg lacks that input"
+        kind = UnusableSourceError
     else:
         return cast(InputContainer, container)
     if isinstance(url, PipeReader):
         url.raise_failure()
     # Outside of `except`: FFmpeg's error repeats the URL, password and all, and would be shown as the cause.
-    raise SourceError(f"{name}: cannot be opened: {problem}")
+    raise kind(f"{name}: cannot be opened: {problem}")
 
 
 def video_stream(container: InputContainer, *, name: str, number: int | None = None) -> VideoStream:

@@ -14,7 +14,7 @@ _WRONG_PTS_SHARE = 10
 _WRONG_PTS_WITHIN = Fraction(1)  # seconds; a larger step back is a clock that was set back
 
 _USUAL_RATE = Fraction(25)
-_WRAP_MARGIN = Fraction(60)  # seconds on both sides of a wrap; FFmpeg's own margin
+WRAP_MARGIN = Fraction(60)  # seconds on both sides of a wrap; FFmpeg's own margin
 _MOST_IN_DECODER = 64  # packets; reordering takes 16 frames at most
 _NANOSECOND = Fraction(1, 1_000_000_000)
 
@@ -77,16 +77,18 @@ class PresentationStamps:
     - Without any timestamp a frame follows the last one by 1 / `rate` seconds (the stream's average rate; 25 if unset).
 
     period: ticks after which the counter wraps; None where it does not.
-    patient: frames before the first PTS have no time (RTSP, where it arrives with the first sender report).
+    from_first: PTS count from the first packet (RTP, as FFmpeg reads it), whose own its parser loses: it is 0. Frames
+        without PTS before the first that has one have no time.
     """
 
     def __init__(
-        self, time_base: Fraction, rate: Fraction | None, *, period: int | None = None, patient: bool = False
+        self, time_base: Fraction, rate: Fraction | None, *, period: int | None = None, from_first: bool = False
     ) -> None:
-        margin = int(_WRAP_MARGIN / time_base)
+        margin = int(WRAP_MARGIN / time_base)
         self.time_base = time_base
         self._interval = 1 / (rate or _USUAL_RATE)
-        self._patient = patient
+        self._from_first = from_first
+        self._sent = False
         self._in_decoder = _InDecoder()
         self._unwrap_pts, self._unwrap_dts = Unwrapper(period, margin), Unwrapper(period, margin)
         self._last: Fraction | None = None
@@ -95,6 +97,9 @@ class PresentationStamps:
         self._wrong_pts = 0
 
     def sent(self, pts: int | None, dts: int | None) -> int | None:
+        if self._from_first and not self._sent and pts is None:
+            pts = 0
+        self._sent = True
         self._in_decoder.sent(pts, None if dts is None else self._unwrap_dts(dts))
         return pts
 
@@ -105,7 +110,7 @@ class PresentationStamps:
         dts = self._in_decoder.next_dts(carried, key=key)
         pts = None if carried is None else self._unwrap_pts(carried)
         self._judge(pts)
-        if self._patient and pts is None and self._last_pts is None:
+        if self._from_first and pts is None and self._last_pts is None:
             return None
         wrong = self._wrong_pts >= max(_WRONG_PTS_AT_LEAST, self._frames / _WRONG_PTS_SHARE)
         first, second = (dts, pts) if wrong else (pts, dts)

@@ -14,7 +14,7 @@ from cmsn_runtime.sources.stamps import ArrivalStamps, CountedStamps, DecodingSt
 
 _USUAL_RATE = Fraction(25)  # FFmpeg's, for what has no timestamps
 _USUAL_TIME_BASE = Fraction(1, 90_000)
-_TIMED_BY_REPORTS = frozenset({"rtsp", "rtp", "sdp"})
+_COUNTED_FROM_FIRST = frozenset({"rtsp", "rtp", "sdp"})
 
 
 def stamps_of(stream: VideoStream, *, format: str, live: bool, fps: Fraction | None, name: str) -> Stamps:
@@ -33,7 +33,7 @@ def stamps_of(stream: VideoStream, *, format: str, live: bool, fps: Fraction | N
             time_base,
             exact(stream.average_rate),
             period=formats.counter_period(format, time_base),
-            patient=format in _TIMED_BY_REPORTS,
+            from_first=format in _COUNTED_FROM_FIRST,
         )
     if live:
         return ArrivalStamps()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
-from typing import cast
+from typing import TypeAlias, cast
 
 import av.error
 from av import Packet, VideoFrame
@@ -35,8 +35,10 @@ from cmsn_runtime.sources.options import SourceOptions
 from cmsn_runtime.sources.pipes import PipeReader
 from cmsn_runtime.sources.playlists import is_open_ended, open_playlist, warn_of_end
 from cmsn_runtime.sources.seeking import seek
-from cmsn_runtime.sources.stamps import DecodingStamps, PresentationStamps
+from cmsn_runtime.sources.stamps import DecodingStamps, PresentationStamps, Stamps
 from cmsn_runtime.sources.timing import stamps_of
+
+PacketWatch: TypeAlias = Callable[["Packet[VideoStream]"], None]
 
 _LOST_SECONDS = 60  # without one valid frame, after which a live stream is abandoned
 _USUAL_INTERVAL = Fraction(1, 25)
@@ -83,6 +85,7 @@ class VideoSource(Closing):
         self._completeness = Completeness(self._container, self._stamps.time_base)
         self._maker = PictureMaker()
         self._failure: av.error.FFmpegError | None = None
+        self._watch: PacketWatch | None = None
         self._frames = self._read()
 
     @property
@@ -90,6 +93,34 @@ class VideoSource(Closing):
         """See Source."""
         seen = self._completeness
         return Losses(unseen_seconds=seen.unseen_seconds, damaged=seen.damaged, untimed=self._untimed)
+
+    @property
+    def format(self) -> str:
+        """FFmpeg's name of what the container is."""
+        return self._container.format.name
+
+    @property
+    def stream(self) -> VideoStream:
+        """The stream whose frames these are: its codec and its size."""
+        return self._stream
+
+    @property
+    def stamps(self) -> Stamps:
+        """How packets and frames are timed."""
+        return self._stamps
+
+    @property
+    def start_of_day(self) -> Fraction | None:
+        """POSIX seconds of second 0, as the source reported it (RTCP, with its first report); None where unknown.
+
+        PyAV 17 cannot tell.
+        """
+        microseconds = getattr(self._container, "start_time_realtime", None)
+        return Fraction(microseconds, 1_000_000) if microseconds else None
+
+    def watch_packets(self, watch: PacketWatch) -> None:
+        """Call `watch` with each packet of the video before it is decoded; set before the first frame is read."""
+        self._watch = watch
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
@@ -180,6 +211,8 @@ class VideoSource(Closing):
             ours = packet.stream.index == self._stream.index
             if ours and packet.size:
                 packet.pts = self._clock.sent(packet.pts, packet.dts)
+                if self._watch is not None:
+                    self._watch(cast("Packet[VideoStream]", packet))
             self._completeness.packet(packet, ours=ours)
             if ours:
                 yield cast("Packet[VideoStream]", packet)

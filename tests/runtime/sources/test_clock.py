@@ -30,7 +30,7 @@ def test_going_back_by_a_second_is_a_jump_and_time_goes_on_from_there() -> None:
 
 
 def test_a_frame_without_a_time_yet_leaves_the_clock_alone() -> None:
-    clock = FrameClock(PresentationStamps(MILLISECONDS, None, patient=True))
+    clock = FrameClock(PresentationStamps(MILLISECONDS, None, from_first=True))
     assert [clock.time_of(pts, key=False) for pts in (None, None, 5000, None)] == [
         (None, False),
         (None, False),

@@ -1,0 +1,265 @@
+"""The messages of a capture process: the one module that writes and reads them.
+
+It imports the standard library alone: GStreamer's capture script loads it by its path, in whatever Python (3.10 or
+later) has GStreamer's bindings.
+
+A message is a head (mark, kind, length) and its body. Numbers are little-endian; times are fractions of two 64-bit
+numbers, and of no denominator where there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import BinaryIO, NamedTuple, TypeAlias
+
+_MARK = 0x4E534D43  # "CMSN"
+_HEAD = struct.Struct("<IBI")
+_FRAME = struct.Struct("<qQqQdBHH")
+_PICTURE = struct.Struct("<qQ")
+_PACKET = struct.Struct("<qQqqqdB")
+_CODEC = struct.Struct("<I")
+_LARGEST = 1 << 28  # bytes of a body; a frame of 8K has 100 MB
+
+_STARTED, _OPENED, _ALIVE, _FRAMES, _PICTURES, _PACKETS, _CODECS, _CLOCKS, _ENDED = range(1, 10)
+_KEY, _WITHOUT_PTS, _WITHOUT_DTS = 1, 2, 4
+
+
+class ProtocolError(ValueError):
+    """Bytes that are no message: from a process that crashed while it wrote, or that is something else."""
+
+
+class Started(NamedTuple):
+    """The process has imported what it needs and begins to open its source."""
+
+
+class Opened(NamedTuple):
+    """The source is open. format: FFmpeg's name of it, or "gstreamer"."""
+
+    format: str
+
+
+class Alive(NamedTuple):
+    """Data comes, though no frame yet: a stream that was joined between two key frames."""
+
+
+class FrameMessage(NamedTuple):
+    """A frame at the model's size. pixels: uint8 [height, width, 3], contiguous. arrived: time.monotonic()."""
+
+    seconds: Fraction
+    duration: Fraction | None
+    discontinuity: bool
+    arrived: float
+    height: int
+    width: int
+    pixels: bytes
+
+
+class PictureMessage(NamedTuple):
+    """A picture for people. jpeg: its file."""
+
+    seconds: Fraction
+    jpeg: bytes
+
+
+class PacketMessage(NamedTuple):
+    """A compressed frame; see items.CapturedPacket."""
+
+    seconds: Fraction | None
+    pts: int | None
+    dts: int | None
+    duration: int
+    arrived: float
+    key: bool
+    data: bytes
+
+
+class CodecMessage(NamedTuple):
+    """The codec of the packets that follow; see items.Codec."""
+
+    name: str
+    width: int
+    height: int
+    pixel_format: str
+    time_base: Fraction
+    extradata: bytes
+
+
+class ClockMessage(NamedTuple):
+    """POSIX seconds of second 0 on the source's clock, as the source itself reported it (RTCP)."""
+
+    offset: Fraction
+
+
+class Ended(NamedTuple):
+    """Nothing follows. reason: of a fault, or empty. hopeless: opening it again cannot help."""
+
+    reason: str
+    hopeless: bool
+
+
+Message: TypeAlias = (
+    Started | Opened | Alive | FrameMessage | PictureMessage | PacketMessage | CodecMessage | ClockMessage | Ended
+)
+
+
+_EMPTY: Mapping[int, Message] = {_STARTED: Started(), _ALIVE: Alive()}
+
+
+class Writer:
+    """Writes messages to a file that is not buffered. Each is whole when a method returns. Raises OSError."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def started(self) -> None:
+        self._write(_STARTED)
+
+    def opened(self, format: str) -> None:
+        self._write(_OPENED, format.encode())
+
+    def alive(self) -> None:
+        self._write(_ALIVE)
+
+    def frame(
+        self,
+        seconds: Fraction,
+        pixels: bytes | memoryview,
+        *,
+        size: tuple[int, int],
+        arrived: float,
+        duration: Fraction | None = None,
+        discontinuity: bool = False,
+    ) -> None:
+        """size: (height, width)."""
+        head = _FRAME.pack(*_parts(seconds), *_parts(duration), arrived, discontinuity, *size)
+        self._write(_FRAMES, head, pixels)
+
+    def picture(self, seconds: Fraction, jpeg: bytes) -> None:
+        self._write(_PICTURES, _PICTURE.pack(*_parts(seconds)), jpeg)
+
+    def packet(self, message: PacketMessage) -> None:
+        flags = _KEY * message.key | _WITHOUT_PTS * (message.pts is None) | _WITHOUT_DTS * (message.dts is None)
+        pts, dts = message.pts or 0, message.dts or 0
+        head = _PACKET.pack(*_parts(message.seconds), pts, dts, message.duration, message.arrived, flags)
+        self._write(_PACKETS, head, message.data)
+
+    def codec(self, message: CodecMessage) -> None:
+        facts = {**message._asdict(), "time_base": str(message.time_base), "extradata": None}
+        text = json.dumps(facts).encode()
+        self._write(_CODECS, _CODEC.pack(len(text)), text, message.extradata)
+
+    def clock(self, offset: Fraction) -> None:
+        self._write(_CLOCKS, str(offset).encode())
+
+    def ended(self, reason: str, hopeless: bool) -> None:
+        self._write(_ENDED, json.dumps({"reason": reason, "hopeless": hopeless}).encode())
+
+    def _write(self, kind: int, *parts: bytes | memoryview) -> None:
+        length = sum(len(part) for part in parts)
+        small = b"".join([_HEAD.pack(_MARK, kind, length), *parts[:-1]])
+        for part in (small, *parts[-1:]):
+            view = memoryview(part)
+            while view:  # an unbuffered file may take less than it is given
+                view = view[self._file.write(view) :]
+
+
+class Reader:
+    """Turns bytes, in whatever pieces they come, into messages."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that are whole now. Raises ProtocolError for bytes that are none; nothing can follow then."""
+        self._rest += data
+        begin = 0
+        try:
+            while len(self._rest) - begin >= _HEAD.size:
+                mark, kind, length = _HEAD.unpack_from(self._rest, begin)
+                if mark != _MARK or length > _LARGEST:
+                    raise ProtocolError("what came is no message of a capture process")
+                end = begin + _HEAD.size + length
+                if len(self._rest) < end:
+                    break
+                body = bytes(memoryview(self._rest)[begin + _HEAD.size : end])
+                begin = end
+                yield _read(kind, body)
+        finally:
+            del self._rest[:begin]
+
+    def end(self) -> None:
+        """No more bytes will come. Raises ProtocolError where the last message is cut short."""
+        if self._rest:
+            raise ProtocolError("the last message of a capture process is cut short")
+
+
+def _parts(seconds: Fraction | None) -> tuple[int, int]:
+    return (0, 0) if seconds is None else (seconds.numerator, seconds.denominator)
+
+
+def _fraction(numerator: int, denominator: int) -> Fraction | None:
+    return Fraction(numerator, denominator) if denominator else None
+
+
+def _exact(numerator: int, denominator: int) -> Fraction:
+    if not denominator:
+        raise ProtocolError("a frame of a capture process has no time")
+    return Fraction(numerator, denominator)
+
+
+def _read(kind: int, body: bytes) -> Message:
+    try:
+        if kind == _FRAMES:
+            return _frame(body)
+        if kind == _PICTURES:
+            return PictureMessage(_exact(*_PICTURE.unpack_from(body)), body[_PICTURE.size :])
+        if kind == _PACKETS:
+            return _packet(body)
+        if kind == _CODECS:
+            return _codec(body)
+        if kind == _CLOCKS:
+            return ClockMessage(Fraction(body.decode()))
+        if kind == _ENDED:
+            facts: Mapping[str, object] = json.loads(body)
+            return Ended(str(facts["reason"]), bool(facts["hopeless"]))
+        if kind == _OPENED:
+            return Opened(body.decode())
+        if kind in _EMPTY:
+            return _EMPTY[kind]
+    except ProtocolError:
+        raise
+    except (struct.error, ValueError, KeyError, TypeError):
+        raise ProtocolError("the body of a message of a capture process is damaged") from None
+    raise ProtocolError("a message of a capture process is of an unknown kind")
+
+
+def _frame(body: bytes) -> FrameMessage:
+    *times, arrived, discontinuity, height, width = _FRAME.unpack_from(body)
+    pixels = body[_FRAME.size :]
+    if len(pixels) != height * width * 3:
+        raise ProtocolError("a frame of a capture process has not the size it states")
+    duration = _fraction(*times[2:])
+    return FrameMessage(_exact(*times[:2]), duration, bool(discontinuity), arrived, height, width, pixels)
+
+
+def _packet(body: bytes) -> PacketMessage:
+    numerator, denominator, pts, dts, duration, arrived, flags = _PACKET.unpack_from(body)
+    return PacketMessage(
+        _fraction(numerator, denominator),
+        None if flags & _WITHOUT_PTS else pts,
+        None if flags & _WITHOUT_DTS else dts,
+        duration,
+        arrived,
+        bool(flags & _KEY),
+        body[_PACKET.size :],
+    )
+
+
+def _codec(body: bytes) -> CodecMessage:
+    (length,) = _CODEC.unpack_from(body)
+    facts = json.loads(body[_CODEC.size : _CODEC.size + length])
+    facts.update(time_base=Fraction(facts["time_base"]), extradata=body[_CODEC.size + length :])
+    return CodecMessage(**facts)

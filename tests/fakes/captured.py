@@ -1,0 +1,76 @@
+"""What a Capture delivers, collected, and waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cmsn_runtime.capture.capture import Capture
+from cmsn_runtime.capture.items import CapturedFrame, CaptureItem
+from cmsn_runtime.capture.settings import CaptureSettings
+from cmsn_runtime.secrets import Secret
+from cmsn_runtime.sources.options import SourceOptions
+
+Item = TypeVar("Item")
+
+QUICK = CaptureSettings(stall_seconds=2.0, first_retry_seconds=0.1, last_retry_seconds=0.5)
+
+
+class Captured:
+    """All items so far. `waited` waits for one."""
+
+    def __init__(self) -> None:
+        self.items: list[CaptureItem] = []
+        self._changed = threading.Condition()
+
+    def deliver(self, item: CaptureItem) -> None:
+        with self._changed:
+            self.items.append(item)
+            self._changed.notify_all()
+
+    def of(self, kind: type[Item]) -> list[Item]:
+        """All items of a kind."""
+        with self._changed:
+            return [item for item in self.items if isinstance(item, kind)]
+
+    def waited(self, kind: type[Item], *, count: int = 1, seconds: float = 20.0) -> list[Item]:
+        """The first `count` items of a kind, once they are there. Raises AssertionError, with what came instead."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: self._count(kind) >= count, seconds)
+            assert done, f"{self._count(kind)} of {count} {kind.__name__} in {seconds} s; the last: {self.items[-3:]}"
+            found: list[Item] = [item for item in self.items if isinstance(item, kind)]
+        return found[:count]
+
+    def more_frames(self, count: int, *, seconds: float = 20.0) -> list[CapturedFrame]:
+        """All frames, once there are so many more than now."""
+        return self.waited(CapturedFrame, count=len(self.of(CapturedFrame)) + count, seconds=seconds)
+
+    def _count(self, kind: type[Any]) -> int:
+        return sum(isinstance(item, kind) for item in self.items)
+
+
+def capture(address: str, captured: Captured, **changes: Any) -> Capture:
+    """A capture of 48x64 frames with small limits. changes: of its arguments."""
+    arguments: dict[str, Any] = {
+        "name": "door",
+        "size": (48, 64),
+        "deliver": captured.deliver,
+        "options": SourceOptions(),
+        "settings": QUICK,
+        "pictures": False,
+        "packets": False,
+        **changes,
+    }
+    return Capture(Secret(address), **arguments)
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
+    """Whether a condition became true within that time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
