@@ -54,5 +54,9 @@ def _check(path: Path) -> None:
 def _open_fleet(bundle: Bundle, outlets: Outlets, site: Site) -> CameraFleet:
     from cmsn_runtime.capture.capture import Capture  # type: ignore[import-untyped,unused-ignore]
     from cmsn_runtime.live.fleet import Fleet
+    from cmsn_runtime.reporting import report
 
-    return Fleet(bundle, outlets, site.scheduler, site=site.name, capture=Capture)
+    def failed(name: str, error: Exception) -> None:
+        report(f"{name}: {error}; a new segment begins", kind="warning")
+
+    return Fleet(bundle, outlets, site.scheduler, site=site.name, on_failure=failed, capture=Capture)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from cmsn_runtime.bundle_files import locate_bundle, read_manifest
 from cmsn_runtime.errors import SettingsError
@@ -28,7 +30,19 @@ def check_site(site: Site) -> Manifest:
                 tuned(manifest.proposals, manifest.tracking, camera.streaming)
         for name, table in site.outputs.items():
             check_output(name, table, context_of(name, site, manifest.grid))
+        _require_own_files(site)
     return manifest
+
+
+def _require_own_files(site: Site) -> None:
+    """Two outputs that continue one file would mix their lines."""
+    owners: dict[Path, str] = {}
+    for name, table in site.outputs.items():
+        path = table.get("path")
+        if isinstance(path, str):
+            owner = owners.setdefault(Path(os.path.realpath(site.state / Path(path).expanduser())), name)
+            if owner != name:
+                raise SettingsError(f"outputs.{owner} and outputs.{name} have the same path; give each its own")
 
 
 def described(site: Site, manifest: Manifest) -> Iterator[str]:
