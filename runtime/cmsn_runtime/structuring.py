@@ -24,8 +24,8 @@ from cmsn_runtime.text import one_line
 
 Structured = TypeVar("Structured")
 
-# Bounded digits: Fraction("1e999999999") would compute for hours.
-_RATE = re.compile(r"[0-9]{1,9}(/[1-9][0-9]{0,8})?")
+# Bounded digits: Fraction("1e999999999") would compute for hours. These hold times in nanoseconds times frame rates.
+_RATE = re.compile(r"-?[0-9]{1,40}(/[1-9][0-9]{0,39})?")
 
 
 class _MismatchError(ValueError):
