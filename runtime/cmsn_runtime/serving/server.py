@@ -1,0 +1,132 @@
+"""Starts the web server of a running fleet, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmsn_runtime.closing import Closing
+from cmsn_runtime.errors import MissingExtraError, SettingsError
+from cmsn_runtime.identity import LOCAL_SITE
+from cmsn_runtime.live.status import CameraStatus
+from cmsn_runtime.serving.settings import WebSettings
+from cmsn_runtime.serving.sink import PageSink
+from cmsn_runtime.serving.watch import HasStatuses, Watch
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_END_SECONDS = 0.5  # for answers under way; then they are cut
+_SEND_BYTES = 2**18  # that the system keeps for a browser: a reader that is too slow is to be noticed
+_DEAD_MILLISECONDS = 20_000  # without an acknowledgement, after which a browser's connection is given up
+
+
+class Web(Closing):
+    """A page that is being served. url: where; it holds no token."""
+
+    def __init__(self, url: str, server: uvicorn.Server, listener: socket.socket, sink: PageSink, watch: Watch) -> None:
+        self.url = url
+        self._server = server
+        self._listener = listener
+        self._sink = sink
+        self._watch = watch
+        self._thread = threading.Thread(target=self._run, name="cmsn-web", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the server within a second, whoever is reading."""
+        self._watch.close()
+        self._server.should_exit = True
+        self._sink.feed.close()
+        self._thread.join(_END_SECONDS)
+        self._server.force_exit = True
+        self._thread.join(_END_SECONDS)
+        self._listener.close()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._sink.feed.bind(asyncio.get_running_loop())
+        await self._server.serve(sockets=[self._listener])
+
+
+def start_web(
+    settings: WebSettings,
+    fleet: HasStatuses,
+    sink: PageSink,
+    *,
+    site: str = LOCAL_SITE,
+    clips: Path | None = None,
+    stuck_seconds: float = 15.0,
+) -> Web:
+    """Serve what the sink was given and the fleet reports, until the returned object is closed.
+
+    site: its name, for the headline. clips: the folder into which clips of finals are saved. stuck_seconds: without
+    progress, after which the health is bad; far beyond the lag at which a camera is cut.
+    Raises SettingsError where it cannot listen there, and MissingExtraError.
+    """
+    try:
+        import uvicorn
+
+        from cmsn_runtime.serving.access import Access
+        from cmsn_runtime.serving.app import Page, application
+        from cmsn_runtime.serving.clips import ClipFolder
+    except ImportError as error:
+        raise MissingExtraError(error.name or "starlette", "live", "the page of live cameras") from error
+    listener = _listening(settings)
+    host, port = listener.getsockname()[:2]
+    access = Access(settings.token, port=port, hosts=(*settings.hosts, settings.host))
+
+    def look(cameras: Sequence[CameraStatus]) -> None:
+        sink.metrics.look(cameras)
+        sink.board.keep([each.name for each in cameras])
+        sink.feed.send({"type": "cameras", "cameras": [asdict(each) for each in cameras]})
+
+    watch = Watch(fleet, look, stuck_seconds=stuck_seconds)
+    page = Page(site, sink, watch, None if clips is None else ClipFolder(clips), needs_token=access.needs_token)
+    # Of a request, nothing is logged: neither who asked nor for what.
+    config = uvicorn.Config(
+        application(page, access),
+        log_config=None,
+        access_log=False,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+    )
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return Web(url, uvicorn.Server(config), listener, sink, watch)
+
+
+def _listening(settings: WebSettings) -> socket.socket:
+    """A socket that listens; connections that it takes are given up when their browser is silent for long."""
+    place = f"{settings.host}:{settings.port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SettingsError(f"the page cannot listen on {place}: {error}; set another host in [web]") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_MILLISECONDS)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise SettingsError(
+            f"the page cannot listen on {place}: {reason}; end the program that uses it, or set another port in [web]"
+        ) from error
+    return listener

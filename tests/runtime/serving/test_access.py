@@ -1,0 +1,140 @@
+"""Who is answered: the token, the cookie, the name that is asked for, and what the headers forbid."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from served_page import TOKEN, Served, event, frame, notice, served, status
+
+from cmsn_runtime.serving.access import host_name
+
+PRIVATE = ("/", "/events", "/cameras/door.jpg", "/clips/a.mp4", "/metrics", "/api/cameras", "/nothing", "/logout")
+
+
+def logged_in(page: Served) -> str:
+    """The cookie that the form gives."""
+    answer = page.ask("/login", method="POST", body=f"token={TOKEN}")
+    assert answer.status == 303
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_without_the_token_nothing_is_answered(path: str) -> None:
+    with served(status(), token=TOKEN) as page:
+        page.sink.picture("door", frame())
+        answer = page.ask(path)
+        wrong = page.ask(path, Authorization=f"Bearer {TOKEN}x", Cookie=f"cmsn-{page.port}={TOKEN}")
+    assert answer.status == wrong.status == 401
+    assert b"door" not in answer.body + wrong.body
+
+
+@pytest.mark.parametrize("path", ["/", "/cameras/door.jpg", "/metrics", "/api/cameras"])
+def test_scripts_give_the_token_as_a_bearer(path: str) -> None:
+    with served(status(), token=TOKEN) as page:
+        page.sink.picture("door", frame())
+        assert page.ask(path, Authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_the_form_gives_a_cookie_that_holds_no_token_and_no_script_can_read() -> None:
+    with served(status(), token=TOKEN) as page:
+        answer = page.ask("/login", method="POST", body=f"token={TOKEN}")
+        cookie = answer.headers["set-cookie"]
+        assert answer.headers["location"] == "./"
+        assert page.ask("/api/cameras", Cookie=cookie.partition(";")[0]).status == 200
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and TOKEN not in cookie
+
+
+def test_the_cookie_of_a_page_opens_it_after_a_restart_too() -> None:
+    with served(token=TOKEN) as page:
+        value = logged_in(page).partition("=")[2]
+    with served(token=TOKEN) as page:
+        assert page.ask("/", Cookie=f"other=1; cmsn-{page.port}={value}").status == 200
+    with served(token=TOKEN[::-1]) as page:
+        assert page.ask("/", Cookie=f"cmsn-{page.port}={value}").status == 401
+
+
+@pytest.mark.parametrize("body", ["token=wrong", "", "token=", "other=1", f"token={TOKEN}" + "x" * 5000])
+def test_a_wrong_token_is_asked_for_again(body: str) -> None:
+    with served(token=TOKEN) as page:
+        answer = page.ask("/login", method="POST", body=body)
+    assert (answer.status, answer.headers["location"]) == (303, "./?wrong")
+    assert "set-cookie" not in answer.headers
+
+
+def test_logging_out_forgets_the_cookie() -> None:
+    with served(token=TOKEN) as page:
+        answer = page.ask("/logout", method="POST", body="", Cookie=logged_in(page))
+    assert answer.status == 303 and "Max-Age=0" in answer.headers["set-cookie"]
+
+
+def test_the_form_works_without_the_token_and_shows_no_camera() -> None:
+    with served(status("secret lab"), token=TOKEN) as page:
+        form = page.ask("/")
+        assert form.status == 401 and b'type="password"' in form.body and b"secret lab" not in form.body
+        for name in ("base.css", "login.css", "login.js", "icon.svg"):
+            assert page.ask(f"/static/{name}").status == 200
+
+
+def test_health_answers_strangers_with_one_word() -> None:
+    with served(status("secret lab"), token=TOKEN) as page:
+        assert page.ask("/healthz").json == {"ok": True}
+        assert "secret lab" in page.ask("/healthz", Authorization=f"bearer {TOKEN}").json["cameras"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8750", "127.0.0.1.evil.example", "", "10.1.2.3", "[::2]"]
+)
+def test_a_foreign_name_is_refused_even_with_the_token(host: str) -> None:
+    with served(status(), token=TOKEN, hosts=("door.lan",)) as page:
+        for path in ("/", "/healthz", "/api/cameras", "/static/base.css"):
+            answer = page.ask(path, Host=host, Authorization=f"Bearer {TOKEN}")
+            assert answer.status == 400 and b"[web]" in answer.body
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:99", "[::1]:8750", "door.lan:8750", "Door.Lan."]
+)
+def test_this_machine_and_the_names_of_the_settings_are_answered(host: str) -> None:
+    with served(hosts=("door.lan",)) as page:
+        assert page.ask("/", Host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "name"), [("a.b:1", "a.b"), ("A.", "a"), ("[::1]:8", "::1"), ("[fe80::1]", "fe80::1"), (":80", "")]
+)
+def test_a_host_header_is_reduced_to_its_name(host: str, name: str) -> None:
+    assert host_name(host) == name
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/nothing", "/static/page.js", "/static/../server.py"])
+def test_every_answer_forbids_what_browsers_might_do_with_it(path: str) -> None:
+    with served(status()) as page:
+        headers = page.ask(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "server" not in headers
+
+
+def test_the_token_is_in_no_answer_and_in_no_log(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answers = []
+    with served(status(), token=TOKEN, clips=tmp_path) as page:
+        page.sink.picture("door", frame())
+        page.sink.event("door", event())
+        page.sink.event("door", notice("source_lost", "gone"))
+        cookie = logged_in(page)
+        for path in ("/", "/metrics", "/healthz", "/api/cameras", "/static/page.js", "/login", "/clips/x", "/?t=1"):
+            answers.append(page.ask(path, Cookie=cookie))
+            answers.append(page.ask(path, Authorization=f"Bearer {TOKEN}"))
+            answers.append(page.ask(path))
+    shown = b"".join(str(answer.headers).encode() + answer.body for answer in answers)
+    captured = capfd.readouterr()
+    assert b"door" in shown and TOKEN.encode() not in shown
+    assert TOKEN not in caplog.text + captured.out + captured.err
