@@ -11,6 +11,7 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import Manifest
 from cmsn_runtime.site import tuned
 from cmsn_runtime.sites.outputs import check_output, context_of
+from cmsn_runtime.sites.paths import bundle_path
 from cmsn_runtime.sites.places import within
 from cmsn_runtime.sites.tables import Site
 from cmsn_runtime.sources.addresses import public_name
@@ -18,7 +19,7 @@ from cmsn_runtime.sources.addresses import public_name
 
 def check_site(site: Site) -> Manifest:
     """The manifest of the site's bundle. Raises SettingsError for what is not allowed, BundleError for the bundle."""
-    manifest = read_manifest(locate_bundle(site.model.bundle))
+    manifest = read_manifest(locate_bundle(bundle_path(site.model.bundle, site.folder)))
     with within(f"{site.path}:"):
         if manifest.features is not None:
             raise SettingsError(f"site.bundle: {manifest.name} takes feature rows, which no camera delivers")

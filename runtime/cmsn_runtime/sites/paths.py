@@ -11,6 +11,14 @@ from cmsn_runtime.errors import SettingsError
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
+def bundle_path(text: str | None, folder: Path) -> str | Path | None:
+    """A bundle by its path, or by the name of one that comes with cmsn. Raises SettingsError."""
+    if text is None:
+        return None
+    path = expanded_path(text, folder)
+    return path if "/" in text or path.exists() else text
+
+
 def expanded_path(text: str, folder: Path) -> Path:
     """A path in which ${NAME} is an environment variable. folder: where a relative one begins. Raises SettingsError."""
 

@@ -12,7 +12,7 @@ from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import CmsnError, OutputError
 from cmsn_runtime.sites.checking import check_site
 from cmsn_runtime.sites.journal import log
-from cmsn_runtime.sites.paths import expanded_path
+from cmsn_runtime.sites.paths import bundle_path, expanded_path
 from cmsn_runtime.sites.reading import read_site
 from cmsn_runtime.sites.service import FleetOpener, Service
 from cmsn_runtime.sites.signals import Signals
@@ -93,10 +93,10 @@ def _bundle_of(site: Site) -> Bundle:
     """The model without the site's settings, which every camera has among its own, so that they can be changed."""
     model = site.model
     return open_bundle(
-        model.bundle,
+        bundle_path(model.bundle, site.folder),
         backend=model.backend,
         threads=model.threads,
         largest_batch=model.largest_batch,
-        engines=None if model.engines is None else expanded_path(model.engines, site.path.parent.absolute()),
+        engines=None if model.engines is None else expanded_path(model.engines, site.folder),
         engine_code=model.allow_engine_code,
     )

@@ -94,3 +94,8 @@ class Site:
     disabled: tuple[str, ...]
     outputs: Mapping[str, Table]
     web: WebSettings | None
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of models, files and passwords begin."""
+        return self.path.parent.absolute()
