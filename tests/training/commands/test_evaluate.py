@@ -79,6 +79,8 @@ def test_events_files_can_be_evaluated_without_results(folder: Path) -> None:
     delay = json.loads((folder / "out.json").read_text())["delay"]
     assert list(delay["AR@1"]) == ["0 s", "0.5 s", "1 s", "2 s", "5 s", "10 s", "final"]
     assert list(delay["AR@1"].values()) == [0, 50, 50, 50, 50, 50, 0]
+    assert "in proportion to time" in done.output
+    assert list(delay["in_proportion"]["AR@1"].values()) == [0, 50, 50, 50, 50, 50, 0]
     assert (delay["median_seconds_to_first_hit"], delay["percent_ever_hit"]) == (0.5, 50)
 
 

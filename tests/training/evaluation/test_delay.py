@@ -18,7 +18,7 @@ from cmsn_runtime.errors import AnnotationError, SettingsError
 from cmsn_runtime.events import Event, Notice, Proposal, StreamEvent
 from cmsn_runtime.sinks.jsonl import JsonLinesSink
 from cmsn_training.evaluation import Spans, tiou_matrix
-from cmsn_training.evaluation.delay import first_hits, recall_by_delay, standing
+from cmsn_training.evaluation.delay import first_hits, recall_by_delay, standing, stream_lengths
 from cmsn_training.evaluation.events import Reported, read_events, reports_of
 
 REPORTS = [
@@ -60,6 +60,57 @@ def test_recall_grows_with_the_delay_allowed() -> None:
     # 0.8 at first: seven of ten thresholds; the final one is exact. At 0.5 s a better scored wrong one is in front.
     assert found[1] == pytest.approx({0: 70, 0.5: 0, 1: 70, 3: 100, math.inf: 100})
     assert found[2] == pytest.approx({0: 70, 0.5: 70, 1: 70, 3: 100, math.inf: 100})
+
+
+def test_places_in_proportion_to_the_time_gone_by() -> None:
+    """Of 12 seconds with 4 places, 1.5 have come after 4.5 s and 3 after 9 s; one is there from the beginning."""
+    reports = [
+        Reported(1, "provisional", 0.5, 0, 0.5, 0.9),
+        Reported(2, "provisional", 1, 1, 6, 0.5),
+        Reported(3, "provisional", 8, 7, 8, 0.7),
+    ]
+    lengths = {"a": 12.0}
+
+    def found(end: float) -> float:
+        truth = {"a": spans((1, end))}
+        return recall_by_delay({"a": reports}, truth, numbers=[4], delays=(0,), thresholds=[0.4], lengths=lengths)[4][0]
+
+    assert found(2.9) == 0  # one place, and the better scored one has it
+    assert found(4.5) == pytest.approx(50)  # half a place counts half
+    assert found(6) == 100
+    assert found(9) == 100
+    assert recall_by_delay({"a": reports}, {"a": spans((1, 9))}, numbers=[2], delays=(0,), lengths=lengths)[2] == {0: 0}
+
+
+def test_both_forms_end_at_the_recall_of_the_finals() -> None:
+    found = [
+        recall_by_delay({"a": REPORTS}, {"a": spans((1, 6), (2, 6))}, numbers=[1, 2], lengths=lengths)
+        for lengths in (None, {"a": 12.0})
+    ]
+    assert [row[math.inf] for row in found[0].values()] == [row[math.inf] for row in found[1].values()]
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_the_form_in_proportion_is_level_where_no_report_ever_changes(seed: int) -> None:
+    """Streams whose proposals come at an even rate and are final at once: the other form falls with the delay."""
+    rng = np.random.default_rng(seed)
+    reports, truth = {}, {}
+    for name in map(str, range(60)):
+        starts = np.sort(rng.uniform(0, 598, 120))
+        reports[name] = [Reported(i, "final", s + 2, s, s + 2, rng.random()) for i, s in enumerate(starts)]
+        truth[name] = spans(*[(s, s + 2) for s in rng.choice(starts, 10, replace=False)])
+    delays, lengths = (0.0, 30.0, math.inf), dict.fromkeys(reports, 600.0)
+    fair = recall_by_delay(reports, truth, numbers=[60], delays=delays, lengths=lengths)[60]
+    old = recall_by_delay(reports, truth, numbers=[60], delays=delays)[60]
+    assert max(fair.values()) - min(fair.values()) < 8
+    assert old[0] - old[math.inf] > 15
+
+
+def test_the_length_of_a_stream_is_the_known_one_or_its_newest_time() -> None:
+    truth = {"a": spans((1, 6)), "b": spans((1, 20)), "c": spans((1, 2))}
+    lengths = stream_lengths({"a": REPORTS, "b": REPORTS}, truth, {"c": 60.0, "a": None})
+    assert lengths == {"a": 9.5, "b": 20, "c": 60}
 
 
 def test_the_first_hit_may_come_before_the_end() -> None:

@@ -3,6 +3,12 @@
 For a true action that ends at e and an allowed delay d, the proposals that stand at source time e + d count: of each
 action the newest report (provisional or revised), its finals once reported, nothing once withdrawn; of these the best
 N by score.
+
+Early in a stream few proposals compete for these N places, at its end all of them: recall falls with the delay even
+where no proposal changes. So there are two forms: N places at any time, and places in proportion to the time gone by,
+N (e + d) / T of a stream of length T, at least one. The second is fair: where proposals come at an even rate, as many
+compete for each place at every delay. A fraction of a place counts as such: recall is interpolated between the whole
+numbers on both sides of it. Both forms end at AR@N of the finals.
 """
 
 from __future__ import annotations
@@ -68,18 +74,35 @@ def recall_by_delay(
     numbers: Sequence[int],
     delays: Sequence[float] = DELAYS,
     thresholds: Sequence[float] = TIOU_THRESHOLDS,
+    lengths: Mapping[str, float] | None = None,
 ) -> dict[int, dict[float, float]]:
     """N -> allowed delay in seconds -> AR@N in percent; infinity: the finals of the whole stream.
 
     reports: video -> what was reported. truth: video -> [G, 2] seconds. A video without reports counts as missed.
+    lengths: video -> seconds, for places in proportion to the time gone by; None for N places at any time.
     Raises SettingsError where there is no true segment, or nothing was reported for any video of the truth.
     """
     _require_overlap(reports, truth)
-    best = np.concatenate(
-        [_best(standing(reports.get(name, ())), rows, numbers, delays) for name, rows in truth.items()]
-    )
-    recall = 100 * (best[..., None] >= np.array(thresholds)).mean(axis=(0, 3))  # [N, delays]
+    times = np.array(delays)
+    recalled = []
+    for name, segments in truth.items():
+        reported, ends = standing(reports.get(name, ())), segments[:, 1, None] + times
+        gone = np.ones_like(ends) if lengths is None else np.minimum(ends / lengths[name], 1.0)
+        places = np.maximum(np.array(numbers)[:, None, None] * gone, 1.0)  # [N, G, delays]
+        recalled.append(_recalled(reported, segments, ends, places, np.array(thresholds)))
+    recall = 100 * np.concatenate(recalled, axis=1).mean(axis=1)  # [N, delays]
     return {number: dict(zip(delays, row, strict=True)) for number, row in zip(numbers, recall.tolist(), strict=True)}
+
+
+def stream_lengths(
+    reports: Mapping[str, Sequence[Reported]], truth: Mapping[str, Spans], durations: Mapping[str, float | None]
+) -> dict[str, float]:
+    """Video -> its length in seconds: the known duration, or the newest time that a report or the truth names."""
+    newest = {
+        name: max([float(segments.max(initial=0.0)), *(report.at for report in reports.get(name, ()))])
+        for name, segments in truth.items()
+    }
+    return {name: durations.get(name) or seconds for name, seconds in newest.items()}
 
 
 def first_hits(
@@ -99,17 +122,23 @@ def first_hits(
     return delays
 
 
-def _best(reported: Standing, segments: Spans, numbers: Sequence[int], delays: Sequence[float]) -> Floats:
-    """The best tIoU with each true segment among the first N that stood -> [G, N, delays]."""
-    overlaps = tiou_matrix(reported.spans, segments)  # [K, G]
-    found = np.zeros((len(segments), len(numbers), len(delays)))
-    for index, delay in enumerate(delays):
-        stood = reported.at(segments[:, 1] + delay)  # [G, K]
-        rank = np.cumsum(stood, axis=1)
-        for place, number in enumerate(numbers):
-            counted = np.where(stood & (rank <= number), overlaps.T, 0.0)
-            found[:, place, index] = counted.max(axis=1, initial=0.0)
-    return found
+def _recalled(reported: Standing, segments: Spans, times: Floats, places: Floats, thresholds: Floats) -> Floats:
+    """Share of the thresholds that each true segment is met at by the best of what stood -> [N, G, delays].
+
+    times: source times [G, delays]. places: how many of the best count then, [N, G, delays]; fractions interpolate.
+    """
+    overlaps = tiou_matrix(reported.spans, segments).T[:, None]  # [G, 1, K]
+    stood = np.stack([reported.at(row) for row in times]) if len(times) else np.empty((*times.shape, 0), dtype=bool)
+    rank = np.where(stood, np.cumsum(stood, axis=2), np.inf)
+
+    def share(most: Floats) -> Floats:
+        best = np.where(rank <= most[..., None], overlaps, 0.0).max(axis=2, initial=0.0)
+        met: Floats = (best[..., None] >= thresholds).mean(axis=2)
+        return met
+
+    return np.stack(
+        [share(np.floor(each)) + each % 1 * (share(np.ceil(each)) - share(np.floor(each))) for each in places]
+    )
 
 
 def _require_overlap(reports: Mapping[str, Sequence[Reported]], truth: Mapping[str, Spans]) -> None:

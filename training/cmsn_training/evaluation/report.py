@@ -12,7 +12,7 @@ import numpy as np
 
 from cmsn_runtime.names import ByName
 from cmsn_training.data.thumos14 import read_rates
-from cmsn_training.evaluation.delay import first_hits, recall_by_delay
+from cmsn_training.evaluation.delay import first_hits, recall_by_delay, stream_lengths
 from cmsn_training.evaluation.detection import mean_average_precision
 from cmsn_training.evaluation.events import Reported
 from cmsn_training.evaluation.meeting import Names, Truth, match_names
@@ -36,11 +36,13 @@ _PROTOCOLS = (THUMOS, ACTIVITYNET)
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """by_number: N -> allowed delay in seconds -> AR@N in percent. median: seconds from the end of an action until it
-    was first hit, over those that were hit, infinity where none was; share: of actions that were hit, percent.
+    """by_number: N -> allowed delay in seconds -> AR@N in percent. in_proportion: the same with N places in proportion
+    to the time gone by. median: seconds from the end of an action until it was first hit, over those that were hit,
+    infinity where none was; share: of actions that were hit, percent.
     """
 
     by_number: dict[int, dict[float, float]]
+    in_proportion: dict[int, dict[float, float]]
     median: float
     share: float
 
@@ -110,8 +112,11 @@ def delays_of(
     records = match_names(events.records, truth, events.path, note=note).of_truth(events.records)
     hits = np.array(first_hits(records, segments))
     reached = hits[np.isfinite(hits)]
+    whole = sorted({math.ceil(number) for number in numbers})
+    lengths = stream_lengths(records, segments, {name: video.duration for name, video in truth.videos.items()})
     return Delays(
-        recall_by_delay(records, segments, numbers=sorted({math.ceil(number) for number in numbers})),
+        recall_by_delay(records, segments, numbers=whole),
+        recall_by_delay(records, segments, numbers=whole, lengths=lengths),
         float(np.median(reached)) if len(reached) else math.inf,
         float(100 * len(reached) / len(hits)),
     )
@@ -126,11 +131,16 @@ def as_json(report: Report, numbers: Sequence[float], delays: Delays | None) -> 
             content["results"][name]["mAP"] = {f"{t:g}": _rounded(value) for t, value in report.precision[name].items()}
     if delays is not None:
         content["delay"] = {
-            **{f"AR@{n}": {delay_name(d): _rounded(v) for d, v in row.items()} for n, row in delays.by_number.items()},
+            **_by_delay(delays.by_number),
+            "in_proportion": _by_delay(delays.in_proportion),
             "median_seconds_to_first_hit": _rounded(delays.median),
             "percent_ever_hit": _rounded(delays.share),
         }
     return content
+
+
+def _by_delay(by_number: Mapping[int, Mapping[float, float]]) -> dict[str, dict[str, float | None]]:
+    return {f"AR@{n}": {delay_name(d): _rounded(v) for d, v in row.items()} for n, row in by_number.items()}
 
 
 def delay_name(delay: float) -> str:

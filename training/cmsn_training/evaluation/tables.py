@@ -120,9 +120,11 @@ def _delays(delays: Delays) -> Grid:
     first = "" if math.isinf(delays.median) else f", at the median {delays.median:+.2f} s from its end"
     hits = f"{delays.share:.1f} % of the actions were hit at tIoU 0.5{first}"
     headings = tuple(delay_name(delay) for delay in next(iter(delays.by_number.values())))
-    labels = tuple((f"AR@{number}",) for number in delays.by_number)
-    figures = tuple(_shown(row.values()) for row in delays.by_number.values())
-    return Grid(f"Average recall against allowed delay, percent; {hits}", ("",), labels, headings, figures)
+    forms = (("at any time", delays.by_number), ("in proportion to time", delays.in_proportion))
+    rows = [(number, places, row) for places, form in forms for number, row in form.items()]
+    labels = tuple((f"AR@{number}", places) for number, places, _ in rows)
+    figures = tuple(_shown(row.values()) for *_, row in rows)
+    return Grid(f"Average recall against allowed delay, percent; {hits}", ("", "N places"), labels, headings, figures)
 
 
 def _curves(report: Report) -> Iterator[tuple[str, RecallCurve]]:
