@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 FORBIDDEN = ["torch", "onnx", "lightning", "pydantic", "safetensors", "tensorrt", "pycuda", "matplotlib", "PIL", "ray"]
+FORBIDDEN += ["paho", "urllib3"]
 SISTERS = ["cmsn_training", "cmsn_export", "cmsn_calibration", "cmsn_benchmarks"]
 
 IMPORT_ALL = """
