@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from cmsn_runtime.errors import OutputError, SettingsError
-from cmsn_runtime.secrets import Secret, from_file, variable
+from cmsn_runtime.secrets import Secret, expanded, from_file
 from cmsn_runtime.sinks.delivery.spool import Spool, open_spool
 from cmsn_runtime.sinks.kinds import SinkContext
 from cmsn_runtime.sites.paths import expanded_path
@@ -34,7 +34,7 @@ def secret_of_environment(name: str) -> Secret | None:
     """For a command line: the variable NAME, or the content of the file that NAME_FILE names. Raises SettingsError."""
     if file := os.environ.get(f"{name}_FILE"):
         return from_file(Path(file))
-    return Secret(variable(name)) if name in os.environ else None
+    return expanded(f"${{{name}}}") if name in os.environ else None
 
 
 def tls_context(ca: str, certificate: str, key: str, context: SinkContext) -> ssl.SSLContext:
