@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from cmsn_runtime.clips.sink import ClipSettings, ClipSink
 from cmsn_runtime.events import Event, EventKind, Notice, NoticeKind, Proposal, Stamp, WallClock
 from cmsn_runtime.live.status import LAG_BOUNDS, CameraStatus
 from cmsn_runtime.pictures.frame import Frame
@@ -21,6 +22,7 @@ from cmsn_runtime.secrets import Secret
 from cmsn_runtime.serving.server import Web, start_web
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.serving.sink import PageSink
+from cmsn_runtime.sinks.base import Sink
 
 STEP_SECONDS = Fraction(8, 25)
 TOKEN = "canary-7f3a9c51d2e8"
@@ -52,8 +54,17 @@ class FakeFleet:
     def __init__(self, *cameras: CameraStatus) -> None:
         self.cameras = list(cameras)
 
+    @property
+    def idle_seconds(self) -> float:
+        return 0.0
+
     def statuses(self) -> list[CameraStatus]:
         return list(self.cameras)
+
+
+def saving_clips(folder: Path) -> dict[str, Sink | None]:
+    """An output that saves clips there."""
+    return {"clips": ClipSink(ClipSettings(folder=str(folder)), folder, site="lab")}
 
 
 def status(name: str = "door", **changes: Any) -> CameraStatus:
@@ -132,12 +143,12 @@ def served(
     *cameras: CameraStatus,
     token: str | None = None,
     hosts: tuple[str, ...] = (),
-    clips: Path | None = None,
+    outputs: Mapping[str, Sink | None] | None = None,
     port: int = 0,
 ) -> Iterator[Served]:
     """A page on a port of this machine; any that is free by default."""
     fleet = FakeFleet(*cameras)
     sink = PageSink(step_seconds=STEP_SECONDS)
     settings = WebSettings(port=port, token=None if token is None else Secret(token), hosts=hosts)
-    with start_web(settings, fleet, sink, site="lab", clips=clips) as web:
+    with start_web(settings, fleet, sink, site="lab", outputs=lambda: outputs or {}) as web:
         yield Served(web, sink, fleet)

@@ -79,6 +79,11 @@ class ClipSink(Sink):
         return str(self._folder.path)
 
     @property
+    def folder(self) -> Path:
+        """Where the clips are."""
+        return self._folder.path
+
+    @property
     def removed(self) -> int:
         """Clips that went because the folder had reached its limit."""
         return self._folder.removed

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from cmsn_runtime.serving.access import Access
-from cmsn_runtime.serving.clips import ClipFolder
+from cmsn_runtime.serving.clips import ClipFinder
 from cmsn_runtime.serving.guard import Guard
 from cmsn_runtime.serving.login import Login
 from cmsn_runtime.serving.sink import PageSink
@@ -27,12 +27,12 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """The answers. site: its name, for the headline. clips: where those of final events are, if they are saved.
+    """The answers. site: its name, for the headline. clips: finds those of final events.
 
     needs_token: whether there is something to log out of.
     """
 
-    def __init__(self, site: str, sink: PageSink, watch: Watch, clips: ClipFolder | None, *, needs_token: bool) -> None:
+    def __init__(self, site: str, sink: PageSink, watch: Watch, clips: ClipFinder, *, needs_token: bool) -> None:
         self._needs_token = needs_token
         self._site = site
         self._sink = sink
@@ -63,7 +63,7 @@ class Page:
 
     async def clip(self, request: Request) -> Response:
         """A saved clip, or a part of it."""
-        path = None if self._clips is None else self._clips.file(request.path_params["path"])
+        path = self._clips.file(request.path_params["name"])
         return PlainTextResponse("there is no such clip\n", 404) if path is None else FileResponse(path)
 
     async def metrics(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ def application(page: Page, access: Access) -> Guard:
         Route("/", page.index),
         Route("/events", page.events),
         Route("/cameras/{name:path}.jpg", page.picture),
-        Route("/clips/{path:path}", page.clip),
+        Route("/clips/{name:path}", page.clip),
         Route("/metrics", page.metrics),
         Route("/healthz", page.healthz),
         Route("/api/cameras", page.cameras),

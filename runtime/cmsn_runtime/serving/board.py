@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import cast
 
 from cmsn_runtime.events import Event, StagePreview, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
@@ -17,6 +19,7 @@ from cmsn_runtime.sinks.fields import event_fields
 _KEPT_SECONDS = Fraction(90)  # of stages; the page shows 60
 _MOST_RUNS = 400  # of equal stages, for each camera
 _MOST_EVENTS = 200  # of all cameras
+_CLIP_SECONDS = 60.0  # within which a clip is there
 
 
 @dataclass(slots=True)
@@ -102,21 +105,22 @@ class Board:
                 self._events.popitem(last=False)
         return {"type": "event", "event": row}
 
-    def add_clip(self, key: str, path: str) -> Message | None:
+    def add_clip(self, key: str, name: str) -> Message | None:
         """The clip of an event is there. None where the event is no longer shown."""
         with self._lock:
             if key not in self._events:
                 return None
-            self._events[key]["clip"] = path
-        return {"type": "clip", "id": key, "path": path}
+            self._events[key]["clip"] = name
+        return {"type": "clip", "id": key, "name": name}
 
-    def without_clip(self) -> list[tuple[str, str]]:
-        """Camera and id of the finals whose clip is not known yet."""
+    def without_clip(self) -> list[str]:
+        """The ids of the newest finals whose clip is not known yet: it is written a moment after them."""
+        since = time.time() - _CLIP_SECONDS
         with self._lock:
             return [
-                (str(row["source"]), key)
+                key
                 for key, row in self._events.items()
-                if row["kind"] == "final" and "clip" not in row
+                if row["kind"] == "final" and "clip" not in row and cast("float", row["wall"]) > since
             ]
 
     def keep(self, cameras: Collection[str]) -> None:

@@ -1,23 +1,34 @@
-"""Finds the clips that were saved of events, below one folder and nowhere else."""
+"""Finds the clips that were saved of events, in their folders and nowhere else."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_SHOWN = frozenset({".mp4", ".mkv", ".webm", ".ts"})
+from cmsn_runtime.clips.saving import CLIP_SUFFIXES, clip_stem
+from cmsn_runtime.serving.outputs import Outputs, clip_folders
 
 
-class ClipFolder:
-    """The folder into which clips are saved."""
+class ClipFinder:
+    """Looks into the folders of the outputs that save clips, as these are now."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
 
-    def file(self, path: str) -> Path | None:
-        """The clip at a path relative to the folder; None where that is no clip, or leads out of it."""
-        try:
-            found = (self._folder / path).resolve()
-            inside = found.is_relative_to(self._folder) and found.is_file()
-        except (OSError, ValueError):  # a path too long, or with a null in it
+    def name_of(self, event_id: str) -> str | None:
+        """What the clip of an event is called; None where there is none, or not yet."""
+        stem = clip_stem(event_id)
+        names = [f"{stem}{suffix}" for suffix in CLIP_SUFFIXES]
+        return next((name for name in names if self.file(name) is not None), None)
+
+    def file(self, name: str) -> Path | None:
+        """The clip of that name; None where there is none, or the name is that of anything else."""
+        if "/" in name or not name.endswith(CLIP_SUFFIXES) or name.startswith("."):
             return None
-        return found if inside and found.suffix in _SHOWN and not found.name.startswith(".") else None
+        for folder in clip_folders(self._outputs):
+            path = folder / name
+            try:
+                if path.is_file() and not path.is_symlink():
+                    return path
+            except (OSError, ValueError):  # a name too long, or with a null in it
+                return None
+        return None

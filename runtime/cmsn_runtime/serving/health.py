@@ -27,10 +27,10 @@ class Health:
 def judged(cameras: Sequence[CameraStatus], silent_seconds: float, *, limit: float) -> Health:
     """The health by the newest states of the cameras.
 
-    silent_seconds: since the fleet last reported them. limit: seconds; far beyond the lag at which a camera is cut.
+    silent_seconds: since the fleet looked after them last. limit: seconds; far beyond the lag at which a camera is cut.
     """
     if silent_seconds > limit:
-        return Health(f"the cameras have not been reported for {silent_seconds:.0f} s", cameras)
+        return Health(f"the cameras have not been looked after for {silent_seconds:.0f} s", cameras)
     stuck = [each.name for each in cameras if each.waiting and each.lag_seconds > limit]
     if stuck:
         return Health(f"frames of {len(stuck)} cameras wait for more than {limit:.0f} s", cameras)

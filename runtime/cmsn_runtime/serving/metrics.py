@@ -16,6 +16,8 @@ try:
     from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
     from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
     from prometheus_client.registry import Collector
+
+    from cmsn_runtime.serving.outputs import Outputs, output_metrics
 except ImportError as error:
     raise MissingExtraError("prometheus_client", "live", "the page of live cameras") from error
 
@@ -40,10 +42,12 @@ _LEVELS: tuple[tuple[str, str, Callable[[CameraStatus], float]], ...] = (
 class Metrics(Collector):
     """A registry of its own. Of a camera that was removed, nothing is reported any more.
 
-    Counts that the fleet keeps are read from its states; those of events are counted here, from any thread.
+    Counts that the fleet keeps are read from its states; those of events are counted here, from any thread. outputs:
+    those beside the page, as they are now.
     """
 
     def __init__(self) -> None:
+        self.outputs: Outputs = dict
         self._cameras: Sequence[CameraStatus] = ()
         self._events: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -100,6 +104,7 @@ class Metrics(Collector):
             for (camera, kind), count in sorted(self._events.items()):
                 events.add_metric([camera, kind], count)
         yield events
+        yield from output_metrics(self.outputs)
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
         return Histogram(name, text, ["camera"], buckets=buckets, registry=self._registry)

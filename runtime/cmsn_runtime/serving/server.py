@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
@@ -17,10 +16,12 @@ from cmsn_runtime.identity import LOCAL_SITE
 from cmsn_runtime.live.status import CameraStatus
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.serving.sink import PageSink
-from cmsn_runtime.serving.watch import HasStatuses, Watch
+from cmsn_runtime.serving.watch import Watch, Watched
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from cmsn_runtime.serving.outputs import Outputs
 
 _END_SECONDS = 0.5  # for answers under way; then they are cut
 _SEND_BYTES = 2**18  # that the system keeps for a browser: a reader that is too slow is to be noticed
@@ -59,17 +60,17 @@ class Web(Closing):
 
 def start_web(
     settings: WebSettings,
-    fleet: HasStatuses,
+    fleet: Watched,
     sink: PageSink,
     *,
     site: str = LOCAL_SITE,
-    clips: Path | None = None,
+    outputs: Outputs = dict,
     stuck_seconds: float = 15.0,
 ) -> Web:
     """Serve what the sink was given and the fleet reports, until the returned object is closed.
 
-    site: its name, for the headline. clips: the folder into which clips of finals are saved. stuck_seconds: without
-    progress, after which the health is bad; far beyond the lag at which a camera is cut.
+    site: its name, for the headline. outputs: those beside the page, as they are now. stuck_seconds: without progress,
+    after which the health is bad; far beyond the lag at which a camera is cut.
     Raises SettingsError where it cannot listen there, and MissingExtraError.
     """
     try:
@@ -77,20 +78,26 @@ def start_web(
 
         from cmsn_runtime.serving.access import Access
         from cmsn_runtime.serving.app import Page, application
-        from cmsn_runtime.serving.clips import ClipFolder
+        from cmsn_runtime.serving.clips import ClipFinder
     except ImportError as error:
         raise MissingExtraError(error.name or "starlette", "live", "the page of live cameras") from error
     listener = _listening(settings)
     host, port = listener.getsockname()[:2]
     access = Access(settings.token, port=port, hosts=(*settings.hosts, settings.host))
 
+    sink.metrics.outputs = outputs
+    finder = ClipFinder(outputs)
+
     def look(cameras: Sequence[CameraStatus]) -> None:
         sink.metrics.look(cameras)
         sink.board.keep([each.name for each in cameras])
         sink.feed.send({"type": "cameras", "cameras": [asdict(each) for each in cameras]})
+        for key in sink.board.without_clip():
+            if (name := finder.name_of(key)) and (message := sink.board.add_clip(key, name)):
+                sink.feed.send(message)
 
     watch = Watch(fleet, look, stuck_seconds=stuck_seconds)
-    page = Page(site, sink, watch, None if clips is None else ClipFolder(clips), needs_token=access.needs_token)
+    page = Page(site, sink, watch, finder, needs_token=access.needs_token)
     # Of a request, nothing is logged: neither who asked nor for what.
     config = uvicorn.Config(
         application(page, access),

@@ -15,8 +15,11 @@ from cmsn_runtime.serving.health import Health, judged
 _PERIOD_SECONDS = 0.5
 
 
-class HasStatuses(Protocol):
-    """What is watched: live.fleet.Fleet, or its like."""
+class Watched(Protocol):
+    """What is watched: live.fleet.Fleet, or its like. idle_seconds: since it looked after its cameras last."""
+
+    @property
+    def idle_seconds(self) -> float: ...
 
     def statuses(self) -> Sequence[CameraStatus]:
         """The states of all cameras now. From any thread."""
@@ -29,13 +32,14 @@ class Watch(Closing):
     """
 
     def __init__(
-        self, fleet: HasStatuses, on_look: Callable[[Sequence[CameraStatus]], None], *, stuck_seconds: float
+        self, fleet: Watched, on_look: Callable[[Sequence[CameraStatus]], None], *, stuck_seconds: float
     ) -> None:
         self._fleet = fleet
         self._stuck_seconds = stuck_seconds
         self._on_look = on_look
         self._cameras: Sequence[CameraStatus] = ()
         self._seen = time.monotonic()
+        self._idle_seconds = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cmsn-watch", daemon=True)
         self._thread.start()
@@ -46,7 +50,7 @@ class Watch(Closing):
 
     @property
     def health(self) -> Health:
-        return judged(self._cameras, time.monotonic() - self._seen, limit=self._stuck_seconds)
+        return judged(self._cameras, time.monotonic() - self._seen + self._idle_seconds, limit=self._stuck_seconds)
 
     def close(self) -> None:
         """End the thread; one that hangs in the fleet ends with the process."""
@@ -57,6 +61,7 @@ class Watch(Closing):
         while not self._ended.is_set():
             with suppress(Exception):  # the fleet's failures are its own to report; the health shows that it is silent
                 self._cameras = tuple(self._fleet.statuses())
+                self._idle_seconds = self._fleet.idle_seconds
                 self._seen = time.monotonic()
             self._on_look(self._cameras)
             self._ended.wait(_PERIOD_SECONDS)

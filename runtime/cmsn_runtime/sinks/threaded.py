@@ -81,6 +81,11 @@ class ThreadedSink(Sink):
         return self._sink.name
 
     @property
+    def inner(self) -> Sink:
+        """The other sink."""
+        return self._sink
+
+    @property
     def lost(self) -> Counter[str]:
         """How many were left out: pictures, packets, steps, advances, and events by their kind."""
         return Counter(self._backlog.lost)

@@ -170,9 +170,14 @@ class Service(Closing):
         from cmsn_runtime.serving.sink import PageSink  # type: ignore[import-untyped,unused-ignore]
 
         page = PageSink(step_seconds=self._bundle.grid.step_seconds)
-        self._web = start_web(self.site.web, self._fleet, page, site=self.site.name)
+        self._web = start_web(self.site.web, self._fleet, page, site=self.site.name, outputs=self._outputs)
         self._page = page
         self._outlets.add(page)
+
+    def _outputs(self) -> dict[str, Sink | None]:
+        """Each output; none in place of one that has failed."""
+        found = {name: self._sinks.get(name) for name in self.site.outputs}
+        return {name: sink if sink is not None and sink in self._outlets else None for name, sink in found.items()}
 
     def _change_page(self) -> None:
         self._close_page()

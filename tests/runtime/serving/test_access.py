@@ -6,11 +6,11 @@ import logging
 from pathlib import Path
 
 import pytest
-from served_page import TOKEN, Served, event, frame, notice, served, status
+from served_page import TOKEN, Served, event, frame, notice, saving_clips, served, status
 
 from cmsn_runtime.serving.access import host_name
 
-PRIVATE = ("/", "/events", "/cameras/door.jpg", "/clips/a.mp4", "/metrics", "/api/cameras", "/nothing", "/logout")
+PRIVATE = ("/", "/events", "/cameras/door.jpg", "/clips/a.clip.mp4", "/metrics", "/api/cameras", "/nothing", "/logout")
 
 
 def logged_in(page: Served) -> str:
@@ -125,7 +125,7 @@ def test_the_token_is_in_no_answer_and_in_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     answers = []
-    with served(status(), token=TOKEN, clips=tmp_path) as page:
+    with served(status(), token=TOKEN, outputs=saving_clips(tmp_path)) as page:
         page.sink.picture("door", frame())
         page.sink.event("door", event())
         page.sink.event("door", notice("source_lost", "gone"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tracemalloc
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ import pytest
 from served_page import STEP_SECONDS, event, frame, notice
 
 from cmsn_runtime.events import StagePreview, StageStep
+from cmsn_runtime.pictures.compressed import CompressedFrame
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.serving.board import Board
 from cmsn_runtime.stages import Stage
@@ -81,9 +83,7 @@ def test_the_picture_is_compressed_once_and_only_when_it_is_asked_for(
 
 
 def test_a_picture_that_came_compressed_is_passed_on_as_it_is(board: Board) -> None:
-    compressed = frame()
-    object.__setattr__(compressed, "jpeg", b"\xff\xd8 as it came")
-    board.add_picture("door", compressed)
+    board.add_picture("door", CompressedFrame(b"\xff\xd8 as it came", Fraction(1)))
     assert board.jpeg("door") == b"\xff\xd8 as it came"
 
 
@@ -98,10 +98,10 @@ def test_a_camera_that_was_removed_is_forgotten_and_its_events_stay(board: Board
 
 
 def test_a_clip_is_added_to_its_row(board: Board) -> None:
-    board.add_event("door", event())
-    [(camera, key)] = board.without_clip()
-    assert camera == "door"
-    assert board.add_clip(key, "door/1.mp4") == {"type": "clip", "id": key, "path": "door/1.mp4"}
+    board.add_event("door", event(begin=time.time() - 59))
+    board.add_event("door", event(action=2, begin=time.time() - 500))  # too old: it will get none
+    [key] = board.without_clip()
+    assert board.add_clip(key, "1.clip.mp4") == {"type": "clip", "id": key, "name": "1.clip.mp4"}
     assert board.add_clip("unknown", "x") is None
     assert board.without_clip() == []
 

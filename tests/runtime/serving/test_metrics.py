@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from served_page import TOKEN, event, notice, served, status
 
+from cmsn_runtime.clips.sink import ClipSettings, ClipSink
 from cmsn_runtime.serving.metrics import Metrics
+from cmsn_runtime.sinks.threaded import ThreadedSink
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
@@ -99,3 +103,15 @@ def test_prometheus_gets_them_with_the_token() -> None:
         answer = page.ask("/metrics", Authorization=f"Bearer {TOKEN}")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert b'cmsn_events_total{camera="door",kind="final"} 1.0' in answer.body
+
+
+def test_outputs_are_measured_with_those_that_failed(tmp_path: Path) -> None:
+    metrics = Metrics()
+    clips = ClipSink(ClipSettings(folder=str(tmp_path)), tmp_path, site="lab")
+    clips.counts.update(saved=3, missing=1)
+    with ThreadedSink(clips) as threaded:
+        metrics.outputs = lambda: {"clips": threaded, "mqtt": None}
+        found = samples(metrics)
+    assert found["cmsn_output_up", ("clips",)] == 1 and found["cmsn_output_up", ("mqtt",)] == 0
+    assert found["cmsn_output_waiting", ("clips",)] == 0
+    assert found["cmsn_clips_total", ("clips", "saved")] == 3 and found["cmsn_clips_total", ("clips", "missing")] == 1

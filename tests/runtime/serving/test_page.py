@@ -15,8 +15,9 @@ import pytest
 from clips import pictures, write_clip
 from external import require_program
 from running_fleet import wait_for
-from served_page import STEP_SECONDS, TOKEN, Served, event, frame, notice, served, status
+from served_page import STEP_SECONDS, TOKEN, Served, event, frame, notice, saving_clips, served, status
 
+from cmsn_runtime.clips.saving import clip_stem
 from cmsn_runtime.events import StagePreview
 from cmsn_runtime.live.status import CameraStatus
 
@@ -154,13 +155,11 @@ def test_a_screenshot_shows_pictures_stages_and_proposals(
 
 
 def test_the_clip_of_a_final_plays_on_a_click(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "door").mkdir()
-    write_clip(tmp_path / "door" / "clip 1.mp4", pictures(50))
-    with shown(browser, status(), clips=tmp_path) as page:
-        page.sink.event("door", event())
-        message = page.sink.board.add_clip("lab/door/R/1/1/1", "door/clip 1.mp4")
-        assert message is not None
-        page.sink.feed.send(message)
+    with shown(browser, status(), outputs=saving_clips(tmp_path)) as page:
+        page.sink.event("door", event(begin=time.time() - 59))
+        browser.wait_for("document.querySelector('.event')")
+        assert browser.run("document.querySelector('.play').hidden")
+        write_clip(tmp_path / f"{clip_stem('lab/door/R/1/1/1')}.clip.mp4", pictures(50))  # a moment later
         browser.wait_for("document.querySelector('.play:not([hidden])')")
         browser.driver.find_element("css selector", ".play").click()
         browser.wait_for("document.getElementById('player-video').currentTime > 0.3")

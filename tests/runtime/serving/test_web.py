@@ -13,7 +13,7 @@ from urllib.parse import quote
 import av
 import pytest
 from running_fleet import wait_for
-from served_page import STEP_SECONDS, TOKEN, FakeFleet, Served, event, frame, served, status
+from served_page import STEP_SECONDS, TOKEN, FakeFleet, Served, event, frame, saving_clips, served, status
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.live.status import CameraStatus
@@ -95,11 +95,10 @@ def test_cameras_are_listed_for_programs() -> None:
 
 
 def test_clips_are_played_from_any_place(tmp_path: Path) -> None:
-    (tmp_path / "door").mkdir()
-    (tmp_path / "door" / "1 a.mp4").write_bytes(bytes(range(200)))
-    with served(clips=tmp_path) as page:
-        whole = page.ask("/clips/door/1%20a.mp4")
-        part = page.ask("/clips/door/1%20a.mp4", Range="bytes=50-99")
+    (tmp_path / "1 a.clip.mp4").write_bytes(bytes(range(200)))
+    with served(outputs=saving_clips(tmp_path)) as page:
+        whole = page.ask("/clips/1%20a.clip.mp4")
+        part = page.ask("/clips/1%20a.clip.mp4", Range="bytes=50-99")
     assert (whole.status, whole.headers["content-type"], len(whole.body)) == (200, "video/mp4", 200)
     assert (part.status, part.body) == (206, bytes(range(50, 100)))
     assert part.headers["content-range"] == "bytes 50-99/200"
@@ -108,30 +107,31 @@ def test_clips_are_played_from_any_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "../secret.mp4",
-        "..%2fsecret.mp4",
-        "%2e%2e/secret.mp4",
-        "door/../../secret.mp4",
-        "..%5csecret.mp4",
-        "link.mp4",
-        "%00.mp4",
+        "../secret.clip.mp4",
+        "..%2fsecret.clip.mp4",
+        "%2e%2e/secret.clip.mp4",
+        "door.clip.mp4/../../secret.clip.mp4",
+        "..%5csecret.clip.mp4",
+        "link.clip.mp4",
+        "%00.clip.mp4",
         "/etc/hosts",
         "//etc/hosts",
-        "notes.txt",
-        ".hidden.mp4",
-        "door",
+        "other.mp4",
+        "a.clip.json",
+        ".hidden.clip.mp4",
+        "door.clip.mp4",
         "",
-        "x" * 5000 + ".mp4",
+        "x" * 5000 + ".clip.mp4",
     ],
 )
 def test_nothing_but_clips_below_their_folder_is_served(tmp_path: Path, path: str) -> None:
     folder = tmp_path / "clips"
-    (folder / "door").mkdir(parents=True)
-    (tmp_path / "secret.mp4").write_text("secret")
-    for name in ("notes.txt", ".hidden.mp4"):
+    (folder / "door.clip.mp4").mkdir(parents=True)
+    (tmp_path / "secret.clip.mp4").write_text("secret")
+    for name in ("other.mp4", "a.clip.json", ".hidden.clip.mp4"):
         (folder / name).write_text("secret")
-    (folder / "link.mp4").symlink_to(tmp_path / "secret.mp4")
-    with served(clips=folder) as page:
+    (folder / "link.clip.mp4").symlink_to(tmp_path / "secret.clip.mp4")
+    with served(outputs=saving_clips(folder)) as page:
         answer = page.ask(f"/clips/{path}")
     assert answer.status == 404 and b"secret" not in answer.body
 
@@ -223,7 +223,7 @@ def test_hooks_do_not_wait_and_work_after_the_end() -> None:
     page.sink.picture("door", frame())
 
 
-@pytest.mark.parametrize("fault", ["hangs", "fails", "lags"])
+@pytest.mark.parametrize("fault", ["hangs", "fails", "lags", "idles"])
 def test_health_is_bad_when_the_cameras_are_not_processed(fault: str) -> None:
     held = threading.Event()
 
@@ -234,6 +234,10 @@ def test_health_is_bad_when_the_cameras_are_not_processed(fault: str) -> None:
             if fault == "fails":
                 raise RuntimeError
             return super().statuses()
+
+        @property
+        def idle_seconds(self) -> float:
+            return 9.0 if fault == "idles" else 0.0
 
     waiting = status(waiting=5, lag_seconds=9.0) if fault == "lags" else status()
     sink = PageSink(step_seconds=STEP_SECONDS)

@@ -36,9 +36,9 @@ export class Events {
     this.trim();
   }
 
-  setClip(id, path) {
+  setClip(id, name) {
     const row = this.rows.get(id);
-    if (row) this.add({ ...row.event, clip: path });
+    if (row) this.add({ ...row.event, clip: name });
   }
 
   fill({ root, event }) {

@@ -30,7 +30,7 @@ const handlers = {
   stage: (message) => cameras.get(message.camera)?.timeline.addRun(message.run),
   preview: (message) => cameras.get(message.camera)?.timeline.setPreview(message.runs),
   event: (message) => addEvent(message.event),
-  clip: (message) => events.setClip(message.id, message.path),
+  clip: (message) => events.setClip(message.id, message.name),
 };
 
 function addEvent(event, options) {
