@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.provenance import How, Provenance, ResumePoint, StreamSetup
 from cmsn_runtime.stages import STAGE_COUNT, Stage
 from cmsn_runtime.timegrid import TimeGrid
+from cmsn_runtime.tracking.alternatives import with_alternatives
 from cmsn_runtime.tracking.sighting import sightings_of
 from cmsn_runtime.tracking.tracker import Report, Tracker, TrackerSettings
 
@@ -82,7 +84,14 @@ class Segment:
         self._window: FeatureWindow | None = None  # created with the first step: ending needs no backend
         self._probabilities = np.empty((0, STAGE_COUNT), dtype=np.float32)
         self._previewed = True  # whether the newest hop has been
-        self._tracker = Tracker(settings.tracking, first_action=first_action, memory=resume.memory if resume else None)
+        self._tracker = Tracker(
+            settings.tracking,
+            first_action=first_action,
+            memory=resume.memory if resume else None,
+            finish=partial(
+                with_alternatives, full_looks=settings.tracking.alternative_looks, settings=settings.proposals
+            ),
+        )
 
     @property
     def next_action(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cmsn_runtime.proposing.pipeline import Candidates, Ranked
 from cmsn_runtime.stages import Stage
-from cmsn_runtime.tracking.tracker import Sighting, Span
+from cmsn_runtime.tracking.tracks import Sighting, Span
 
 _ACTIVE = (int(Stage.START), int(Stage.CONFIRM), int(Stage.END))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from cmsn_runtime.checking import require
+from cmsn_runtime.tracking.tracks import Sighting, Span, Stood, Track, first_seen
 
 ReportKind = Literal["provisional", "revised", "withdrawn", "final"]
 
@@ -21,43 +22,23 @@ class TrackerSettings:
     provisional_steps: and when this many steps have been seen since the start of that proposal; a final comes no later
         for either: it is preceded by a provisional at once.
     revise_steps: a revision is reported when either boundary moved by at least this many steps.
+    alternative_looks: what earlier looks (hops) took for the best proposal of an action is an alternative in its
+        finals, with its full score where it was the best in this many looks, with less in proportion otherwise; 0 for
+        none of these. See `tracking.alternatives`.
     """
 
     settle_steps: int = 8
     provisional_score: float = 0.1
     provisional_steps: int = 1
     revise_steps: int = 1
+    alternative_looks: int = 0
 
     def __post_init__(self) -> None:
         require(self.settle_steps >= 1, "settle_steps", self.settle_steps, "at least 1")
         require(0 <= self.provisional_score <= 1, "provisional_score", self.provisional_score, "from 0 to 1")
         require(self.provisional_steps >= 1, "provisional_steps", self.provisional_steps, "at least 1")
         require(self.revise_steps >= 1, "revise_steps", self.revise_steps, "at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A proposal in steps of its segment: [start, end), with its score."""
-
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One action as the current hop sees it.
-
-    first, last: its stretch of non-background, in steps, [first, last). active_end: the step after its last Start,
-    Confirm or End. spans: its proposals, best first. cut: the stretch begins where the window does, so the true
-    start may be lost, and with it all spans; otherwise there is at least one.
-    """
-
-    first: int
-    last: int
-    active_end: int
-    spans: tuple[Span, ...]
-    cut: bool = False
+        require(self.alternative_looks >= 0, "alternative_looks", self.alternative_looks, "at least 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +52,18 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
-    """An action that is followed: its newest sighting, and the latest span that was reported of it."""
-
-    action: int
-    sighting: Sighting
-    reported: Span | None
-
-
-@dataclass(frozen=True, slots=True)
 class TrackerMemory:
-    """What a tracker knows between two hops; one that is given it gives the same reports of the same sightings.
+    """What a tracker knows between two hops; one that is given it reports the same, of rank 1, on the same sightings.
 
-    frontier, next_action: as in Tracker. tracks: of each sighting only the best span, the only one that matters later.
+    frontier, next_action: as in Tracker. tracks: of each only the best span of its sighting, all that this needs.
     """
 
     frontier: int
     next_action: int
     tracks: tuple[Track, ...]
+
+
+Finish = Callable[[tuple[Span, ...], tuple[Stood, ...]], tuple[Span, ...]]
 
 
 class Tracker:
@@ -98,22 +73,31 @@ class Tracker:
     rank 1, 2 ...; nothing after that.
     `frontier` is the step up to which everything has been reported: what lies before it is final and not evaluated
     again.
+    finish: from the spans of the last sighting of an action and from what stood before to its finals, of which the
+    first must be the first of these spans.
     """
 
     def __init__(
-        self, settings: TrackerSettings, *, first_action: int = 1, memory: TrackerMemory | None = None
+        self,
+        settings: TrackerSettings,
+        *,
+        first_action: int = 1,
+        memory: TrackerMemory | None = None,
+        finish: Finish = lambda spans, stood: spans,
     ) -> None:
         memory = memory or TrackerMemory(0, first_action, ())
         self.frontier = memory.frontier
         self.next_action = memory.next_action
         self._settings = settings
+        self._finish = finish
         self._tracks = memory.tracks
 
     @property
     def memory(self) -> TrackerMemory:
         """What it knows now."""
         tracks = (
-            replace(each, sighting=replace(each.sighting, spans=each.sighting.spans[:1])) for each in self._tracks
+            replace(each, sighting=replace(each.sighting, spans=each.sighting.spans[:1]), stood=())
+            for each in self._tracks
         )
         return TrackerMemory(self.frontier, self.next_action, tuple(tracks))
 
@@ -127,7 +111,7 @@ class Tracker:
                 continue
             track = self._continued(matches.get(number), sighting)
             if ending or sighting.active_end + self._settings.settle_steps <= seen:
-                reports += _finals(track)
+                reports += self._finals(track)
                 self.frontier = max(self.frontier, sighting.active_end, track.sighting.spans[0].end)
             else:
                 report = self._news(track, seen)
@@ -140,17 +124,15 @@ class Tracker:
 
     def settle(self) -> list[Report]:
         """No further hop is possible: the actions under way become final as they were last seen."""
-        reports = [report for track in self._tracks for report in _finals(track)]
+        reports = [report for track in self._tracks for report in self._finals(track)]
         self._tracks = ()
         return reports
 
     def _continued(self, track: Track | None, sighting: Sighting) -> Track:
-        if track is None:
-            self.next_action += 1
-            return Track(self.next_action - 1, sighting, None)
-        if sighting.cut:
-            sighting = _with_remembered_start(sighting, track.sighting.spans[0])
-        return replace(track, sighting=sighting)
+        if track is not None:
+            return track.seen_as(sighting)
+        self.next_action += 1
+        return first_seen(self.next_action - 1, sighting)
 
     def _news(self, track: Track, seen: int) -> Report | None:
         best, settings = track.sighting.spans[0], self._settings
@@ -160,23 +142,15 @@ class Tracker:
         moved = max(abs(best.start - track.reported.start), abs(best.end - track.reported.end))
         return Report("revised", track.action, 1, best) if moved >= settings.revise_steps else None
 
+    def _finals(self, track: Track) -> list[Report]:
+        """The last reports of an action, preceded by its provisional where none was reported yet."""
+        spans = self._finish(track.sighting.spans, track.stood)
+        finals = [Report("final", track.action, rank, span) for rank, span in enumerate(spans, start=1)]
+        return finals if track.reported else [_provisional(track), *finals]
+
 
 def _provisional(track: Track) -> Report:
     return Report("provisional", track.action, 1, track.sighting.spans[0])
-
-
-def _finals(track: Track) -> list[Report]:
-    """The last reports of an action, preceded by its provisional where none was reported yet."""
-    finals = [Report("final", track.action, rank, span) for rank, span in enumerate(track.sighting.spans, start=1)]
-    return finals if track.reported else [_provisional(track), *finals]
-
-
-def _with_remembered_start(sighting: Sighting, before: Span) -> Sighting:
-    """An action longer than the window: keep the start and the score from when the window still held its start."""
-    if sighting.spans and before.start >= sighting.spans[0].start:
-        return sighting
-    end = sighting.spans[0].end if sighting.spans else sighting.active_end
-    return replace(sighting, spans=(Span(before.start, max(end, before.end), before.score),))
 
 
 def _match(tracks: Sequence[Track], sightings: Sequence[Sighting]) -> dict[int, Track]:

@@ -53,7 +53,8 @@ def test_a_manifest_is_read_back_as_written(raw: bytes, plain_manifest: Manifest
 
 def test_a_manifest_from_before_a_setting_existed_has_its_default(raw: bytes, plain_manifest: Manifest) -> None:
     content = json.loads(raw)
-    del content["tracking"]["provisional_steps"]
+    for name in ("provisional_steps", "alternative_looks"):
+        del content["tracking"][name]
     assert parse_manifest(sealed(content), bundle="tiny.cmsn") == plain_manifest
 
 

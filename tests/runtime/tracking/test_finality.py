@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import require_promises
 
-from cmsn_runtime.tracking.tracker import Report, Sighting, Span, Tracker, TrackerSettings
+from cmsn_runtime.proposing.settings import ProposalSettings
+from cmsn_runtime.tracking.alternatives import with_alternatives
+from cmsn_runtime.tracking.tracker import Report, Tracker, TrackerSettings
+from cmsn_runtime.tracking.tracks import Sighting, Span
 
 _WINDOW = 24  # steps
 
@@ -18,6 +22,7 @@ policies = st.builds(
     provisional_score=st.sampled_from([0.0, 0.3, 0.7, 1.0]),
     provisional_steps=st.integers(1, 30),
     revise_steps=st.integers(1, 3),
+    alternative_looks=st.integers(0, 4),
 )
 
 
@@ -58,12 +63,18 @@ def reported(tracker: Tracker, found: Sequence[tuple[int, list[Sighting]]], *, e
     return reports
 
 
+def tracker_of(policy: TrackerSettings) -> Tracker:
+    """As a segment has one."""
+    finish = partial(with_alternatives, full_looks=policy.alternative_looks, settings=ProposalSettings())
+    return Tracker(policy, finish=finish)
+
+
 @given(policies, hops(), st.booleans())
 @settings(max_examples=300)
 def test_every_action_is_announced_then_ended_once(
     policy: TrackerSettings, found: list[tuple[int, list[Sighting]]], ending: bool
 ) -> None:
-    tracker = Tracker(policy)
+    tracker = tracker_of(policy)
     reports = reported(tracker, found, ending=ending)
     require_promises((one.action, one.kind, one.rank, hop) for hop, mine in enumerate(reports) for one in mine)
     assert tracker.settle() == []
@@ -74,9 +85,9 @@ def test_every_action_is_announced_then_ended_once(
 def test_the_finals_do_not_depend_on_when_actions_are_announced(
     policy: TrackerSettings, found: list[tuple[int, list[Sighting]]]
 ) -> None:
-    default = TrackerSettings(settle_steps=policy.settle_steps)
+    default = TrackerSettings(settle_steps=policy.settle_steps, alternative_looks=policy.alternative_looks)
     ends = [
-        [[one for one in hop if one.kind == "final"] for hop in reported(Tracker(each), found, ending=True)]
+        [[one for one in hop if one.kind == "final"] for hop in reported(tracker_of(each), found, ending=True)]
         for each in (policy, default)
     ]
     assert ends[0] == ends[1]

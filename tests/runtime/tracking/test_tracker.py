@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.tracking.tracker import Sighting, Span, Tracker, TrackerSettings
+from cmsn_runtime.tracking.tracker import Tracker, TrackerSettings
+from cmsn_runtime.tracking.tracks import Sighting, Span
 
 SETTINGS = TrackerSettings(settle_steps=4, provisional_score=0.3)
 
@@ -109,7 +110,14 @@ def test_an_unreported_action_cut_by_the_window_is_not_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"settle_steps": 0}, {"revise_steps": 0}, {"provisional_steps": 0}, {"provisional_score": 1.5}]
+    "wrong",
+    [
+        {"settle_steps": 0},
+        {"revise_steps": 0},
+        {"provisional_steps": 0},
+        {"alternative_looks": -1},
+        {"provisional_score": 1.5},
+    ],
 )
 def test_tracker_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError):
