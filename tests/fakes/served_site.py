@@ -48,6 +48,10 @@ class ServedSite(Closing):
         """Kinds of the events."""
         return [event["kind"] for event in self.events()]
 
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """Events of that kind."""
+        return [event for event in self.events() if event["kind"] == kind]
+
     def wait_for(self, condition: Callable[[], object], *, seconds: float = 60.0) -> None:
         """Return when it holds; fail where it does not, or where the process ends."""
         until = time.monotonic() + seconds

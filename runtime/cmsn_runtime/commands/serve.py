@@ -52,7 +52,7 @@ def _check(path: Path) -> None:
 
 
 def _open_fleet(bundle: Bundle, outlets: Outlets, site: Site) -> CameraFleet:
-    from cmsn_runtime.capture.capture import Capture  # type: ignore[import-untyped,unused-ignore]
+    from cmsn_runtime.capture.capture import Capture
     from cmsn_runtime.live.fleet import Fleet
     from cmsn_runtime.reporting import report
 

@@ -21,8 +21,9 @@ from cmsn_runtime.sites.outputs import context_of, open_output
 from cmsn_runtime.sites.tables import Site
 
 if TYPE_CHECKING:
-    from cmsn_runtime.serving.server import Web  # type: ignore[import-untyped,unused-ignore]
+    from cmsn_runtime.serving.server import Web
 
+IDLE_SECONDS = 10.0  # without a round of the cameras, from which on something hangs
 _SETTLE_SECONDS = 5.0  # for networks that hang; without that, settling takes a fraction of a second
 _AGAIN_SECONDS = 60.0  # after which an output that failed is opened again
 _CHANGED = "its settings have changed"
@@ -166,8 +167,8 @@ class Service(Closing):
     def _open_page(self) -> None:
         if self.site.web is None:
             return
-        from cmsn_runtime.serving.server import start_web  # type: ignore[import-untyped,unused-ignore]
-        from cmsn_runtime.serving.sink import PageSink  # type: ignore[import-untyped,unused-ignore]
+        from cmsn_runtime.serving.server import start_web
+        from cmsn_runtime.serving.sink import PageSink
 
         page = PageSink(step_seconds=self._bundle.grid.step_seconds)
         self._web = start_web(self.site.web, self._fleet, page, site=self.site.name, outputs=self._outputs)

@@ -14,13 +14,12 @@ from cmsn_runtime.sites.checking import check_site
 from cmsn_runtime.sites.journal import log
 from cmsn_runtime.sites.paths import bundle_path, expanded_path
 from cmsn_runtime.sites.reading import read_site
-from cmsn_runtime.sites.service import FleetOpener, Service
+from cmsn_runtime.sites.service import IDLE_SECONDS, FleetOpener, Service
 from cmsn_runtime.sites.signals import Signals
 from cmsn_runtime.sites.systemd import notify
 from cmsn_runtime.sites.tables import Site
 
 _LOOK_SECONDS = 0.5
-_IDLE_SECONDS = 10.0  # without a round of the cameras, from which on systemd's watchdog gets no sign of life
 
 
 def serve_site(path: Path, open_fleet: FleetOpener) -> None:
@@ -55,7 +54,7 @@ def _until_asked(service: Service, signals: Signals) -> Signal | None:
         elif asked is not None:
             return asked
         service.revive()
-        if service.idle_seconds < _IDLE_SECONDS:
+        if service.idle_seconds < IDLE_SECONDS:  # otherwise systemd's watchdog ends this process
             notify("WATCHDOG=1", _status(service))
     return None
 
