@@ -30,13 +30,16 @@ _known: set[str] = set()  # global: a log line of any part may repeat a secret
 
 
 class Secret:
-    """A text that is never shown: repr and str mask it. `reveal` returns it."""
+    """A text that is never shown: repr and str mask it. `reveal` returns it.
+
+    whole: false for an address that a user has given openly, in which only logins and the like are secret.
+    """
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, whole: bool = True) -> None:
         self._text = text
-        remember(text)
+        remember(text, whole=whole)
 
     def reveal(self) -> str:
         """The text itself: to be passed on, never to be printed, logged or stored."""
@@ -54,9 +57,21 @@ class Secret:
         return hash(self._text)
 
 
-def remember(text: str) -> None:
-    """`scrubbed` will remove this text, and what is secret in it where it is a URL, in every form that it may take."""
-    for part in (text, *secret_parts(text)):
+class Address(Secret):
+    """An address in a site file: what is secret in it are logins, parameters and variables, not all of it."""
+
+    __slots__ = ()
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, whole=False)
+
+
+def remember(text: str, *, whole: bool = True) -> None:
+    """`scrubbed` will remove this text, and what is secret in it where it is a URL, in every form that it may take.
+
+    whole: false for what is secret in it alone.
+    """
+    for part in (*([text] if whole else []), *secret_parts(text)):
         for form in (part, unquote(part)):
             if form:
                 _known.add(form)
@@ -71,14 +86,19 @@ def scrubbed(text: str) -> str:
 
 
 def expanded(text: str) -> Secret:
-    """A text of a site file with each ${NAME} replaced by that environment variable.
+    """The same as `expanded_text`, as a secret."""
+    return Secret(expanded_text(text))
+
+
+def expanded_text(text: str) -> str:
+    """A text of a site file with each ${NAME} replaced by that environment variable, whose value is a secret.
 
     Variables that are user name and password of a URL are percent-encoded there: they may hold any character. Raises
     SettingsError, which shows neither the text nor a value.
     """
     login = re.match(r"[\w.+-]+://((?:[^/?#@$\s]|\$\{[^}]*\})*)@", text)
     parts = (text[: login.end(1)], text[login.end(1) :]) if login else ("", text)
-    return Secret("".join(_VARIABLE.sub(_encoded if part is parts[0] else _verbatim, part) for part in parts))
+    return "".join(_VARIABLE.sub(_encoded if part is parts[0] else _verbatim, part) for part in parts)
 
 
 def from_file(path: Path) -> Secret:

@@ -19,7 +19,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from cmsn_runtime.checking import FieldError, shown
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.secrets import Secret, expanded
+from cmsn_runtime.secrets import Address, Secret, expanded_text
 from cmsn_runtime.text import one_line
 
 Structured = TypeVar("Structured")
@@ -47,8 +47,8 @@ def structure(content: object, kind: type[Structured], *, path: str = "", privat
     """The result of `json.loads` or `tomllib.loads` -> a dataclass (or any type made of the kinds below).
 
     dataclass: an object with its fields and no others. tuple: a list. dict: an object. float: a finite number; int and
-    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: any value. Secret: text, in which ${NAME}
-    is replaced by that environment variable (see secrets.expanded); a message never shows it.
+    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: any value. Secret and Address: text, in
+    which ${NAME} is replaced by that environment variable (see secrets.expanded_text); a message never shows it.
     path: that of the content itself, which precedes the names of its fields in messages. private: values may be
     passwords in the wrong place, so no message shows one that is of the wrong kind.
     Raises SettingsError that names the path of the first field at fault, in one line.
@@ -127,10 +127,10 @@ def _text(value: object, _: object) -> str:
     return value
 
 
-def _secret(value: object, _: object) -> Secret:
+def _secret(value: object, kind: type[Secret]) -> Secret:
     if not isinstance(value, str):
         raise _MismatchError(value, "text", hidden=True)
-    return expanded(value)
+    return kind(expanded_text(value))
 
 
 def _rate(value: object, _: object) -> Fraction:
@@ -200,6 +200,7 @@ for _kind, _hook in (
     (str, _text),
     (Fraction, _rate),
     (Secret, _secret),
+    (Address, _secret),
 ):
     _CONVERTER.register_structure_hook(_kind, _hook)
 for _origin, _generic_hook in ((Literal, _choice), (tuple, _list), (dict, _mapping)):

@@ -14,7 +14,7 @@ import pytest
 from cmsn_runtime import secrets
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.reporting import report
-from cmsn_runtime.secrets import Secret, expanded, from_file, remember, scrubbed
+from cmsn_runtime.secrets import Address, Secret, expanded, expanded_text, from_file, remember, scrubbed
 
 CANARY = 'C4n@ry/"p&ss" wörd\\'
 
@@ -101,9 +101,16 @@ def test_variables_in_the_login_of_a_url_are_encoded_and_others_are_not(monkeypa
     monkeypatch.setenv("NAME", "gu@rd")
     monkeypatch.setenv("PASSWORD", "p@ss/w:rd")
     monkeypatch.setenv("STREAM", "live/1")
-    url = expanded("rtsp://${NAME}:${PASSWORD}@camera/${STREAM}").reveal()
+    url = expanded_text("rtsp://${NAME}:${PASSWORD}@camera/${STREAM}")
     assert url == "rtsp://gu%40rd:p%40ss%2Fw%3Ard@camera/live/1"
-    assert expanded("${PASSWORD}").reveal() == "p@ss/w:rd"
+    assert expanded_text("${PASSWORD}") == "p@ss/w:rd"
+
+
+def test_an_address_that_was_given_openly_is_shown_without_its_login() -> None:
+    Address("rtsp://guard:s3cr3t-pw@camera/live")
+    assert (
+        scrubbed("rtsp://camera/live rtsp://guard:s3cr3t-pw@camera/live") == "rtsp://camera/live rtsp://***@camera/live"
+    )
 
 
 def test_a_variable_that_is_not_set_is_named_and_nothing_else_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

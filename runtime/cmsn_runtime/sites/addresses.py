@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.secrets import Secret, from_file
+from cmsn_runtime.secrets import Address, Secret, from_file
 from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.sites.tables import CameraTable
 from cmsn_runtime.sources.addresses import is_camera, scheme_of
@@ -44,7 +44,7 @@ def _only(value: Secret | None, file: str | None, name: str, folder: Path) -> Se
 
 
 def _found(address: Secret, folder: Path) -> Secret:
-    return Secret(str(folder / address.reveal())) if is_file(address) else address
+    return Address(str(folder / address.reveal())) if is_file(address) else address
 
 
 def _with_login(url: str, user: Secret, password: Secret | None) -> Secret:
@@ -55,4 +55,4 @@ def _with_login(url: str, user: Secret, password: Secret | None) -> Secret:
     if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
         raise SettingsError("url has a login, and user is given: give only one of them")
     login = ":".join(quote(part.reveal(), safe="") for part in (user, password) if part is not None)
-    return Secret(f"{scheme}://{login}@{rest}")
+    return Address(f"{scheme}://{login}@{rest}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from cmsn_runtime.checking import require
 from cmsn_runtime.live.settings import CameraSettings, FleetSettings
-from cmsn_runtime.secrets import Secret
+from cmsn_runtime.secrets import Address, Secret
 from cmsn_runtime.serving.settings import WebSettings
 
 Table = Mapping[str, object]
@@ -43,7 +43,7 @@ class CameraTable:
     these names, for this camera alone.
     """
 
-    url: Secret | None = None
+    url: Address | None = None
     url_file: str | None = None
     user: Secret | None = None
     password: Secret | None = None

@@ -150,7 +150,7 @@ def test_no_password_leaves_the_process(tmp_path: Path, tiny_bundle: Path) -> No
         served.wait_for_line("nothing has changed")
         assert served.stop()[0] == 0
     require_none("the log", served.log.encode())
-    files = [path for path in served.state.rglob("*") if path.is_file()]
-    assert {"events.jsonl", "table.csv"} <= {path.name for path in files}
-    for path in files:
-        require_none(str(path), path.read_bytes() + str(path).encode())
+    written = [path for path in served.state.rglob("*") if path.is_file()]
+    assert {"events.jsonl", "table.csv"} <= {path.name for path in written}
+    for file in written:
+        require_none(str(file), file.read_bytes() + str(file).encode())
