@@ -21,8 +21,9 @@ class SinkContext:
 
     step_seconds: length of a feature step. sources: as the user gave them. truth: annotations of videos, if known.
     events: which ones sinks that report while an action is going on should take. settings: those of the bundle that
-    were changed on site, by dotted name. site: name of the place whose cameras these are. folder: where relative paths
-    of a site file begin. live: sources have no end, so a file that exists is continued, not replaced.
+    were changed on site, by dotted name. site: name of the place whose cameras these are. folder, site_folder: where
+    relative paths of what a sink writes begin, and of what it reads. live: sources have no end, so a file that exists
+    is continued, not replaced.
     name: of this output, NAME of `[outputs.NAME]`; empty on the command line. report: gets a line on what a sink did
     not fail for, such as an outage.
     """
@@ -34,6 +35,7 @@ class SinkContext:
     settings: Mapping[str, object] = field(default_factory=dict)
     site: str = LOCAL_SITE
     folder: Path = Path()
+    site_folder: Path = Path()
     live: bool = False
     name: str = ""
     report: Callable[[str], None] = field(default=partial(report, kind="warning"), repr=False)

@@ -36,6 +36,7 @@ def context_of(name: str, site: Site, grid: TimeGrid) -> SinkContext:
         settings=site.settings,
         site=site.name,
         folder=site.state,
+        site_folder=site.folder,
         live=True,
         name=name,
     )

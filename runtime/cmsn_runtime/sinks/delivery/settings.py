@@ -27,7 +27,7 @@ def given_secret(text: Secret | None, file: str, context: SinkContext, *, field:
     """The secret that a table gives itself or as the path of a file. Raises SettingsError."""
     if text is not None and file:
         raise SettingsError(f"{field} and {field}_file are both given; give one of them")
-    return from_file(expanded_path(file, context.folder)) if file else text
+    return from_file(expanded_path(file, context.site_folder)) if file else text
 
 
 def secret_of_environment(name: str) -> Secret | None:
@@ -40,7 +40,7 @@ def secret_of_environment(name: str) -> Secret | None:
 def tls_context(ca: str, certificate: str, key: str, context: SinkContext) -> ssl.SSLContext:
     """Checks the server's certificate against `ca`, or those of the system. Raises SettingsError."""
     paths = {"ca": ca, "certificate": certificate, "key": key}
-    found = {name: expanded_path(path, context.folder) if path else None for name, path in paths.items()}
+    found = {name: expanded_path(path, context.site_folder) if path else None for name, path in paths.items()}
     for name, path in found.items():
         if path is not None and not os.access(path, os.R_OK):
             raise SettingsError(f"{name} is {str(path)!r}, which cannot be read; give the path of a PEM file")
