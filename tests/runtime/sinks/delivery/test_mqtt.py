@@ -41,7 +41,13 @@ def _password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(broker: Broker, folder: Path, lines: list[str] | None = None, **table: object) -> MqttSink:
     context = SinkContext(
-        Fraction(1), site="home", name="home", folder=folder, live=True, report=([] if lines is None else lines).append
+        Fraction(1),
+        site="home",
+        name="home",
+        folder=folder,
+        site_folder=folder,
+        live=True,
+        report=([] if lines is None else lines).append,
     )
     login = {"host": "127.0.0.1", "port": broker.port, "user": USER, "password": "${MQTT_PASSWORD}"}
     open_table = find_sink("mqtt").open_table
@@ -275,7 +281,9 @@ def test_the_password_of_a_table_may_be_in_a_file(broker: Broker, tmp_path: Path
     table = {"host": "127.0.0.1", "port": broker.port, "user": USER, "password_file": "secret"}
     open_table = find_sink("mqtt").open_table
     assert open_table is not None
-    with open_table(table, SinkContext(Fraction(1), folder=tmp_path, name="x", live=True)) as sink:
+    with open_table(
+        table, SinkContext(Fraction(1), folder=tmp_path, site_folder=tmp_path, name="x", live=True)
+    ) as sink:
         assert isinstance(sink, MqttSink)
         wait(lambda: sink.status.reachable)
 
