@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from cmsn_runtime.events import WallClock
 
-# Of the source's clock against arrival: more is a clock that was set, less a network that held frames back.
+# So much sooner than any frame before it, by its time, only a frame can come whose clock was set. One that comes later
+# was held back by the network.
 _JUMP_SECONDS = Fraction(10)
 _LEAST_STEP = Fraction(1, 1000)
 _MICROSECOND = 1_000_000
@@ -43,6 +44,7 @@ class CameraClock:
         self._offset = Fraction(0)  # camera's clock - the session's
         self._joined = False  # this session has its offset
         self._last: Fraction | None = None  # of the session's clock
+        self._soonest: Fraction | None = None  # least arrival - session's clock: that of a frame without delay
         self._last_seconds: Fraction | None = None  # of the camera's
         self._last_arrived = 0.0
         self._rtcp: Fraction | None = None  # POSIX time of the session's second 0
@@ -66,16 +68,17 @@ class CameraClock:
         again = self._last_seconds is not None and (not self._joined or self._is_jump(seconds, arrived, jumped))
         if again:
             self._join(seconds, arrived)
+        late = _exact(arrived) - seconds
+        self._soonest = late if again or self._soonest is None else min(self._soonest, late)
         self._joined = True
         self._last, self._last_arrived = seconds, arrived
         self._last_seconds = seconds + self._offset
         return Moment(self._last_seconds, again or jumped, self._clock(self._last_seconds, arrived))
 
     def _is_jump(self, seconds: Fraction, arrived: float, jumped: bool) -> bool:
-        if self._file or self._last is None:
+        if self._file or self._last is None or self._soonest is None:
             return False
-        step = seconds - self._last
-        return jumped or step <= 0 or step - _exact(arrived - self._last_arrived) > _JUMP_SECONDS
+        return jumped or seconds <= self._last or self._soonest - (_exact(arrived) - seconds) > _JUMP_SECONDS
 
     def _join(self, seconds: Fraction, arrived: float) -> None:
         assert self._last_seconds is not None

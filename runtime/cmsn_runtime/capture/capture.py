@@ -8,6 +8,7 @@ import threading
 import time
 
 from cmsn_runtime.capture.backoff import Backoff
+from cmsn_runtime.capture.hidden import secrets_in
 from cmsn_runtime.capture.items import (
     CapturedFrame,
     CapturedPacket,
@@ -23,9 +24,10 @@ from cmsn_runtime.capture.receiving import Receiver
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.capture.stalling import StallWatch, is_segmented
 from cmsn_runtime.capture.task import Task
-from cmsn_runtime.capture.ways import way_of
+from cmsn_runtime.capture.ways import Way, way_of
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.secrets import Secret, scrubbed
+from cmsn_runtime.errors import CmsnError
+from cmsn_runtime.secrets import Secret, remember, scrubbed
 from cmsn_runtime.sources.addresses import redacted
 from cmsn_runtime.sources.options import SourceOptions
 
@@ -69,10 +71,11 @@ class Capture(Closing):
             packets=packets,
             paced=paced,
         )
+        for secret in secrets_in(address.reveal(), options):
+            remember(secret)
         self._deliver = deliver
         self._stall_seconds = settings.stall_seconds
         self._segmented = is_segmented(address.reveal())
-        self._way = way_of(address.reveal())
         self._backoff = Backoff(settings.first_retry_seconds, settings.last_retry_seconds)
         self._receiver = Receiver(size, self._received, file=paced)
         self._lost_since: float | None = None
@@ -94,8 +97,9 @@ class Capture(Closing):
 
     def _run(self) -> None:
         try:
+            way = way_of(self._task.address)
             while not self._closed:
-                ended = self._session()
+                ended = self._session(way)
                 if self._closed:
                     return
                 if ended.hopeless:
@@ -104,33 +108,35 @@ class Capture(Closing):
                 wait = self._backoff.wait()
                 self._lost(ended.reason, wait)
                 self._ready(until=time.monotonic() + wait)
+        except CmsnError as error:
+            self._deliver(SourceEnded(self._safe(str(error))))
         finally:
             with self._lock:
                 os.close(self._wake)
                 self._wake = -1
 
-    def _session(self) -> Ended:
+    def _session(self, way: Way) -> Ended:
         """One connection, until it ends -> why. hopeless: nothing will come any more."""
         begun = time.monotonic()
         self._receiver.new_session()
         try:
-            with CaptureProcess(self._way.command, self._task.to_json(), stdin=self._way.stdin) as process:
-                ended = self._read(process)
+            with CaptureProcess(way.command, self._task.to_json(), stdin=way.stdin) as process:
+                ended = self._read(process, patient=way.patient)
         except OSError as error:
             ended = Ended(f"its process cannot be started: {error.strerror}", False)
         if self._seen > begun:
             self._backoff.worked(self._seen - begun)
-        final = self._task.paced or self._way.once
+        final = self._task.paced or way.once
         return Ended(self._safe(ended.reason) or ("" if final else _CLOSED_BY_PEER), final or ended.hopeless)
 
-    def _read(self, process: CaptureProcess) -> Ended:
+    def _read(self, process: CaptureProcess, *, patient: bool) -> Ended:
         watch, reader = StallWatch(self._stall_seconds, segmented=self._segmented), Reader()
         try:
             while not self._closed:
                 if not self._ready(process.descriptor, until=watch.deadline):
                     if self._closed:
                         break
-                    if not self._way.patient:
+                    if not patient:
                         return Ended(watch.reason(), False)
                     self._lost(watch.reason(), 0.0)
                     watch.wait_on()

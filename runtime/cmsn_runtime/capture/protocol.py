@@ -24,6 +24,7 @@ _CODEC = struct.Struct("<I")
 _LARGEST = 1 << 28  # bytes of a body; a frame of 8K has 100 MB
 
 _STARTED, _OPENED, _ALIVE, _FRAMES, _PICTURES, _PACKETS, _CODECS, _CLOCKS, _ENDED = range(1, 10)
+_DISCONTINUITY, _PLANAR = 1, 2
 _KEY, _WITHOUT_PTS, _WITHOUT_DTS = 1, 2, 4
 
 
@@ -46,7 +47,11 @@ class Alive(NamedTuple):
 
 
 class FrameMessage(NamedTuple):
-    """A frame at the model's size. pixels: uint8 [height, width, 3], contiguous. arrived: time.monotonic()."""
+    """A frame. arrived: time.monotonic().
+
+    pixels: uint8 [height, width, 3], contiguous, at the model's size; where `planar`, of the source's own size in the
+    three planes of I420 as GStreamer lays them out (see `plane_sizes`).
+    """
 
     seconds: Fraction
     duration: Fraction | None
@@ -54,6 +59,7 @@ class FrameMessage(NamedTuple):
     arrived: float
     height: int
     width: int
+    planar: bool
     pixels: bytes
 
 
@@ -132,9 +138,11 @@ class Writer:
         arrived: float,
         duration: Fraction | None = None,
         discontinuity: bool = False,
+        planar: bool = False,
     ) -> None:
         """size: (height, width)."""
-        head = _FRAME.pack(*_parts(seconds), *_parts(duration), arrived, discontinuity, *size)
+        flags = _DISCONTINUITY * discontinuity | _PLANAR * planar
+        head = _FRAME.pack(*_parts(seconds), *_parts(duration), arrived, flags, *size)
         self._write(_FRAMES, head, pixels)
 
     def picture(self, seconds: Fraction, jpeg: bytes) -> None:
@@ -236,13 +244,32 @@ def _read(kind: int, body: bytes) -> Message:
     raise ProtocolError("a message of a capture process is of an unknown kind")
 
 
+def plane_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """(rows, bytes of each) of the planes of I420: rows are padded to four bytes, odd sides to even ones."""
+    rows, half = height + height % 2, (width + 1) // 2
+    return [(rows, _padded(width)), (rows // 2, _padded(half)), (rows // 2, _padded(half))]
+
+
+def _padded(width: int) -> int:
+    return (width + 3) // 4 * 4
+
+
 def _frame(body: bytes) -> FrameMessage:
-    *times, arrived, discontinuity, height, width = _FRAME.unpack_from(body)
-    pixels = body[_FRAME.size :]
-    if len(pixels) != height * width * 3:
+    *times, arrived, flags, height, width = _FRAME.unpack_from(body)
+    pixels, planar = body[_FRAME.size :], bool(flags & _PLANAR)
+    stated = sum(rows * row for rows, row in plane_sizes(height, width)) if planar else height * width * 3
+    if len(pixels) != stated:
         raise ProtocolError("a frame of a capture process has not the size it states")
-    duration = _fraction(*times[2:])
-    return FrameMessage(_exact(*times[:2]), duration, bool(discontinuity), arrived, height, width, pixels)
+    return FrameMessage(
+        _exact(*times[:2]),
+        _fraction(*times[2:]),
+        bool(flags & _DISCONTINUITY),
+        arrived,
+        height,
+        width,
+        planar,
+        pixels,
+    )
 
 
 def _packet(body: bytes) -> PacketMessage:

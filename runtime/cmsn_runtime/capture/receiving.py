@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+import numpy.typing as npt
 
 from cmsn_runtime.capture.camera_clock import CameraClock
 from cmsn_runtime.capture.items import CapturedFrame, CapturedPacket, CapturedPicture, Codec, Deliver
+from cmsn_runtime.capture.planes import picture_of
 from cmsn_runtime.capture.protocol import (
     Alive,
     ClockMessage,
@@ -22,6 +24,8 @@ from cmsn_runtime.capture.protocol import (
 )
 from cmsn_runtime.capture.stalling import StallWatch
 from cmsn_runtime.pictures.compressed import CompressedFrame
+from cmsn_runtime.pictures.decoded import DecodedFrame
+from cmsn_runtime.pictures.fitting import Scaler
 from cmsn_runtime.pictures.frame import Frame
 
 _SEGMENTED_FORMATS = frozenset({"hls"})
@@ -40,6 +44,7 @@ class Receiver:
         self._clock = CameraClock(file=file)
         self._session = 0
         self._codec: Codec | None = None
+        self._scale = Scaler(size)
         self._held: deque[PacketMessage] = deque(maxlen=_MOST_HELD)
         self._began = False
 
@@ -75,9 +80,7 @@ class Receiver:
             watch.started()
 
     def _frame(self, message: FrameMessage) -> None:
-        if (message.height, message.width) != self._size:
-            raise ProtocolError(f"a frame of {message.width}x{message.height} came, not of the model's size")
-        pixels = np.frombuffer(message.pixels, np.uint8).reshape(*self._size, 3)
+        pixels = self._pixels(message)
         moment = self._clock.frame(message.seconds, arrived=message.arrived, jumped=message.discontinuity)
         frame = Frame(pixels, moment.seconds, moment.discontinuity, message.duration)
         if not self._began:
@@ -85,6 +88,13 @@ class Receiver:
             while self._held:
                 self._packet(self._held.popleft())
         self._deliver(CapturedFrame(frame, message.arrived, moment.clock))
+
+    def _pixels(self, message: FrameMessage) -> npt.NDArray[np.uint8]:
+        if message.planar:
+            return self._scale(DecodedFrame(picture_of(message), message.seconds))
+        if (message.height, message.width) != self._size:
+            raise ProtocolError(f"a frame of {message.width}x{message.height} came, not of the model's size")
+        return np.frombuffer(message.pixels, np.uint8).reshape(*self._size, 3)
 
     def _picture(self, message: PictureMessage) -> None:
         seconds = self._clock.packet(message.seconds)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cmsn_runtime.capture import gstreamer
 from cmsn_runtime.capture.process import PYAV
+from cmsn_runtime.sources import raw
 from cmsn_runtime.sources.piped import STANDARD_INPUT
 from cmsn_runtime.sources.pipes import is_pipe
 
@@ -25,7 +27,10 @@ class Way:
 
 
 def way_of(address: str) -> Way:
-    """The way to capture an address."""
-    if address in STANDARD_INPUT:
+    """The way to capture an address. Raises SourceError where there is none on this machine."""
+    if gstreamer.is_pipeline(address):
+        return Way(gstreamer.command())
+    place = raw.place_of(address) or address
+    if place in STANDARD_INPUT:
         return Way(PYAV, stdin=True, once=True, patient=True)
-    return Way(PYAV, patient=is_pipe(address))
+    return Way(PYAV, patient=is_pipe(place))

@@ -74,6 +74,13 @@ def scheme_of(address: str) -> str:
     return scheme.lower() if mark else ""
 
 
+def password_of(address: str) -> str:
+    """The password that stands before the host of a URL, as it stands there; empty without."""
+    rest = address.partition("://")[2]
+    end = _login_end(rest)
+    return rest[: end - 1].partition(":")[2] if end else ""
+
+
 def is_camera(address: str) -> bool:
     """Whether it is a camera of this machine."""
     return _CAMERA.fullmatch(address) is not None

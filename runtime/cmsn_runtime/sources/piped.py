@@ -23,18 +23,28 @@ def _claims(address: str) -> bool:
 def _open(address: str, *, options: SourceOptions) -> VideoSource:
     if address not in STANDARD_INPUT:
         return VideoSource(PipeReader.open(address), options=options)
+    descriptor = _descriptor()
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):  # `< video.mp4`: a file, which can be wound
+        return VideoSource("file:/dev/stdin", name=_NAME, options=options)
+    return VideoSource(PipeReader(descriptor, name=_NAME), options=options)
+
+
+def standard_input() -> PipeReader:
+    """Standard input as a file that PyAV reads. Raises SourceError where it is closed, or a terminal."""
+    return PipeReader(_descriptor(), name=_NAME)
+
+
+def _descriptor() -> int:
     try:
         descriptor = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
-        mode = os.fstat(descriptor).st_mode
+        os.fstat(descriptor)
     except (OSError, ValueError):  # closed by the shell (`<&-`)
         raise SourceError("stdin: standard input is closed; pipe a video into it") from None
     if os.isatty(descriptor):
         raise SourceError(
             "stdin: standard input is a terminal; pipe a video into it, as in: ffmpeg -i URL -c copy -f mpegts - | ..."
         )
-    if stat.S_ISREG(mode):  # `< video.mp4`: a file, which can be wound
-        return VideoSource("file:/dev/stdin", name=_NAME, options=options)
-    return VideoSource(PipeReader(descriptor, name=_NAME), options=options)
+    return descriptor
 
 
 KIND = SourceKind(claims=_claims, open=_open)
