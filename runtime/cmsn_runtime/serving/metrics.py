@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import get_args
 
@@ -13,7 +14,7 @@ from cmsn_runtime.events import Event, StreamEvent
 from cmsn_runtime.live.status import LAG_BOUNDS, CameraState, CameraStatus
 
 try:
-    from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
     from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
     from prometheus_client.registry import Collector
 
@@ -21,7 +22,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("prometheus_client", "live", "the page of live cameras") from error
 
-_DELAY_SECONDS = (0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 60)
+_DELAY_SECONDS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 
 _COUNTS: tuple[tuple[str, str, Callable[[CameraStatus], float]], ...] = (
     ("cmsn_frames", "Frames that were processed.", lambda camera: camera.frames),
@@ -52,12 +53,8 @@ class Metrics(Collector):
         self._events: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
-        self._delay = self._histogram(
-            "cmsn_event_delay_seconds", "Stream time from the end of an action to a final report.", _DELAY_SECONDS
-        )
-        self._wall_delay = self._histogram(
-            "cmsn_event_wall_delay_seconds", "Time of day from the end of an action to a final report.", _DELAY_SECONDS
-        )
+        self._delays: dict[str, _Tally] = {}
+        self._wall_delays: dict[str, _Tally] = {}
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
@@ -72,10 +69,12 @@ class Metrics(Collector):
         """Count a report."""
         with self._lock:
             self._events[camera, event.kind] += 1
-        if isinstance(event, Event) and event.kind == "final" and event.rank == 1:
-            self._delay.labels(camera).observe(float(event.seconds - event.proposal.end))
+            if not isinstance(event, Event) or event.kind != "final" or event.rank > 1:
+                return
+            end = event.proposal.end
+            self._delays.setdefault(camera, _Tally()).add(float(event.seconds - end))
             if event.stamp is not None and event.stamp.clock is not None:
-                self._wall_delay.labels(camera).observe(event.wall - event.stamp.clock.at(event.proposal.end))
+                self._wall_delays.setdefault(camera, _Tally()).add(event.wall - event.stamp.clock.at(end))
 
     def exposition(self) -> bytes:
         """All figures, in Prometheus' text format."""
@@ -90,9 +89,7 @@ class Metrics(Collector):
             yield _filled(GaugeMetricFamily(name, text, labels=["camera"]), cameras, value)
         lag = HistogramMetricFamily("cmsn_lag_seconds", "From arrival of a frame to its end.", labels=["camera"])
         for each in cameras:
-            bounds = [*map(str, LAG_BOUNDS), "+Inf"]
-            buckets = list(zip(bounds, accumulate(each.lags), strict=True))
-            lag.add_metric([each.name], buckets, each.lag_sum)
+            lag.add_metric([each.name], _buckets(LAG_BOUNDS, each.lags), each.lag_sum)
         yield lag
         state = GaugeMetricFamily("cmsn_camera_state", "1 for the state it is in.", labels=["camera", "state"])
         for each in cameras:
@@ -100,22 +97,45 @@ class Metrics(Collector):
                 state.add_metric([each.name, name], float(each.state == name))
         yield state
         events = CounterMetricFamily("cmsn_events", "Reports by kind.", labels=["camera", "kind"])
+        delay = HistogramMetricFamily(
+            "cmsn_event_delay_seconds", "Stream time from an action's end to its final report.", labels=["camera"]
+        )
+        wall_delay = HistogramMetricFamily(
+            "cmsn_event_wall_delay_seconds", "Time of day from an action's end to its final report.", labels=["camera"]
+        )
         with self._lock:
             for (camera, kind), count in sorted(self._events.items()):
                 events.add_metric([camera, kind], count)
-        yield events
+            for family, tallies in ((delay, self._delays), (wall_delay, self._wall_delays)):
+                for camera, tally in sorted(tallies.items()):
+                    family.add_metric([camera], _buckets(_DELAY_SECONDS, tally.counts), tally.sum)
+        yield from (events, delay, wall_delay)
         yield from output_metrics(self.outputs)
 
-    def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
-        return Histogram(name, text, ["camera"], buckets=buckets, registry=self._registry)
-
-    def _forget(self, cameras: Iterable[str]) -> None:
-        for name in cameras:
-            for histogram in (self._delay, self._wall_delay):
-                histogram.remove_by_labels({"camera": name})
+    def _forget(self, cameras: set[str]) -> None:
         with self._lock:
-            for key in [key for key in self._events if key[0] in set(cameras)]:
+            for name in cameras:
+                self._delays.pop(name, None)
+                self._wall_delays.pop(name, None)
+            for key in [key for key in self._events if key[0] in cameras]:
                 del self._events[key]
+
+
+class _Tally:
+    """A histogram of delays. counts: within each of the bounds and not within the one before; the last beyond all."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_DELAY_SECONDS) + 1)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(_DELAY_SECONDS, seconds)] += 1
+        self.sum += seconds
+
+
+def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    """As Prometheus has them: how many are within each bound."""
+    return list(zip([*map(str, bounds), "+Inf"], accumulate(counts), strict=True))
 
 
 def _filled(

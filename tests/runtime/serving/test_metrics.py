@@ -69,6 +69,8 @@ def test_reports_are_counted_by_kind_and_finals_by_their_delay() -> None:
     assert found["cmsn_event_delay_seconds_sum", ("door",)] == pytest.approx(4)
     assert found["cmsn_event_wall_delay_seconds_sum", ("door",)] == pytest.approx(5)
     assert found["cmsn_event_delay_seconds_count", ("door",)] == 1
+    assert found["cmsn_event_delay_seconds_bucket", ("door", "3.0")] == 0
+    assert found["cmsn_event_delay_seconds_bucket", ("door", "4.0")] == 1
 
 
 def test_of_a_camera_that_was_removed_nothing_is_left() -> None:

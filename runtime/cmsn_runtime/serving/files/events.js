@@ -48,7 +48,7 @@ export class Events {
     find(".what").textContent = event.source;
     find(".what").title = event.source;
     find(".kind").textContent = notice ? notice[0] : event.kind;
-    find(".span").textContent = notice ? "" : `${(event.end - event.start).toFixed(1)} s long`;
+    find(".span").textContent = notice ? "" : `for ${(event.end - event.start).toFixed(1)} s`;
     const note = notice ? [notice[1], event.note].filter(Boolean).join(": ") : "";
     find(".event-note").textContent = note;
     find(".event-note").hidden = !note;

@@ -11,4 +11,5 @@ if (given || !location.search) {
   const answer = await fetch("api/cameras");
   if (answer.ok) location.replace(location.pathname);
 }
+addEventListener("hashchange", () => location.reload()); // a link that is opened while the form is shown
 document.getElementById("wrong").hidden = !(given || location.search === "?wrong");
