@@ -246,7 +246,7 @@ def test_the_custom_sink_of_the_documentation_works(video: Path, tiny_bundle: Pa
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("cvs=x", "the output is 'cvs'; it must be one of csv, json"), ("csv", "NAME=VALUE")]
+    ("text", "why"), [("cvs=x", "the output is 'cvs'; it must be one of clips, csv, json"), ("csv", "NAME=VALUE")]
 )
 def test_an_unknown_kind_of_output_is_one_line(video: Path, tiny_bundle: Path, text: str, why: str) -> None:
     done = cmsn("run", video, "--bundle", tiny_bundle, "--sink", text)

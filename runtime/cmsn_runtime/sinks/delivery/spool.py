@@ -43,7 +43,7 @@ class Spool(Closing):
         self._on_report = report
         self._lock = threading.RLock()
         self._unwritten: Counter[str] = Counter()  # lost since the disk failed
-        self._full = False
+        self._full = self._closed = False
         self._database = self._opened()
 
     @property
@@ -93,16 +93,19 @@ class Spool(Closing):
     def close(self) -> None:
         """Close the file; what waits stays in it."""
         with self._lock, suppress(sqlite3.Error):
+            self._closed = True
             self._database.close()
         self._claim.close()
 
     def _tried(self, work: Callable[[], _Result]) -> _Result | None:
         """The result of some work, in a new file if this one is damaged; None where the disk fails."""
         with self._lock:
+            if self._closed:  # a sender that was abandoned comes back
+                return None
             try:
                 try:
                     return work()
-                except (sqlite3.OperationalError, sqlite3.ProgrammingError):  # the disk fails; the file is closed
+                except sqlite3.OperationalError:  # the disk is full or absent
                     raise
                 except sqlite3.DatabaseError as error:
                     self._database.close()

@@ -108,8 +108,7 @@ class MqttSink(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Store the event, and show what it changes."""
-        if self._sender.error is not None:
-            raise self._sender.error
+        self._raise_error()
         if is_chosen(event, self._settings.events):
             self._spool.add(message_of(source, event, event_type=event.kind))
             self._sender.wake()
@@ -138,6 +137,13 @@ class MqttSink(Sink):
         if self._spool.waiting:
             self._report(f"{self.name}: {self._spool.waiting} events wait in the spool; the next start sends them")
         self._spool.close()
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        """Raise what ended the sender, once."""
+        if self._sender.error is not None:
+            error, self._sender.error = self._sender.error, None
+            raise error
 
     def _follow(self, source: str, camera: _Camera, event: Event) -> None:
         before = bool(camera.actions)

@@ -1,0 +1,1 @@
+"""Events to a web server, signed."""
