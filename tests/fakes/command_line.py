@@ -117,8 +117,8 @@ def shell(script: str, **paths: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    """A run that has reported its first event on standard output. options: of Popen.
+def start(*arguments: str | Path, kind: str = "provisional", **options: Any) -> subprocess.Popen[str]:
+    """A run that has reported its first event, of that kind, on standard output. options: of Popen.
 
     Its pipes hold 4 KiB: until they are read it waits, and cannot have ended before a test sends it a signal.
     """
@@ -126,7 +126,7 @@ def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096, **options
     )
     assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["kind"] == "provisional"
+    assert json.loads(process.stdout.readline())["kind"] == kind
     return process
 
 

@@ -35,10 +35,12 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     Where the bundle takes feature rows, a SOURCE is a file of them: .npy, .txt, .csv, or FILE.h5::DATASET.
 
     On a terminal this shows events, progress and a table; otherwise it writes JSON lines to stdout, each event as it
-    happens. Several sources run one after the other. A source that breaks or an output that fails does not stop the
-    others, and no result is lost: each is reported in one line, and the exit status is 1. Ctrl-C, SIGTERM and SIGHUP
-    keep all results so far, and exit with status 130, 143 and 129.
+    happens. Files run one after the other, cameras at the same time; a camera that is lost is connected again for as
+    long as it takes. A source that breaks or an output that fails does not stop the others, and no result is lost: each
+    is reported in one line, and the exit status is 1. Ctrl-C, SIGTERM and SIGHUP keep all results so far, and exit with
+    status 130, 143 and 129.
     """
+    from cmsn_runtime.commands.cameras import run_cameras, threaded
     from cmsn_runtime.errors import BackendWarning, NoOutputLeftError, SourceWarning
     from cmsn_runtime.identity import new_run
     from cmsn_runtime.reporting import report, reported
@@ -51,15 +53,17 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     annotations = truth.read(sources.addresses)
     with reported(BackendWarning, SourceWarning), ExitStack() as stack:
         bundle = stack.enter_context(model.open())
-        sources.check(features=bundle.takes_features)
+        cameras = sources.are_cameras(features=bundle.takes_features)
         changed = bundle.tuning.values
         context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events, changed)
-        outlets = stack.enter_context(
-            Outlets([*planned.open(context), *_watches(bundle, annotations)], on_failure=report)
-        )
+        sinks = [*planned.open(context), *_watches(bundle, annotations)]
+        outlets = stack.enter_context(Outlets(threaded(sinks) if cameras else sinks, on_failure=report))
+        run_id = new_run()
         try:
-            run_id = new_run()
-            whole = [_run_one(bundle, address, sources, model, outlets, run_id) for address in sources.addresses]
+            if cameras:
+                whole = [run_cameras(bundle, sources.cameras(sources.addresses), model, outlets, run_id)]
+            else:
+                whole = [_run_one(bundle, address, sources, model, outlets, run_id) for address in sources.addresses]
         except NoOutputLeftError:
             raise click.exceptions.Exit(1 if outlets.failures else READER_LEFT) from None
         except Stopped as stopped:

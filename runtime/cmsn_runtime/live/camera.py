@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 
 from cmsn_runtime.backends.asks import Work
 from cmsn_runtime.capture.items import CapturedFrame, SourceBack, SourceEnded, SourceLost
 from cmsn_runtime.closing import Closing
+from cmsn_runtime.errors import SourceWarning
 from cmsn_runtime.events import Notice, NoticeKind, StreamEvent, WallClock
 from cmsn_runtime.identity import Numbering
 from cmsn_runtime.live.meters import LagMeter, RateMeter
@@ -61,6 +63,7 @@ class LiveCamera(Closing):
         self._silent = True  # until the next frame: there is nothing to settle
         self._under_way: Waiting | None = None
         self._missing: list[tuple[NoticeKind, str]] = []  # notices due with the next frame, whose time they need
+        self._complained = False
         self._frames = 0
         self._left_out = 0
         self._counts: dict[NoticeKind, int] = dict.fromkeys(
@@ -131,7 +134,15 @@ class LiveCamera(Closing):
             self._outlets.advance(self.name, item.frame.seconds)
             if (preview := self._stream.take_preview()) is not None:
                 self._outlets.preview(self.name, preview)
+            self._complain()
             self._lag.count(self._now() - item.arrived)
+
+    def _complain(self) -> None:
+        """Warn once, as soon as it is known, that nothing can be found in what the camera delivers."""
+        complaint = self._stream.health.complaint
+        if complaint is not None and not self._complained:
+            self._complained = True
+            warnings.warn(f"{self.name}: {complaint}", SourceWarning, stacklevel=2)
 
     def settle(self) -> None:
         """End at once: report what is under way as it was last seen."""

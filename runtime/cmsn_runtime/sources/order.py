@@ -1,36 +1,38 @@
-"""The order of sources: warns of those that would never be read."""
+"""Which sources are run one after the other, and which at the same time."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
 
-from cmsn_runtime.errors import SourceWarning
+from cmsn_runtime.errors import SettingsError, SourceWarning
 from cmsn_runtime.sources.addresses import is_live, public_name
 from cmsn_runtime.sources.kinds import kind_of
 from cmsn_runtime.sources.piped import STANDARD_INPUT
 
 
-def warn_of_never_read(addresses: Sequence[str], *, ends: bool) -> None:
-    """A SourceWarning where a source comes after one that has no end of its own, or standard input comes twice.
+def are_cameras(addresses: Sequence[str]) -> bool:
+    """Whether the sources have no end of their own, as far as their addresses show: then they run at the same time.
 
-    ends: each is ended after some time.
+    A SourceWarning reports standard input that is given twice. Raises SettingsError for files among cameras.
     """
     if sum(address in STANDARD_INPUT for address in addresses) > 1:
-        _warn("standard input is given more than once; all but the first will find nothing in it")
-    endless = next((index for index, address in enumerate(addresses) if _has_no_end(address)), len(addresses))
-    later = [public_name(address) for address in addresses[endless + 1 :]]
-    if later and not ends:
-        _warn(
-            f"{public_name(addresses[endless])} has no end of its own, and {', '.join(later)} will be read only after "
-            "it; start one `cmsn run` per camera, or end each by --for SECONDS"
+        warnings.warn(
+            "standard input is given more than once; all but the first will find nothing in it",
+            SourceWarning,
+            stacklevel=2,
         )
+    cameras = [address for address in addresses if has_no_end(address)]
+    others = [address for address in addresses if address not in cameras]
+    if cameras and others:
+        raise SettingsError(
+            f"{public_name(cameras[0])} has no end of its own, and {public_name(others[0])} has one: cameras run at "
+            "the same time, files one after the other; start one run for each, or play files as cameras too (--live)"
+        )
+    return bool(cameras)
 
 
-def _has_no_end(address: str) -> bool:
+def has_no_end(address: str) -> bool:
+    """Whether it is a live source, as far as its address shows."""
     kind = kind_of(address)
     return is_live(address) if kind is None else kind.is_live(address)
-
-
-def _warn(line: str) -> None:
-    warnings.warn(line, SourceWarning, stacklevel=3)

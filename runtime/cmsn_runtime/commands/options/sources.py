@@ -12,6 +12,9 @@ import click
 from cmsn_runtime.commands.options.grouping import grouped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cmsn_runtime.live.settings import CameraSettings
     from cmsn_runtime.sources.base import Source
     from cmsn_runtime.sources.features import FeatureSource
     from cmsn_runtime.sources.options import SourceOptions
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
-    """The sources of a run. addresses: files, URLs, cameras, run one after the other. Others as in SourceOptions."""
+    """The sources of a run. addresses: files, URLs, cameras. live: files are played as cameras, at their own speed.
+
+    Others as in SourceOptions.
+    """
 
     addresses: tuple[str, ...]
     fps: Fraction | None = None
@@ -27,6 +33,7 @@ class SourceChoice:
     video_stream: int | None = None
     begin: Fraction | None = None
     length: Fraction | None = None
+    live: bool = False
 
     @staticmethod
     def name_of(address: str) -> str:
@@ -47,21 +54,43 @@ class SourceChoice:
             length=self.length,
         )
 
-    def check(self, *, features: bool) -> None:
-        """Refuse conflicting options; a SourceWarning reports sources that will not be read. Raises SettingsError.
+    def are_cameras(self, *, features: bool) -> bool:
+        """Whether the sources run at the same time, as cameras do. Raises SettingsError for conflicting options.
 
         features: the sources are files of feature rows.
         """
         from cmsn_runtime.errors import SettingsError
-        from cmsn_runtime.sources.order import warn_of_never_read
+        from cmsn_runtime.sources.order import are_cameras
 
-        options = self.options()
+        self.options()
         if not features:
-            warn_of_never_read(self.addresses, ends=options.length is not None)
-        elif self != SourceChoice(self.addresses):
+            return self.live or are_cameras(self.addresses)
+        if self != SourceChoice(self.addresses):
             raise SettingsError(
-                "--fps, --option, --video-stream, --from and --for are for videos; this model takes rows of features"
+                "--fps, --option, --video-stream, --from, --for and --live are for videos; this model takes rows of "
+                "features"
             )
+        return False
+
+    def cameras(self, addresses: Sequence[str]) -> list[CameraSettings]:
+        """The settings of sources that run as cameras, each by a name of its own. Raises SettingsError."""
+        from cmsn_runtime.live.settings import CameraSettings
+        from cmsn_runtime.secrets import Address
+        from cmsn_runtime.sources.order import has_no_end
+
+        found: list[CameraSettings] = []
+        for address in addresses:
+            name = self.name_of(address)
+            same = sum(camera.name.partition(" ")[0] == name for camera in found)
+            found.append(
+                CameraSettings(
+                    name=f"{name} ({same + 1})" if same else name,
+                    address=Address(address),
+                    options=self.options(),
+                    paced=not has_no_end(address),
+                )
+            )
+        return found
 
     def open_video(self, address: str) -> AbstractContextManager[Source]:
         """Open one of them as pictures. Raises SourceError."""
@@ -99,6 +128,7 @@ source_options = grouped(
     click.argument("addresses", metavar="SOURCE...", nargs=-1, required=True),
     click.option("--from", "begin", metavar="SECONDS", callback=_exact, help="Begin there, on the source's own clock."),
     click.option("--for", "length", metavar="SECONDS", callback=_exact, help="End each source after this time."),
+    click.option("--live", is_flag=True, help="Play files as cameras: at their own speed, all at the same time."),
     click.option(
         "--fps",
         metavar="RATE",

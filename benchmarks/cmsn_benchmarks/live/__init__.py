@@ -1,0 +1,1 @@
+"""Live cameras: how many fit, what outages cost, and whether anything grows."""
