@@ -10,10 +10,14 @@ RUNS := runs
 CCTV ?= ../shared/data/cctv
 UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo test test-runtime install-test install-runtime check bench gpu demo-bundle cctv-bundle utkinect clean
+.PHONY: demo live-demo test test-runtime install-test install-runtime check bench gpu demo-bundle cctv-bundle utkinect clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
+
+# Four rendered clips played as cameras, and the page that shows them.
+live-demo: $(VENV)/.live
+	$(BIN)/python -m cmsn_benchmarks.live.demo $(DEMO)
 
 test: $(VENV)/.test $(VENV)/.bindings
 	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) CMSN_REQUIRE_BINDINGS=$(CMSN_REQUIRE_BINDINGS) VENV=$(VENV) scripts/check
@@ -73,14 +77,18 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	$(PIP) install -e '.[plot,render]'
 	touch $@
 
+$(VENV)/.live: $(VENV)/bin/python pyproject.toml
+	$(PIP) install -e '.[live,plot,render]'
+	touch $@
+
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -e '.[features,live,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist
+	$(PIP) install -e '.[features,live,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist selenium
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
 	$(PIP) install -c constraints.txt -e '.[features,live,plot,render,train,export,dev]'
-	touch $@ $(VENV)/.demo $(VENV)/.runtime
+	touch $@ $(VENV)/.demo $(VENV)/.live $(VENV)/.runtime
 
 # TensorRT's Python bindings, without its libraries: the tests check that the API we use exists in each version.
 # Without a network, or a wheel for this machine, those tests are skipped.
