@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.commands.options.model import ModelChoice
     from cmsn_runtime.live.settings import CameraSettings
+    from cmsn_runtime.live.status import CameraStatus
     from cmsn_runtime.sinks.base import Sink
     from cmsn_runtime.sinks.outlets import Outlets
 
@@ -33,6 +34,7 @@ def run_cameras(
     from cmsn_runtime.live.fleet import Fleet
     from cmsn_runtime.live.settings import FleetSettings
     from cmsn_runtime.reporting import report
+    from cmsn_runtime.stopping import Stopped
 
     def failed(name: str, error: Exception) -> None:
         report(f"{name}: {error}; a new segment begins", kind="warning")
@@ -41,7 +43,20 @@ def run_cameras(
     with Fleet(bundle, outlets, settings, run=run_id, on_failure=failed, capture=Capture) as fleet:
         for camera in cameras:
             fleet.add(camera)
-        fleet.run(until_ended=True)
+        try:
+            fleet.run(until_ended=True)
+        except Stopped as stopped:
+            stopped.note = f"{_place(fleet.statuses())}; what was found until then is kept"
+            raise
         for name, reason in fleet.faults:
             report(f"{name}: {reason}")
         return not fleet.faults
+
+
+def _place(statuses: Sequence[CameraStatus]) -> str:
+    """How far a single camera has got; each of several is at a time of its own."""
+    if len(statuses) != 1:
+        return ""
+    (status,) = statuses
+    where = "before the first frame" if status.seconds is None else f"at {status.seconds:.2f} s"
+    return f" {where} of {status.name}"

@@ -61,7 +61,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
         run_id = new_run()
         try:
             if cameras:
-                whole = [run_cameras(bundle, sources.cameras(sources.addresses), model, outlets, run_id)]
+                whole = [run_cameras(bundle, sources.cameras(), model, outlets, run_id)]
             else:
                 whole = [_run_one(bundle, address, sources, model, outlets, run_id) for address in sources.addresses]
         except NoOutputLeftError:
@@ -78,10 +78,12 @@ def _run_one(
     bundle: Bundle, address: str, sources: SourceChoice, model: ModelChoice, outlets: Outlets, run_id: str
 ) -> bool:
     """Run one source; where it cannot be opened or breaks, report this in one line and return false."""
+    from cmsn_runtime.commands.cameras import run_cameras
     from cmsn_runtime.errors import CmsnError, DecodeError, SourceError
     from cmsn_runtime.reading import patiently
     from cmsn_runtime.reporting import report
     from cmsn_runtime.running import run_source
+    from cmsn_runtime.sources.order import is_found_live
 
     try:
         if bundle.manifest.features is not None:
@@ -90,7 +92,10 @@ def _run_one(
                 run_source(model.feature_stream(bundle), rows, outlets, run=run_id)
         else:
             with patiently(lambda: sources.open_video(address)) as frames:
-                run_source(model.stream(bundle), frames, outlets, run=run_id)
+                if not is_found_live(address, frames):
+                    run_source(model.stream(bundle), frames, outlets, run=run_id)
+                    return True
+            return run_cameras(bundle, sources.cameras([address], paced=False), model, outlets, run_id)
     except DecodeError as error:
         report(f"{error} (the proposals up to there are kept)")
         return False

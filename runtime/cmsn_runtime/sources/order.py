@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Sequence
 
 from cmsn_runtime.errors import SettingsError, SourceWarning
-from cmsn_runtime.sources.addresses import is_live, public_name
+from cmsn_runtime.sources.addresses import is_live, public_name, scheme_of
+from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.kinds import kind_of
 from cmsn_runtime.sources.piped import STANDARD_INPUT
 
@@ -30,6 +31,13 @@ def are_cameras(addresses: Sequence[str]) -> bool:
             "the same time, files one after the other; start one run for each, or play files as cameras too (--live)"
         )
     return bool(cameras)
+
+
+def is_found_live(address: str, source: Source) -> bool:
+    """Whether what was opened is a camera whose address does not show it (MJPEG or HLS over HTTP): it can be opened
+    again when it is lost.
+    """
+    return source.live and scheme_of(address) in ("http", "https")
 
 
 def has_no_end(address: str) -> bool:

@@ -8,8 +8,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from command_line import cmsn, finals, start
+from mjpeg_server import jpegs, serving_mjpeg
 
 from cmsn_runtime.commands.options.sources import SourceChoice
 
@@ -54,7 +56,8 @@ def test_a_camera_that_can_not_be_reached_is_reported_and_waited_for(tiny_bundle
         port = taken.getsockname()[1]
     process = start("run", f"rtsp://127.0.0.1:{port}/a", "--bundle", tiny_bundle, kind="source_lost")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 130
+    process.communicate(timeout=20)
+    assert process.returncode == 130
 
 
 def test_a_file_that_does_not_exist_ends_the_run(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -76,3 +79,15 @@ def test_rows_of_features_are_not_played(tiny_bundle: Path) -> None:
 
     with pytest.raises(SettingsError, match="--live"):
         SourceChoice(("rows.npy",), live=True).are_cameras(features=True)
+
+
+def test_a_camera_over_http_is_recognised_when_it_is_opened_and_connected_again(tiny_bundle: Path) -> None:
+    red = jpegs([np.full((48, 64, 3), (255, 0, 0), np.uint8)] * 8)
+    with serving_mjpeg(red, fps=20, count=30) as address:
+        process = start("run", address, "--bundle", tiny_bundle, kind="source_lost")
+        assert process.stdout is not None
+        kinds = [json.loads(process.stdout.readline())["kind"] for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert kinds == ["source_back", "gap", "source_lost"]
+    assert process.returncode == 128 + signal.SIGTERM

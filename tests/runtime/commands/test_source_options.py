@@ -81,16 +81,7 @@ def test_standard_input_to_standard_output(tiny_bundle: Path, tmp_path: Path) ->
     assert done.stdout.startswith("source,action,rank")
 
 
-def test_a_source_behind_one_without_an_end_is_reported(tiny_bundle: Path) -> None:
-    done = cmsn("run", "tcp://127.0.0.1:1?password=pw", "tcp://127.0.0.1:2", "--bundle", tiny_bundle)
-    assert done.returncode == 1
-    warning, *errors = done.stderr.splitlines()
-    assert "tcp://127.0.0.1:1 has no end of its own, and tcp://127.0.0.1:2 will be read only after it" in warning
-    assert len(errors) == 2
-    assert "pw" not in done.stderr
-
-
 def test_options_of_videos_are_refused_for_features() -> None:
     with pytest.raises(SettingsError, match="are for videos; this model takes rows of features"):
-        SourceChoice(("rows.npy",), fps=Fraction(5)).check(features=True)
-    SourceChoice(("rows.npy",)).check(features=True)
+        SourceChoice(("rows.npy",), fps=Fraction(5)).are_cameras(features=True)
+    assert not SourceChoice(("rows.npy",)).are_cameras(features=True)

@@ -58,7 +58,7 @@ def test_a_cut_settles_what_was_under_way(tiny: Bundle) -> None:
     door.frames(ACTION[:120])
     running.wait_until_processed(door)
     door.frames(ACTION[120:130], arrived=time.monotonic() - 5)
-    wait_for(lambda: "overload" in running.notes.kinds("door"))
+    wait_for(lambda: running.fleet.statuses()[0].left_out == 10)
     door.frames(ACTION)
     running.wait_until_processed(door, frames=120 + len(ACTION))
     running.stop()

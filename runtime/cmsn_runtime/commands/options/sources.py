@@ -72,14 +72,17 @@ class SourceChoice:
             )
         return False
 
-    def cameras(self, addresses: Sequence[str]) -> list[CameraSettings]:
-        """The settings of sources that run as cameras, each by a name of its own. Raises SettingsError."""
+    def cameras(self, addresses: Sequence[str] = (), *, paced: bool | None = None) -> list[CameraSettings]:
+        """The settings of sources that run as cameras, each by a name of its own. Raises SettingsError.
+
+        addresses: of these; by default all. paced: whether they are files; by default what their addresses show.
+        """
         from cmsn_runtime.live.settings import CameraSettings
         from cmsn_runtime.secrets import Address
         from cmsn_runtime.sources.order import has_no_end
 
         found: list[CameraSettings] = []
-        for address in addresses:
+        for address in addresses or self.addresses:
             name = self.name_of(address)
             same = sum(camera.name.partition(" ")[0] == name for camera in found)
             found.append(
@@ -87,7 +90,7 @@ class SourceChoice:
                     name=f"{name} ({same + 1})" if same else name,
                     address=Address(address),
                     options=self.options(),
-                    paced=not has_no_end(address),
+                    paced=not has_no_end(address) if paced is None else paced,
                 )
             )
         return found
