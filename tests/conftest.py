@@ -21,6 +21,9 @@ settings.load_profile("cmsn")
 # torch is imported, which reads it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Tests that import ONNX Runtime themselves: see cmsn_runtime.backends.onnxruntime.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 
 _numbers = itertools.count()
 
