@@ -1,1 +1,1 @@
-"""Live cameras: how many fit, what outages cost, and whether anything grows."""
+"""Live cameras: how many fit, what outages cost, whether clips replay, and whether anything grows."""

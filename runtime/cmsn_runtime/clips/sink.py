@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmsn_runtime.bounded_folder import BoundedFolder
 from cmsn_runtime.checking import require
 from cmsn_runtime.clips.cutting import cut_clip
-from cmsn_runtime.clips.folder import BoundedFolder
 from cmsn_runtime.clips.record import SIDECAR_SUFFIX
 from cmsn_runtime.clips.ring import PacketRing
 from cmsn_runtime.clips.saving import CLIP_SUFFIXES, save_clip

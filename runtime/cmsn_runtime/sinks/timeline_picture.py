@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cmsn_runtime.annotations import Annotation
 from cmsn_runtime.events import Event, Proposal
+from cmsn_runtime.sinks.colours import PROPOSAL_COLOUR, STAGE_COLOURS
 from cmsn_runtime.stages import Stage
 from cmsn_runtime.text import printable
 
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which people with any colour blindness can tell apart.
-_STAGE_COLOURS = {
-    Stage.BACKGROUND: "#ECECEC",
-    Stage.READY: "#56B4E9",
-    Stage.START: "#E69F00",
-    Stage.CONFIRM: "#D55E00",
-    Stage.END: "#CC79A7",
-    Stage.FOLLOW: "#009E73",
-}
-_PROPOSAL_COLOUR = "#0072B2"
 _TRUTH_COLOUR = "#3A3A3A"
 _TEXT_COLOUR = "#222222"
 
@@ -148,7 +139,7 @@ def _draw_row(axes: Axes, timeline: Timeline, bars: list[_Bar], *, start: float,
 
 def _draw_stages(axes: Axes, runs: tuple[StageRun, ...], start: float, end: float) -> None:
     low, high = _STAGE_LANE
-    for stage, colour in _STAGE_COLOURS.items():
+    for stage, colour in STAGE_COLOURS.items():
         spans = [
             (float(run.start), float(run.end - run.start))
             for run in runs
@@ -164,10 +155,10 @@ def _draw_proposal(axes: Axes, bar: _Bar) -> None:
     if bar.place is None:
         low -= (bar.rank - 1) * (_ALTERNATIVE_HEIGHT + 0.05)
         opacity = 0.2 + 0.8 * score
-        axes.barh(low, length, _ALTERNATIVE_HEIGHT, left, align="edge", color=_PROPOSAL_COLOUR, alpha=opacity)
+        axes.barh(low, length, _ALTERNATIVE_HEIGHT, left, align="edge", color=PROPOSAL_COLOUR, alpha=opacity)
         return
-    axes.barh(low, length, high - low, left, align="edge", color=_PROPOSAL_COLOUR, alpha=0.15)
-    axes.barh(low, length, (high - low) * score, left, align="edge", color=_PROPOSAL_COLOUR)
+    axes.barh(low, length, high - low, left, align="edge", color=PROPOSAL_COLOUR, alpha=0.15)
+    axes.barh(low, length, (high - low) * score, left, align="edge", color=PROPOSAL_COLOUR)
 
 
 def _label_proposals(axes: Axes, bars: list[_Bar], start: float, end: float) -> None:
@@ -181,7 +172,7 @@ def _label_proposals(axes: Axes, bars: list[_Bar], start: float, end: float) -> 
             left, right = centre - half, centre + half
             if all(right <= low or left >= high for low, high in taken):
                 taken.append((left, right))
-                axes.text(centre, _LABEL_HEIGHT, text, ha="center", va="center", color=_PROPOSAL_COLOUR, fontsize=8)
+                axes.text(centre, _LABEL_HEIGHT, text, ha="center", va="center", color=PROPOSAL_COLOUR, fontsize=8)
                 break
 
 
@@ -215,7 +206,7 @@ def _draw_heading(figure: Figure, timeline: Timeline, height: float) -> None:
     name = name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS - 1]}…"
     left = 0.9 / _WIDTH_INCHES
     figure.text(left, top, name, fontsize=12, color=_TEXT_COLOUR, va="center", weight="bold", parse_math=False)
-    patches = [Patch(color=colour, label=stage.name.lower()) for stage, colour in _STAGE_COLOURS.items()]
+    patches = [Patch(color=colour, label=stage.name.lower()) for stage, colour in STAGE_COLOURS.items()]
     figure.legend(
         handles=patches,
         loc="center right",

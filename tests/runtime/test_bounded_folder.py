@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cmsn_runtime.clips.folder import BoundedFolder
+from cmsn_runtime.bounded_folder import BoundedFolder
 from cmsn_runtime.errors import OutputError
 
 MARKS = (".clip.mp4", ".clip.json")

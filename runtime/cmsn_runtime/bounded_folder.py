@@ -1,4 +1,4 @@
-"""A folder of clips that never holds more than its limit."""
+"""A folder of recordings that never holds more than its limit."""
 
 from __future__ import annotations
 

@@ -1,0 +1,91 @@
+"""What is known of a source at a moment: what an annotated picture shows."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cmsn_runtime.events import Event, Proposal, StageStep, StreamEvent, WallClock
+from cmsn_runtime.stages import Stage
+
+_MOST_FINALS = 500  # within the seconds that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Neighbouring feature steps of one stage, [start, end) in seconds."""
+
+    stage: Stage
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A final proposal, and the time at which it was reported, in seconds."""
+
+    proposal: Proposal
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Times in seconds of the source.
+
+    now: time of the picture. since: begin of what the timeline shows. runs: stages that will no longer change; what
+    follows them is not settled yet. live: the best proposal of each action that may still change. finals: those that
+    will not, the newest last.
+    """
+
+    name: str
+    clock: str
+    now: float
+    since: float
+    runs: tuple[Run, ...]
+    live: tuple[Proposal, ...]
+    finals: tuple[Final, ...]
+
+
+class SceneKeeper:
+    """Keeps what is known of one source. seconds: that are shown. step_seconds: length of a feature step."""
+
+    def __init__(self, name: str, *, seconds: float, step_seconds: Fraction) -> None:
+        self.clock: WallClock | None = None
+        self._name = name
+        self._seconds = seconds
+        self._step = float(step_seconds)
+        self._runs: deque[Run] = deque()
+        self._live: dict[int, Proposal] = {}
+        self._finals: deque[Final] = deque(maxlen=_MOST_FINALS)
+
+    def event(self, event: StreamEvent) -> None:
+        """Follow the best proposal of each action."""
+        self.clock = (event.stamp.clock if event.stamp else None) or self.clock
+        if not isinstance(event, Event) or event.rank != 1:
+            return
+        if event.kind in ("provisional", "revised"):
+            self._live[event.action] = event.proposal
+            return
+        self._live.pop(event.action, None)
+        if event.kind == "final":
+            self._finals.append(Final(event.proposal, float(event.seconds)))
+
+    def step(self, step: StageStep) -> None:
+        """Lengthen the newest run of equal stages, or begin another."""
+        begin = float(step.seconds)
+        last = self._runs[-1] if self._runs else None
+        if last is not None and last.stage == step.stage and abs(last.end - begin) < self._step / 2:
+            self._runs[-1] = Run(last.stage, last.start, begin + self._step)
+        else:
+            self._runs.append(Run(step.stage, begin, begin + self._step))
+
+    def scene(self, now: Fraction, clock: str) -> Scene:
+        """What is known now; what lies before the shown seconds is forgotten."""
+        since = float(now) - self._seconds
+        while self._runs and self._runs[0].end < since:
+            self._runs.popleft()
+        while self._finals and float(self._finals[0].proposal.end) < since:
+            self._finals.popleft()
+        live = tuple(self._live.values())
+        return Scene(self._name, clock, float(now), since, tuple(self._runs), live, tuple(self._finals))
