@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from cmsn_runtime.serving.access import Access
 from cmsn_runtime.serving.clips import ClipFinder
 from cmsn_runtime.serving.guard import Guard
+from cmsn_runtime.serving.health import camera_fields
 from cmsn_runtime.serving.login import Login
 from cmsn_runtime.serving.sink import PageSink
 from cmsn_runtime.serving.watch import Watch
@@ -27,9 +27,10 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """The answers. site: its name, for the headline. clips: finds those of final events.
+    """The answers; those that may wait for a disk are not coroutines, and run in other threads.
 
-    needs_token: whether there is something to log out of.
+    site: its name, for the headline. clips: finds those of final events. needs_token: whether there is something to
+    log out of.
     """
 
     def __init__(self, site: str, sink: PageSink, watch: Watch, clips: ClipFinder, *, needs_token: bool) -> None:
@@ -61,18 +62,18 @@ class Page:
             return PlainTextResponse("no camera of that name has a picture\n", 404)
         return Response(jpeg, media_type="image/jpeg")
 
-    async def clip(self, request: Request) -> Response:
+    def clip(self, request: Request) -> Response:
         """A saved clip, or a part of it."""
         path = self._clips.file(request.path_params["name"])
         return PlainTextResponse("there is no such clip\n", 404) if path is None else FileResponse(path)
 
-    async def metrics(self, request: Request) -> Response:
+    def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
         return Response(self._sink.metrics.exposition(), headers={"Content-Type": _METRICS_TYPE})
 
     async def cameras(self, request: Request) -> Response:
         """The states of all cameras."""
-        return JSONResponse([asdict(each) for each in self._watch.cameras])
+        return JSONResponse([camera_fields(each) for each in self._watch.cameras])
 
     async def healthz(self, request: Request) -> Response:
         """Whether the process works; which cameras there are is only for those who may see the page."""
@@ -81,7 +82,7 @@ class Page:
         return JSONResponse(fields, 200 if health.ok else 503)
 
     def _snapshot(self) -> Mapping[str, object]:
-        cameras = [asdict(each) for each in self._watch.cameras]
+        cameras = [camera_fields(each) for each in self._watch.cameras]
         return {
             "type": "snapshot",
             "site": self._site,

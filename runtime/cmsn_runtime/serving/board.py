@@ -12,6 +12,7 @@ from typing import cast
 
 from cmsn_runtime.events import Event, StagePreview, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
+from cmsn_runtime.secrets import scrubbed
 from cmsn_runtime.serving.feed import Message
 from cmsn_runtime.serving.jpeg import as_jpeg
 from cmsn_runtime.sinks.fields import event_fields
@@ -95,6 +96,7 @@ class Board:
         if isinstance(event, Event) and event.rank > 1:
             return None
         row = event_fields(camera, event)
+        row["note"] = scrubbed(str(row["note"]))
         key = str(row["id"] or f"{camera}/{event.segment}/{row['action']}/{row['rank']}/{event.wall}")
         row["id"] = key
         with self._lock:

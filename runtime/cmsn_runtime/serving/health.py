@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from cmsn_runtime.live.status import CameraStatus
+from cmsn_runtime.secrets import scrubbed
+
+
+def camera_fields(camera: CameraStatus) -> dict[str, object]:
+    """The state of a camera, for JSON; its reason may repeat what a camera has said."""
+    return {**asdict(camera), "reason": scrubbed(camera.reason)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,11 @@ class Health:
 
     def fields(self) -> dict[str, object]:
         """All of it, for JSON."""
-        return {"ok": self.ok, "fault": self.fault, "cameras": {each.name: asdict(each) for each in self.cameras}}
+        return {
+            "ok": self.ok,
+            "fault": self.fault,
+            "cameras": {each.name: camera_fields(each) for each in self.cameras},
+        }
 
 
 def judged(cameras: Sequence[CameraStatus], silent_seconds: float, *, limit: float) -> Health:

@@ -7,13 +7,13 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import MissingExtraError, SettingsError
 from cmsn_runtime.identity import LOCAL_SITE
 from cmsn_runtime.live.status import CameraStatus
+from cmsn_runtime.serving.health import camera_fields
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.serving.sink import PageSink
 from cmsn_runtime.serving.watch import Watch, Watched
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cmsn_runtime.serving.outputs import Outputs
 
 _END_SECONDS = 0.5  # for answers under way; then they are cut
+_MOST_CONNECTIONS = 300
 _SEND_BYTES = 2**18  # that the system keeps for a browser: a reader that is too slow is to be noticed
 _DEAD_MILLISECONDS = 20_000  # without an acknowledgement, after which a browser's connection is given up
 
@@ -91,7 +92,7 @@ def start_web(
     def look(cameras: Sequence[CameraStatus]) -> None:
         sink.metrics.look(cameras)
         sink.board.keep([each.name for each in cameras])
-        sink.feed.send({"type": "cameras", "cameras": [asdict(each) for each in cameras]})
+        sink.feed.send({"type": "cameras", "cameras": [camera_fields(each) for each in cameras]})
         for key in sink.board.without_clip():
             if (name := finder.name_of(key)) and (message := sink.board.add_clip(key, name)):
                 sink.feed.send(message)
@@ -106,6 +107,7 @@ def start_web(
         http="h11",
         ws="none",
         lifespan="off",
+        limit_concurrency=_MOST_CONNECTIONS,
         server_header=False,
         proxy_headers=False,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 import pytest
+from running_fleet import wait_for
 from served_page import TOKEN, Served, event, frame, notice, saving_clips, served, status
 
+from cmsn_runtime.secrets import Secret
 from cmsn_runtime.serving.access import host_name
 
 PRIVATE = ("/", "/events", "/cameras/door.jpg", "/clips/a.clip.mp4", "/metrics", "/api/cameras", "/nothing", "/logout")
@@ -118,6 +121,16 @@ def test_every_answer_forbids_what_browsers_might_do_with_it(path: str) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert "server" not in headers
+
+
+def test_a_password_that_a_camera_repeats_is_on_no_page_and_in_no_metric() -> None:
+    secret = Secret("canary-p4ssw0rd")
+    with served(status(state="lost", reason=f"401 for {secret.reveal()}")) as page:
+        page.sink.event("door", notice("source_lost", f"401 for {secret.reveal()}"))
+        wait_for(lambda: bool(page.ask("/api/cameras").json))
+        shown = b"".join(page.ask(path).body for path in ("/api/cameras", "/healthz", "/metrics"))
+        shown += json.dumps(page.sink.board.snapshot()).encode()
+    assert b"401 for ***" in shown and b"canary" not in shown
 
 
 def test_the_token_is_in_no_answer_and_in_no_log(

@@ -10,6 +10,8 @@ from served_page import TOKEN, event, notice, served, status
 
 from cmsn_runtime.clips.sink import ClipSettings, ClipSink
 from cmsn_runtime.serving.metrics import Metrics
+from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.sinks.delivery.status import DeliveryStatus
 from cmsn_runtime.sinks.threaded import ThreadedSink
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
@@ -105,6 +107,23 @@ def test_prometheus_gets_them_with_the_token() -> None:
         answer = page.ask("/metrics", Authorization=f"Bearer {TOKEN}")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert b'cmsn_events_total{camera="door",kind="final"} 1.0' in answer.body
+
+
+class Delivering(Sink):
+    """An output with a receiver."""
+
+    status = DeliveryStatus("mqtt", False, 7, 900, 20, 1, {"provisional": 3})
+
+
+def test_receivers_are_measured_with_their_spools() -> None:
+    metrics = Metrics()
+    metrics.outputs = lambda: {"broker": Delivering()}
+    found = samples(metrics)
+    assert found["cmsn_receiver_reachable", ("broker",)] == 0
+    assert (found["cmsn_spool_events", ("broker",)], found["cmsn_spool_bytes", ("broker",)]) == (7, 900)
+    assert found["cmsn_delivered_events_total", ("broker",)] == 20
+    assert found["cmsn_refused_events_total", ("broker",)] == 1
+    assert found["cmsn_spool_lost_events_total", ("provisional", "broker")] == 3
 
 
 def test_outputs_are_measured_with_those_that_failed(tmp_path: Path) -> None:
