@@ -12,8 +12,9 @@ from pathlib import Path
 from socket import AF_INET, SHUT_RDWR, SOCK_STREAM, fromfd
 
 import pytest
-from broker import PASSWORD, USER, Broker, Reader, wait
+from external import require_program
 
+from cmsn_benchmarks.live.broker import MOSQUITTO, PASSWORD, USER, Broker, Reader, wait
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Event, EventKind, Notice, NoticeKind, Proposal, StreamEvent, WallClock
 from cmsn_runtime.identity import Numbering
@@ -29,13 +30,14 @@ SITE = "cmsn/home/available"
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
+def broker(_parts: None, tmp_path: Path) -> Iterator[Broker]:
     with Broker(tmp_path / "broker") as broker:
         yield broker
 
 
 @pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_program(MOSQUITTO, "mosquitto_passwd", "openssl")
     monkeypatch.setenv("MQTT_PASSWORD", PASSWORD)
 
 

@@ -15,9 +15,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from broker import free_port, make_certificates, wait
-from hook_receiver import HookReceiver, Posted, Reply
+from external import require_program
 
+from cmsn_benchmarks.live.broker import free_port, make_certificates, wait
+from cmsn_benchmarks.live.hook_receiver import HookReceiver, Posted, Reply
 from cmsn_runtime.errors import OutputError, SettingsError
 from cmsn_runtime.events import Event, EventKind, Proposal, StreamEvent
 from cmsn_runtime.identity import Numbering
@@ -33,7 +34,13 @@ SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 def opened(receiver: HookReceiver | str, folder: Path, lines: list[str] | None = None, **table: object) -> WebhookSink:
     url = receiver if isinstance(receiver, str) else f"{receiver.url}/hook"
     context = SinkContext(
-        Fraction(1), site="home", name="home", folder=folder, live=True, report=([] if lines is None else lines).append
+        Fraction(1),
+        site="home",
+        name="home",
+        folder=folder,
+        site_folder=folder,
+        live=True,
+        report=([] if lines is None else lines).append,
     )
     open_table = find_sink("webhook").open_table
     assert open_table is not None
@@ -90,7 +97,7 @@ def test_a_secret_that_is_not_base64_is_used_as_it_is_and_without_one_nothing_is
         for number, table in enumerate([{"secret": "plain text"}, {"secret_file": "secret"}, {}]):
             open_table = find_sink("webhook").open_table
             assert open_table is not None
-            context = SinkContext(Fraction(1), folder=tmp_path, name="x", live=True)
+            context = SinkContext(Fraction(1), folder=tmp_path, site_folder=tmp_path, name="x", live=True)
             with open_table({"url": receiver.url, **table}, context) as sink:
                 sink.event("door", event(number))
         wait(lambda: len(receiver.got) == 3)
@@ -222,6 +229,7 @@ def test_a_receiver_that_is_away_is_waited_for_through_restarts(tmp_path: Path) 
 
 
 def test_tls_checks_the_server(tmp_path: Path) -> None:
+    require_program("openssl")
     make_certificates(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
@@ -287,7 +295,7 @@ def test_a_table_is_checked_without_connecting(table: dict[str, object], message
     check = find_sink("webhook").check_table
     assert check is not None
     with pytest.raises(SettingsError) as caught:
-        check(table, SinkContext(Fraction(1), folder=tmp_path))
+        check(table, SinkContext(Fraction(1), folder=tmp_path, site_folder=tmp_path))
     assert message in str(caught.value) and "c4nary" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""A real MQTT broker on loopback, mosquitto, that tests start, end and start again; and a reader of what it has."""
+"""A real MQTT broker on loopback, mosquitto, that is started, ended and started again; and a reader of what it has."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from external import require_program
-
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") or "mosquitto"
 USER, PASSWORD = "cmsn", "c4nary/p@ss word"
 
 
 def wait(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Until something is true; fails after `seconds`."""
+    """Until something is true. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s in vain")
         time.sleep(0.02)
 
 
@@ -36,7 +35,6 @@ def free_port() -> int:
 
 def make_certificates(folder: Path) -> None:
     """ca.pem, server.pem and server.key for loopback, client.pem and client.key."""
-    require_program("openssl")
     new_key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
     _openssl(folder, f"req -x509 {new_key} -days 2 -subj /CN=ca -keyout ca.key -out ca.pem")
     (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
@@ -54,7 +52,6 @@ class Broker:
     """mosquitto with a password and what it keeps in a folder. tls: "server", or "both" where clients need one too."""
 
     def __init__(self, folder: Path, *, tls: str = "") -> None:
-        require_program(MOSQUITTO, "mosquitto_passwd")
         self.folder, self.port, self.tls = folder, free_port(), tls
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
@@ -135,7 +132,7 @@ class Reader:
         client.connect_async("127.0.0.1", broker.port, keepalive=5)
         client.loop_start()
         self.client = client
-        assert self._subscribed.wait(20)
+        wait(self._subscribed.is_set)
 
     def __enter__(self) -> Reader:
         return self
