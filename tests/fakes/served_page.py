@@ -121,9 +121,11 @@ class Served:
         self.url = web.url
         self.port = urlsplit(web.url).port or 0
 
-    def ask(self, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
+    def ask(
+        self, path: str, *, method: str = "GET", body: str | None = None, address: str = "127.0.0.1", **headers: str
+    ) -> Answer:
         """One request; `_` in the name of a header stands for `-`. The path goes out as it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection(address, self.port, timeout=20)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.putrequest(method, path, skip_host="Host" in sent)

@@ -84,7 +84,7 @@ def start_web(
         raise MissingExtraError(error.name or "starlette", "live", "the page of live cameras") from error
     listener = _listening(settings)
     host, port = listener.getsockname()[:2]
-    access = Access(settings.token, port=port, hosts=(*settings.hosts, settings.host))
+    access = Access(settings.token, port=port, hosts=settings.names)
 
     sink.metrics.outputs = outputs
     finder = ClipFinder(outputs)

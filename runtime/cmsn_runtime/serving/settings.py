@@ -39,6 +39,11 @@ class WebSettings:
         if self.token is not None:
             _require_token(self.token.reveal())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of this machine under which the page may be asked for."""
+        return self.hosts if _is_address(self.host) else (*self.hosts, self.host)
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens on that address."""
@@ -46,6 +51,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _require_token(token: str) -> None:

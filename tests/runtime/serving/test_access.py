@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from running_fleet import wait_for
-from served_page import TOKEN, Served, event, frame, notice, saving_clips, served, status
+from served_page import STEP_SECONDS, TOKEN, FakeFleet, Served, event, frame, notice, saving_clips, served, status
 
 from cmsn_runtime.secrets import Secret
 from cmsn_runtime.serving.access import host_name
+from cmsn_runtime.serving.server import start_web
+from cmsn_runtime.serving.settings import WebSettings
+from cmsn_runtime.serving.sink import PageSink
 
-PRIVATE = ("/", "/events", "/cameras/door.jpg", "/clips/a.clip.mp4", "/metrics", "/api/cameras", "/nothing", "/logout")
+
+@pytest.fixture(scope="module")
+def private() -> Iterator[Served]:
+    """A page with a token, and a picture on it."""
+    with served(status("secret lab"), token=TOKEN, hosts=("door.lan",)) as page:
+        page.sink.picture("secret lab", frame())
+        yield page
+
+
+PRIVATE = (
+    "/",
+    "/events",
+    "/cameras/secret%20lab.jpg",
+    "/clips/a.clip.mp4",
+    "/metrics",
+    "/api/cameras",
+    "/nothing",
+    "/logout",
+)
 
 
 def logged_in(page: Served) -> str:
@@ -24,28 +46,23 @@ def logged_in(page: Served) -> str:
 
 
 @pytest.mark.parametrize("path", PRIVATE)
-def test_without_the_token_nothing_is_answered(path: str) -> None:
-    with served(status(), token=TOKEN) as page:
-        page.sink.picture("door", frame())
-        answer = page.ask(path)
-        wrong = page.ask(path, Authorization=f"Bearer {TOKEN}x", Cookie=f"cmsn-{page.port}={TOKEN}")
+def test_without_the_token_nothing_is_answered(private: Served, path: str) -> None:
+    answer = private.ask(path)
+    wrong = private.ask(path, Authorization=f"Bearer {TOKEN}x", Cookie=f"cmsn-{private.port}={TOKEN}")
     assert answer.status == wrong.status == 401
-    assert b"door" not in answer.body + wrong.body
+    assert b"secret lab" not in answer.body + wrong.body
 
 
-@pytest.mark.parametrize("path", ["/", "/cameras/door.jpg", "/metrics", "/api/cameras"])
-def test_scripts_give_the_token_as_a_bearer(path: str) -> None:
-    with served(status(), token=TOKEN) as page:
-        page.sink.picture("door", frame())
-        assert page.ask(path, Authorization=f"Bearer {TOKEN}").status == 200
+@pytest.mark.parametrize("path", ["/", "/cameras/secret%20lab.jpg", "/metrics", "/api/cameras"])
+def test_scripts_give_the_token_as_a_bearer(private: Served, path: str) -> None:
+    assert private.ask(path, Authorization=f"Bearer {TOKEN}").status == 200
 
 
-def test_the_form_gives_a_cookie_that_holds_no_token_and_no_script_can_read() -> None:
-    with served(status(), token=TOKEN) as page:
-        answer = page.ask("/login", method="POST", body=f"token={TOKEN}")
-        cookie = answer.headers["set-cookie"]
-        assert answer.headers["location"] == "./"
-        assert page.ask("/api/cameras", Cookie=cookie.partition(";")[0]).status == 200
+def test_the_form_gives_a_cookie_that_holds_no_token_and_no_script_can_read(private: Served) -> None:
+    answer = private.ask("/login", method="POST", body=f"token={TOKEN}")
+    cookie = answer.headers["set-cookie"]
+    assert answer.headers["location"] == "./"
+    assert private.ask("/api/cameras", Cookie=cookie.partition(";")[0]).status == 200
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and TOKEN not in cookie
 
 
@@ -59,49 +76,52 @@ def test_the_cookie_of_a_page_opens_it_after_a_restart_too() -> None:
 
 
 @pytest.mark.parametrize("body", ["token=wrong", "", "token=", "other=1", f"token={TOKEN}" + "x" * 5000])
-def test_a_wrong_token_is_asked_for_again(body: str) -> None:
-    with served(token=TOKEN) as page:
-        answer = page.ask("/login", method="POST", body=body)
+def test_a_wrong_token_is_asked_for_again(private: Served, body: str) -> None:
+    answer = private.ask("/login", method="POST", body=body)
     assert (answer.status, answer.headers["location"]) == (303, "./?wrong")
     assert "set-cookie" not in answer.headers
 
 
-def test_logging_out_forgets_the_cookie() -> None:
-    with served(token=TOKEN) as page:
-        answer = page.ask("/logout", method="POST", body="", Cookie=logged_in(page))
+def test_logging_out_forgets_the_cookie(private: Served) -> None:
+    answer = private.ask("/logout", method="POST", body="", Cookie=logged_in(private))
     assert answer.status == 303 and "Max-Age=0" in answer.headers["set-cookie"]
 
 
-def test_the_form_works_without_the_token_and_shows_no_camera() -> None:
-    with served(status("secret lab"), token=TOKEN) as page:
-        form = page.ask("/")
-        assert form.status == 401 and b'type="password"' in form.body and b"secret lab" not in form.body
-        for name in ("base.css", "login.css", "login.js", "icon.svg"):
-            assert page.ask(f"/static/{name}").status == 200
+def test_the_form_works_without_the_token_and_shows_no_camera(private: Served) -> None:
+    form = private.ask("/")
+    assert form.status == 401 and b'type="password"' in form.body and b"secret lab" not in form.body
+    for name in ("base.css", "login.css", "login.js", "icon.svg"):
+        assert private.ask(f"/static/{name}").status == 200
 
 
-def test_health_answers_strangers_with_one_word() -> None:
-    with served(status("secret lab"), token=TOKEN) as page:
-        assert page.ask("/healthz").json == {"ok": True}
-        assert "secret lab" in page.ask("/healthz", Authorization=f"bearer {TOKEN}").json["cameras"]
+def test_health_answers_strangers_with_one_word(private: Served) -> None:
+    assert private.ask("/healthz").json == {"ok": True}
+    wait_for(lambda: "secret lab" in private.ask("/healthz", Authorization=f"bearer {TOKEN}").json["cameras"])
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8750", "127.0.0.1.evil.example", "", "10.1.2.3", "[::2]"]
+    "host", ["evil.example", "evil.example:8750", "127.0.0.1.evil.example", "", "10.1.2.3", "0.0.0.0", "[::2]"]
 )
-def test_a_foreign_name_is_refused_even_with_the_token(host: str) -> None:
-    with served(status(), token=TOKEN, hosts=("door.lan",)) as page:
-        for path in ("/", "/healthz", "/api/cameras", "/static/base.css"):
-            answer = page.ask(path, Host=host, Authorization=f"Bearer {TOKEN}")
-            assert answer.status == 400 and b"[web]" in answer.body
+def test_a_foreign_name_is_refused_even_with_the_token(private: Served, host: str) -> None:
+    for path in ("/", "/healthz", "/api/cameras", "/static/base.css"):
+        answer = private.ask(path, Host=host, Authorization=f"Bearer {TOKEN}")
+        assert answer.status == 400 and b"[web]" in answer.body
 
 
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:1", "127.0.0.1:99", "[::1]:8750", "door.lan:8750", "Door.Lan."]
 )
-def test_this_machine_and_the_names_of_the_settings_are_answered(host: str) -> None:
-    with served(hosts=("door.lan",)) as page:
-        assert page.ask("/", Host=host).status == 200
+def test_this_machine_and_the_names_of_the_settings_are_answered(private: Served, host: str) -> None:
+    assert private.ask("/", Host=host, Authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_the_address_at_which_a_request_arrives_is_no_foreign_name() -> None:
+    settings = WebSettings(host="0.0.0.0", port=0, token=Secret(TOKEN))
+    sink = PageSink(step_seconds=STEP_SECONDS)
+    with start_web(settings, FakeFleet(), sink) as web:
+        page = Served(web, sink, FakeFleet())
+        found = [page.ask("/healthz", address="127.0.0.2", Host=host).status for host in ("127.0.0.2:1", "127.0.0.3")]
+    assert found == [200, 400]
 
 
 @pytest.mark.parametrize(
@@ -112,9 +132,8 @@ def test_a_host_header_is_reduced_to_its_name(host: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/nothing", "/static/page.js", "/static/../server.py"])
-def test_every_answer_forbids_what_browsers_might_do_with_it(path: str) -> None:
-    with served(status()) as page:
-        headers = page.ask(path).headers
+def test_every_answer_forbids_what_browsers_might_do_with_it(private: Served, path: str) -> None:
+    headers = private.ask(path, Authorization=f"Bearer {TOKEN}").headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     assert headers["cache-control"] == "no-store"

@@ -48,3 +48,8 @@ def test_a_port_that_does_not_exist_is_refused(port: int) -> None:
 
 def test_the_settings_can_be_printed_without_their_token() -> None:
     assert TOKEN not in repr(WebSettings(token=Secret(TOKEN)))
+
+
+def test_a_host_given_by_its_name_may_be_asked_for_by_it() -> None:
+    assert WebSettings(host="localhost", hosts=("a",)).names == ("a", "localhost")
+    assert WebSettings(host="0.0.0.0", hosts=("a",), token=Secret(TOKEN)).names == ("a",)

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,6 +29,20 @@ def descriptors() -> int:
 
 
 MANY = 20_000  # messages: more than the buffers of a connection take
+
+
+@pytest.fixture(scope="module")
+def clips_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page over a folder in which there are other things than clips, and beside which there is a secret."""
+    above = tmp_path_factory.mktemp("above")
+    folder = above / "clips"
+    (folder / "door.clip.mp4").mkdir(parents=True)
+    (above / "secret.clip.mp4").write_text("secret")
+    for name in ("other.mp4", "a.clip.json", ".hidden.clip.mp4"):
+        (folder / name).write_text("secret")
+    (folder / "link.clip.mp4").symlink_to(above / "secret.clip.mp4")
+    with served(outputs=saving_clips(folder)) as page:
+        yield page
 
 
 class Reader:
@@ -124,22 +139,14 @@ def test_clips_are_played_from_any_place(tmp_path: Path) -> None:
         "x" * 5000 + ".clip.mp4",
     ],
 )
-def test_nothing_but_clips_below_their_folder_is_served(tmp_path: Path, path: str) -> None:
-    folder = tmp_path / "clips"
-    (folder / "door.clip.mp4").mkdir(parents=True)
-    (tmp_path / "secret.clip.mp4").write_text("secret")
-    for name in ("other.mp4", "a.clip.json", ".hidden.clip.mp4"):
-        (folder / name).write_text("secret")
-    (folder / "link.clip.mp4").symlink_to(tmp_path / "secret.clip.mp4")
-    with served(outputs=saving_clips(folder)) as page:
-        answer = page.ask(f"/clips/{path}")
+def test_nothing_but_clips_in_their_folder_is_served(clips_page: Served, path: str) -> None:
+    answer = clips_page.ask(f"/clips/{path}")
     assert answer.status == 404 and b"secret" not in answer.body
 
 
 @pytest.mark.parametrize("path", ["../server.py", "..%2fserver.py", "%2e%2e%2fserver.py", "x.py", "", "index.html/x"])
-def test_nothing_but_the_files_of_the_page_is_static(path: str) -> None:
-    with served() as page:
-        assert page.ask(f"/static/{path}").status == 404
+def test_nothing_but_the_files_of_the_page_is_static(clips_page: Served, path: str) -> None:
+    assert clips_page.ask(f"/static/{path}").status == 404
 
 
 def test_a_reader_that_stands_still_is_dropped_and_the_others_get_everything() -> None:
@@ -180,6 +187,7 @@ def test_a_reader_that_leaves_is_forgotten() -> None:
 
 
 def test_it_ends_within_a_second_whoever_is_reading() -> None:
+    before = set(threading.enumerate())
     with served(status()) as page:
         readers = [Reader(page) for _ in range(3)]
         readers[0].next("snapshot")
@@ -192,7 +200,7 @@ def test_it_ends_within_a_second_whoever_is_reading() -> None:
         for each in readers:
             each.close()
         still.close()
-    assert not [each.name for each in threading.enumerate() if each.name in ("cmsn-web", "cmsn-watch")]
+    assert not [each.name for each in set(threading.enumerate()) - before if each.name in ("cmsn-web", "cmsn-watch")]
 
 
 def test_after_its_end_its_port_is_free_at_once() -> None:

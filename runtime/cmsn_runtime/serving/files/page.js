@@ -57,7 +57,8 @@ function setCameras(states) {
 
 function summarize(states) {
   const lost = states.filter((state) => state.state === "lost").length;
-  const parts = [plural(states.length, "camera"), lost ? `${lost} lost` : ""];
+  const acting = [...cameras.values()].filter((camera) => camera.action).map((camera) => camera.name);
+  const parts = [plural(states.length, "camera"), lost ? `${lost} lost` : "", acting.length ? `action at ${acting.join(", ")}` : ""];
   const text = states.length ? parts.filter(Boolean).join(" · ") : "";
   const summary = document.getElementById("summary");
   if (summary.textContent !== text) summary.textContent = text;
