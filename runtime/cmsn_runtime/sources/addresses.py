@@ -13,7 +13,7 @@ _SECRET_KEY = re.compile(r"user|usr|login|pass|pwd|token|secret|key|auth|sign|si
 _USER_KEY = re.compile(r"user|usr|login", re.IGNORECASE)
 _LOGIN_KEY = re.compile(r"user|usr|login|pass|pwd", re.IGNORECASE)
 _NESTED_LOGIN = re.compile(r"(?<=/)[^/]*:[^@]*@")  # http://relay/rtsp://user:password@camera/
-_URL = re.compile(r"[\w.+-]+://[^\s'\"]+")
+_URL = re.compile(r"[\w.+-]+://[^\s'\"]*[^\s'\".,:;)]")  # what follows it in a sentence is no part of it
 
 _LIVE_SCHEMES = frozenset({"rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp"})
 _LONG = 8  # characters of a value in a query that may be a token
@@ -21,6 +21,7 @@ _CAMERA = re.compile(r"/dev/video\d+")
 
 # A tag tells two cameras apart and must not confirm a guess at a password: few digits, and slow to compute.
 _TAG_DIGITS = 4
+_PUBLIC_TAG = re.compile(rf"[0-9a-f]{{{_TAG_DIGITS}}}")
 _TAG_ROUNDS = 100_000
 
 
@@ -94,7 +95,13 @@ def is_live(address: str) -> bool:
 def redacted(text: str, address: str) -> str:
     """Text of a library, which may repeat `address` or other URLs, with their public names instead."""
     known = text.replace(address, public_name(address)) if "://" in address else text
-    return _URL.sub(lambda url: public_name(url[0]) if url[0] != public_name(address) else url[0], known)
+    return _URL.sub(lambda url: url[0] if _is_public(url[0]) else public_name(url[0]), known)
+
+
+def _is_public(url: str) -> bool:
+    """Whether it is a public name already, whose tag must not change."""
+    name, mark, tag = url.rpartition("#")
+    return bool(mark) and _PUBLIC_TAG.fullmatch(tag) is not None and public_name(name) == name
 
 
 def _authority(rest: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -14,8 +15,10 @@ from urllib.parse import quote, quote_plus
 
 import numpy as np
 import pytest
+from broker import PASSWORD, USER, Broker, Reader
 from command_line import ACTION, clip
 from external import require_gstreamer
+from hook_receiver import HookReceiver, Posted, Reply
 from mjpeg_server import jpegs, serving_mjpeg
 from rtsp import RtspServer, endless
 from served_site import ServedSite
@@ -25,7 +28,9 @@ USERINFO, VARIABLE, QUERY, PATH, TEMPLATE, OPTION = (
     f"C4n@ry/{name}+p&ss" for name in ("userinfo", "variable", "query", "path", "template", "option")
 )
 TOKEN = "c4nary-token-of-the-page"
-SECRETS = (USERINFO, VARIABLE, QUERY, PATH, TEMPLATE, OPTION, TOKEN)
+BROKER = PASSWORD  # of a broker that takes it; it is refused by another
+HOOK, SIGNING = "C4nary-hook-path", "C4nary-signing/@secret"
+SECRETS = (USERINFO, VARIABLE, QUERY, PATH, TEMPLATE, OPTION, TOKEN, BROKER, HOOK, SIGNING)
 
 pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
 
@@ -46,8 +51,11 @@ def require_none(where: str, content: bytes) -> None:
     assert not found, f"{where} holds {found}: {content[:3000]!r}"
 
 
-def text(bundle: Path, server: RtspServer, mjpeg: str) -> str:
-    """Cameras with a password in every place: two that work, and others that are refused or do not exist."""
+def text(bundle: Path, server: RtspServer, mjpeg: str, broker: Broker, hook: HookReceiver) -> str:
+    """Cameras with a password in every place: two that work, and others that are refused or do not exist.
+
+    Outputs likewise.
+    """
     q = quote(QUERY, safe="")
     return f"""
 [site]
@@ -86,10 +94,50 @@ kind = "csv"
 path = "table.csv"
 [outputs.clips]
 folder = "clips"
+[outputs.mqtt]
+host = "127.0.0.1"
+port = {broker.port}
+user = "{USER}"
+password = "${{BROKER}}"
+[outputs.refused]
+kind = "mqtt"
+host = "127.0.0.1"
+port = {broker.port}
+user = "stranger"
+password = "${{BROKER}}"
+[outputs.gone]
+kind = "mqtt"
+host = "127.0.0.1"
+port = 1
+user = "stranger"
+password = "${{BROKER}}"
+[outputs.webhook]
+url = "{hook.url}/${{HOOK}}?key=${{HOOK}}"
+secret = "${{SIGNING}}"
+[outputs.nohook]
+kind = "webhook"
+url = "http://127.0.0.1:1/${{HOOK}}?key=${{HOOK}}"
+secret = "${{SIGNING}}"
 """
 
 
-ENVIRONMENT = {"CAMERA_PASSWORD": VARIABLE, "TEMPLATE": quote(TEMPLATE, safe=""), "OPTION": OPTION, "PAGE_TOKEN": TOKEN}
+ENVIRONMENT = {
+    "CAMERA_PASSWORD": VARIABLE,
+    "TEMPLATE": quote(TEMPLATE, safe=""),
+    "OPTION": OPTION,
+    "PAGE_TOKEN": TOKEN,
+    "BROKER": BROKER,
+    "HOOK": HOOK,
+    "SIGNING": SIGNING,
+}
+
+
+_TURNS = itertools.cycle((True, False))
+
+
+def refuses_half(posted: Posted) -> Reply:
+    """Every other answer repeats the request, as pages of errors do."""
+    return Reply(500, body=posted.path.encode()) if next(_TURNS) else Reply()
 
 
 def page(served: ServedSite) -> str:
@@ -121,7 +169,10 @@ def test_no_password_leaves_the_process(tmp_path: Path, tiny_bundle: Path) -> No
     with (
         RtspServer({"live": source}, user="guard", password=USERINFO) as server,
         serving_mjpeg(shown, fps=10) as mjpeg,
-        ServedSite(tmp_path, text(tiny_bundle, server, mjpeg), environment=ENVIRONMENT) as served,
+        Broker(tmp_path / "broker") as broker,
+        Reader(broker) as reader,
+        HookReceiver(refuses_half) as hook,
+        ServedSite(tmp_path, text(tiny_bundle, server, mjpeg, broker, hook), environment=ENVIRONMENT) as served,
     ):
         lost = ("refused", "unresolved", "querygone", "path", "template", "option")
         served.wait_for(
@@ -130,6 +181,7 @@ def test_no_password_leaves_the_process(tmp_path: Path, tiny_bundle: Path) -> No
         served.wait_for_line("userinfo: running")
         served.wait_for_line("query: running")
         served.wait_for(lambda: any((served.state / "clips").rglob("*.json")))
+        served.wait_for(lambda: hook.taken and any(topic.endswith("/events") for topic, _, _ in reader.got))
         address = page(served)
         for path in ("", "api/cameras", "healthz", "metrics"):
             require_none(path, get(address + path))
@@ -149,6 +201,8 @@ def test_no_password_leaves_the_process(tmp_path: Path, tiny_bundle: Path) -> No
         served.process.send_signal(signal.SIGHUP)
         served.wait_for_line("nothing has changed")
         assert served.stop()[0] == 0
+    require_none("what the broker got", b"\n".join(topic.encode() + payload for topic, payload, _ in reader.got))
+    require_none("what the webhook got", b"\n".join(posted.body for posted in hook.got))
     require_none("the log", served.log.encode())
     written = [path for path in served.state.rglob("*") if path.is_file()]
     assert {"events.jsonl", "table.csv"} <= {path.name for path in written}

@@ -69,3 +69,14 @@ def test_text_that_repeats_addresses_is_redacted() -> None:
     said = redacted(f"refused: '{address}', then http://other/a.ts?key=k was not found", address)
     assert said.startswith(f"refused: '{public_name(address)}', then http://other/a.ts#")
     assert not any(secret in said for secret in ("guard", "p w", "token", "key"))
+
+
+@pytest.mark.parametrize(
+    "address", ["rtsp://a:b@host/live?token=x", "rtsp://host/live?channel=1", "rtsp://a:b@host/live"]
+)
+def test_a_sentence_keeps_its_punctuation_and_a_public_name_its_tag(address: str) -> None:
+    public = public_name(address)
+    for given in (address, public):
+        for sentence in (f"{given}: cannot be opened", f"cannot open ({given}), or {given}."):
+            for known in (address, "rtsp://another"):
+                assert redacted(sentence, known) == sentence.replace(given, public)
