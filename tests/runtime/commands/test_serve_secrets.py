@@ -15,13 +15,14 @@ from urllib.parse import quote, quote_plus
 
 import numpy as np
 import pytest
-from broker import PASSWORD, USER, Broker, Reader
 from command_line import ACTION, clip
-from external import require_gstreamer
-from hook_receiver import HookReceiver, Posted, Reply
+from external import require_gstreamer, require_program
 from mjpeg_server import jpegs, serving_mjpeg
 from rtsp import RtspServer, endless
 from served_site import ServedSite
+
+from cmsn_benchmarks.live.broker import MOSQUITTO, PASSWORD, USER, Broker, Reader
+from cmsn_benchmarks.live.hook_receiver import HookReceiver, Posted, Reply
 
 # Each camera has its own, so that a leak shows where it came from.
 USERINFO, VARIABLE, QUERY, PATH, TEMPLATE, OPTION = (
@@ -163,6 +164,7 @@ def children(process: subprocess.Popen[bytes]) -> list[Path]:
 
 def test_no_password_leaves_the_process(tmp_path: Path, tiny_bundle: Path) -> None:
     require_gstreamer()
+    require_program(MOSQUITTO, "mosquitto_passwd")
     (tmp_path / "password").write_text(f"{USERINFO}\n")
     source = endless(clip(tmp_path / "action.mp4", ACTION))
     shown = jpegs([np.full((48, 64, 3), colour, np.uint8) for colour in ACTION[::8]])
