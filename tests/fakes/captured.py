@@ -15,7 +15,7 @@ from cmsn_runtime.sources.options import SourceOptions
 
 Item = TypeVar("Item")
 
-QUICK = CaptureSettings(stall_seconds=2.0, first_retry_seconds=0.1, last_retry_seconds=0.5)
+QUICK = CaptureSettings(stall_seconds=1.5, first_retry_seconds=0.1, last_retry_seconds=0.5)
 
 
 class Captured:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from cmsn_runtime.capture.process import needed_environment
 from cmsn_runtime.errors import SourceError
 
 PREFIX = "gst:"
@@ -52,7 +53,13 @@ def _candidates() -> Iterator[str]:
 def _has_gi(python: str) -> bool:
     check = "import gi; gi.require_version('GstApp', '1.0')"
     try:
-        done = subprocess.run([python, "-E", "-c", check], capture_output=True, timeout=_CHECK_SECONDS, check=False)
+        done = subprocess.run(
+            [python, "-E", "-c", check],
+            env=needed_environment(),
+            capture_output=True,
+            timeout=_CHECK_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

@@ -35,7 +35,7 @@ class CaptureProcess(Closing):
                 stdin=None if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # what libraries print may hold the address
-                env={name: os.environ[name] for name in _NEEDED if name in os.environ},
+                env=needed_environment(),
                 pass_fds=[read_end],
                 start_new_session=True,  # a terminal's Ctrl-C is not for it
                 bufsize=0,
@@ -69,6 +69,11 @@ class CaptureProcess(Closing):
         self._process.stdout.close()
         with suppress(subprocess.TimeoutExpired):  # a driver may keep it a while; Popen reaps it later
             self._process.wait(_REAP_SECONDS)
+
+
+def needed_environment() -> dict[str, str]:
+    """Variables of this process that another can be started with: none of them holds a password."""
+    return {name: os.environ[name] for name in _NEEDED if name in os.environ}
 
 
 def _send(descriptor: int, task: Mapping[str, Any]) -> None:
