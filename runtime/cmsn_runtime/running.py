@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Protocol, TypeVar
 
 from cmsn_runtime.errors import NoOutputLeftError, SourceError, SourceWarning
-from cmsn_runtime.events import StreamEvent
+from cmsn_runtime.events import StagePreview, StreamEvent
 from cmsn_runtime.identity import Numbering, new_run
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.reading import Reader
@@ -32,6 +32,7 @@ class EventStream(Protocol[Pushed]):
     def health(self) -> StreamHealth: ...
     def push(self, moment: Pushed, /) -> list[StreamEvent]: ...
     def flush(self) -> list[StreamEvent]: ...
+    def take_preview(self) -> StagePreview | None: ...
 
 
 StreamOpener = Callable[..., AbstractContextManager[EventStream[Moment]]]
@@ -70,6 +71,7 @@ def run_source(
                 for moment in moments:
                     with steps.whole:
                         progress.take(moment, stream.push(moment))
+                        progress.preview(stream)
                         progress.complain(stream.health)
                     steps.check()
                     if outlets.deserted:
@@ -109,6 +111,11 @@ class _Run:
             self._outlets.picture(self._name, moment)
         self.report(events)
         self._outlets.advance(self._name, seconds)
+
+    def preview(self, stream: EventStream[Pushed]) -> None:
+        """The stages that are not settled may have changed."""
+        if self._outlets.wants_previews and (preview := stream.take_preview()) is not None:
+            self._outlets.preview(self._name, preview)
 
     def report(self, events: list[StreamEvent]) -> None:
         """Events occurred."""

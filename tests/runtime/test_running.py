@@ -15,7 +15,7 @@ import pytest
 
 from cmsn_runtime.collecting import collect
 from cmsn_runtime.errors import BackendError, DecodeError, OutputError, SettingsError, SourceWarning
-from cmsn_runtime.events import Event, Proposal, StageStep, StreamEvent
+from cmsn_runtime.events import Event, Proposal, StagePreview, StageStep, StreamEvent
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.running import run_source
 from cmsn_runtime.sinks.base import Ending, Sink
@@ -73,6 +73,9 @@ class FakeStream:
         self._on_step(StageStep(frame.seconds, Stage.START, np.zeros(6, np.float32)))
         self._on_frame()
         return [event("provisional", frame.seconds)]
+
+    def take_preview(self) -> StagePreview | None:
+        return None
 
     def flush(self) -> list[StreamEvent]:
         return [event("final", Fraction(9))]

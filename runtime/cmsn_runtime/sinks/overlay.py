@@ -154,7 +154,7 @@ def _draw_chips(draw: ImageDraw.ImageDraw, layout: _Layout, scene: Scene) -> Non
 
 
 def _draw_timeline(draw: ImageDraw.ImageDraw, layout: _Layout, scene: Scene) -> None:
-    """The last seconds, now at the right edge: proposals, below them the stages where they are settled."""
+    """The last seconds, now at the right edge: proposals, below them the stages, half as high until settled."""
     low, high = layout.stages
     left, right = 3 * layout.unit, layout.width - 3 * layout.unit
 
@@ -163,9 +163,10 @@ def _draw_timeline(draw: ImageDraw.ImageDraw, layout: _Layout, scene: Scene) -> 
         return left + min(max(share, 0.0), 1.0) * (right - left)
 
     draw.rectangle((left, low, right, high - 1), fill=_UNSETTLED)
-    for run in scene.runs:
-        if x(run.end) > x(run.start):
-            draw.rectangle((x(run.start), low, x(run.end) - 1, high - 1), fill=_STAGES[run.stage])
+    for runs, upper in ((scene.runs, low), (scene.preview, (low + high) // 2)):
+        for run in runs:
+            if x(run.end) > x(run.start):
+                draw.rectangle((x(run.start), upper, x(run.end) - 1, high - 1), fill=_STAGES[run.stage])
     top = layout.proposals[0]
     for seconds in range(10, int(scene.now - scene.since) + 1, 10):
         draw.line((x(scene.now - seconds), top, x(scene.now - seconds), low - 1), fill=_GRID, width=1)

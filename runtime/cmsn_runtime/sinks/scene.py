@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 
-from cmsn_runtime.events import Event, Proposal, StageStep, StreamEvent, WallClock
+from cmsn_runtime.events import Event, Proposal, StagePreview, StageStep, StreamEvent, WallClock
 from cmsn_runtime.stages import Stage
 
 _MOST_FINALS = 500  # within the seconds that are shown
@@ -33,8 +33,8 @@ class Final:
 class Scene:
     """Times in seconds of the source.
 
-    now: time of the picture. since: begin of what the timeline shows. runs: stages that will no longer change; what
-    follows them is not settled yet. live: the best proposal of each action that may still change. finals: those that
+    now: time of the picture. since: begin of what the timeline shows. runs: stages that will no longer change. preview:
+    those that follow them, which may. live: the best proposal of each action that may still change. finals: those that
     will not, the newest last.
     """
 
@@ -43,6 +43,7 @@ class Scene:
     now: float
     since: float
     runs: tuple[Run, ...]
+    preview: tuple[Run, ...]
     live: tuple[Proposal, ...]
     finals: tuple[Final, ...]
 
@@ -56,6 +57,7 @@ class SceneKeeper:
         self._seconds = seconds
         self._step = float(step_seconds)
         self._runs: deque[Run] = deque()
+        self._preview: list[Run] = []
         self._live: dict[int, Proposal] = {}
         self._finals: deque[Final] = deque(maxlen=_MOST_FINALS)
 
@@ -73,12 +75,13 @@ class SceneKeeper:
 
     def step(self, step: StageStep) -> None:
         """Lengthen the newest run of equal stages, or begin another."""
-        begin = float(step.seconds)
-        last = self._runs[-1] if self._runs else None
-        if last is not None and last.stage == step.stage and abs(last.end - begin) < self._step / 2:
-            self._runs[-1] = Run(last.stage, last.start, begin + self._step)
-        else:
-            self._runs.append(Run(step.stage, begin, begin + self._step))
+        self._lengthen(self._runs, step.stage, float(step.seconds))
+
+    def preview(self, preview: StagePreview) -> None:
+        """Take it instead of the one before."""
+        self._preview = []
+        for index, stage in enumerate(preview.stages.tolist()):
+            self._lengthen(self._preview, Stage(stage), float(preview.seconds) + index * self._step)
 
     def scene(self, now: Fraction, clock: str) -> Scene:
         """What is known now; what lies before the shown seconds is forgotten."""
@@ -88,4 +91,14 @@ class SceneKeeper:
         while self._finals and float(self._finals[0].proposal.end) < since:
             self._finals.popleft()
         live = tuple(self._live.values())
-        return Scene(self._name, clock, float(now), since, tuple(self._runs), live, tuple(self._finals))
+        settled = self._runs[-1].end if self._runs else since
+        preview = (Run(run.stage, max(run.start, settled), run.end) for run in self._preview if run.end > settled)
+        return Scene(self._name, clock, float(now), since, tuple(self._runs), tuple(preview), live, tuple(self._finals))
+
+    def _lengthen(self, runs: deque[Run] | list[Run], stage: Stage, begin: float) -> None:
+        """Add a step to the newest run, or begin another with it."""
+        last = runs[-1] if runs else None
+        if last is not None and last.stage == stage and abs(last.end - begin) < self._step / 2:
+            runs[-1] = Run(stage, last.start, begin + self._step)
+        else:
+            runs.append(Run(stage, begin, begin + self._step))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cmsn_runtime.bounded_folder import BoundedFolder
 from cmsn_runtime.checking import require
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.events import StageStep, StreamEvent
+from cmsn_runtime.events import StagePreview, StageStep, StreamEvent
 from cmsn_runtime.files import is_stream
 from cmsn_runtime.names import VIDEO_SUFFIXES, video_id
 from cmsn_runtime.pictures.fitting import Scaler
@@ -63,7 +63,7 @@ class VideoSink(Sink):
     def __init__(
         self, target: FileTarget | FolderTarget, *, step_seconds: Fraction, seconds: float = 60.0, live: bool = False
     ) -> None:
-        self.wants_pictures = self.one_each = True
+        self.wants_pictures = self.wants_previews = self.one_each = True
         self._target = target
         self._step_seconds, self._seconds = step_seconds, seconds
         self._live = live
@@ -94,8 +94,12 @@ class VideoSink(Sink):
         recording.file.add(self._overlay(recording.sized(frame), scene), frame.seconds)
 
     def step(self, source: str, step: StageStep) -> None:
-        """Show a stage where it belongs, which is half a window ago."""
+        """Show a stage for good, where it belongs: half a window ago."""
         self._open[source].keeper.step(step)
+
+    def preview(self, source: str, preview: StagePreview) -> None:
+        """Show what the newest stages are for now."""
+        self._open[source].keeper.preview(preview)
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Show a proposal from the next picture on."""
@@ -180,7 +184,7 @@ class FolderTarget:
     def next(self, source: str, wall: float) -> VideoFile:
         """A new file. wall: POSIX time of its begin."""
         begin = datetime.fromtimestamp(wall, timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
-        name = scrubbed(f"{self._site}_{source}_{begin}")
+        name = scrubbed(f"{self._site}_{video_id(source)}_{begin}")
         return VideoFile(self.path / file_name(name, after=RECORDING_SUFFIX))
 
     def is_full(self, file: VideoFile, begin: Fraction, seconds: Fraction) -> bool:

@@ -16,7 +16,7 @@ from clips import read
 from command_line import cmsn
 
 from cmsn_runtime.errors import MissingExtraError, OutputError, SettingsError
-from cmsn_runtime.events import Event, EventKind, Proposal, StageStep, Stamp, WallClock
+from cmsn_runtime.events import Event, EventKind, Proposal, StagePreview, StageStep, Stamp, WallClock
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sinks.base import Ending
 from cmsn_runtime.sinks.kinds import SinkContext, find_sink
@@ -92,6 +92,18 @@ def test_settled_stages_lie_at_their_own_time_and_the_rest_is_open() -> None:
     assert at[5] == at[31] != at[33] == at[55]
 
 
+def test_stages_that_may_still_change_are_half_as_high_and_replaced() -> None:
+    keeper = SceneKeeper("yard", seconds=60.0, step_seconds=STEP)
+    for index in range(100):
+        keeper.step(step(index * STEP, Stage.BACKGROUND))
+    for stage in (Stage.READY, Stage.CONFIRM):
+        keeper.preview(StagePreview(80 * STEP, np.full(48, stage, np.uint8)))
+    picture = drawn(keeper.scene(Fraction(60), ""))
+    confirm = (213, 94, 0)
+    assert seconds_of(picture, confirm, rows=slice(466, 469)) == pytest.approx((32, 40.96), abs=0.5)
+    assert not (np.abs(picture[458:463].astype(int) - confirm) < 40).all(axis=2).any()
+
+
 def test_what_left_the_timeline_is_forgotten() -> None:
     keeper = SceneKeeper("yard", seconds=60.0, step_seconds=STEP)
     for number in range(1000):
@@ -110,7 +122,7 @@ def test_every_size_is_drawn_on_and_changed_only_at_its_edges(size: tuple[int, i
 
 
 def test_a_long_or_hostile_name_is_cut_and_printable() -> None:
-    scene = Scene("\x1b[31m" + "n" * 500, "12:00:00", 60.0, 0.0, (), (), ())
+    scene = Scene("\x1b[31m" + "n" * 500, "12:00:00", 60.0, 0.0, (), (), (), ())
     assert drawn(scene, 320, 240).shape == (240, 320, 3)
 
 
