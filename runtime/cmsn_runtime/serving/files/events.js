@@ -49,7 +49,7 @@ export class Events {
     find(".what").title = event.source;
     find(".kind").textContent = notice ? notice[0] : event.kind;
     find(".span").textContent = notice ? "" : `for ${(event.end - event.start).toFixed(1)} s`;
-    const note = notice ? [notice[1], event.note].filter(Boolean).join(": ") : "";
+    const note = notice ? event.note || notice[1] : "";
     find(".event-note").textContent = note;
     find(".event-note").hidden = !note;
     find(".event-score").hidden = Boolean(notice) || event.kind === "withdrawn";
