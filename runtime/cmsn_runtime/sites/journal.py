@@ -15,6 +15,7 @@ from cmsn_runtime.events import Notice, StreamEvent
 from cmsn_runtime.reporting import Kind, reports_to
 from cmsn_runtime.secrets import scrubbed
 from cmsn_runtime.sinks.base import Ending, Sink
+from cmsn_runtime.stopping import Stopped
 from cmsn_runtime.text import one_line
 
 log = logging.getLogger("cmsn")
@@ -30,15 +31,17 @@ def logging_lines() -> Iterator[None]:
     """Everything that is logged or reported goes to stderr, a line each; failures of threads too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(in_journal="JOURNAL_STREAM" in os.environ))
-    root, hook = logging.getLogger(), threading.excepthook
+    root, hook, ignored = logging.getLogger(), threading.excepthook, sys.unraisablehook
     root.addHandler(handler)
     level, log.level = log.level, logging.INFO
     threading.excepthook = _thread_failed
+    sys.unraisablehook = _destructor_failed
     try:
         with reports_to(_reported):
             yield
     finally:
         threading.excepthook = hook
+        sys.unraisablehook = ignored
         log.level = level
         root.removeHandler(handler)
 
@@ -99,6 +102,11 @@ class _Lines(logging.Formatter):
 
 def _reported(message: object, kind: Kind) -> None:
     log.log(_LEVELS[kind], "%s", message)
+
+
+def _destructor_failed(failure: sys.UnraisableHookArgs) -> None:
+    if not isinstance(failure.exc_value, Stopped):  # swallowed in a destructor: it takes effect elsewhere
+        log.error("a destructor failed (%s: %s): a fault of cmsn", failure.exc_type.__name__, failure.exc_value)
 
 
 def _thread_failed(failure: threading.ExceptHookArgs) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsn_runtime.capture.settings import CaptureSettings
-from cmsn_runtime.errors import SourceWarning
+from cmsn_runtime.errors import SettingsError, SourceWarning
 from cmsn_runtime.live.settings import CameraSettings
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.site import table_settings
@@ -25,11 +25,14 @@ from cmsn_runtime.state import state_folder
 from cmsn_runtime.structuring import structure
 from cmsn_runtime.toml_files import read_toml
 
+_ADDRESS = re.compile(r"[a-z+]{3,}:/", re.IGNORECASE)  # a Path has only one slash of two
 _SECRET_KEY = re.compile(r"pass|pwd|token|secret|key", re.IGNORECASE)
 
 
 def read_site(path: Path) -> Site:
     """The content of a site file. Raises SettingsError; a SourceWarning reports passwords that others can read."""
+    if _ADDRESS.match(str(path)):  # which may hold a password
+        raise SettingsError("this is the address of a camera; give a site file, or watch one camera by: cmsn run URL")
     content = read_toml(path)
     folder = path.parent.absolute()
     with within(f"{path}:"):

@@ -73,6 +73,12 @@ def test_the_command_shows_what_would_run_and_no_secret(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
+def test_an_address_instead_of_a_file_is_not_repeated() -> None:
+    done = cmsn("serve", "rtsp://guard:c4nary-word@door/live")
+    assert done.returncode == 1
+    assert "give a site file, or watch one camera by: cmsn run URL" in done.stderr and "c4nary" not in done.stderr
+
+
 def test_the_command_reports_a_fault_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
     path.write_text("[cameras]\ndoor = 'rtsp://guard:c4nary-word@door'\n")

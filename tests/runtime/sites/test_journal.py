@@ -49,6 +49,11 @@ def test_changes_of_a_camera_are_a_line_each(in_journal: bool, capsys: pytest.Ca
     ]
 
 
+class Broken:
+    def __del__(self) -> None:
+        raise ValueError("refused: c@nary/secret")
+
+
 def test_everything_that_is_printed_is_scrubbed(in_journal: bool, capsys: pytest.CaptureFixture[str]) -> None:
     remember("c@nary/secret")
 
@@ -66,10 +71,12 @@ def test_everything_that_is_printed_is_scrubbed(in_journal: bool, capsys: pytest
         thread = threading.Thread(target=fail, name="t")
         thread.start()
         thread.join()
+        broken = Broken()
+        del broken
     text = capsys.readouterr().err
     assert "nary" not in text and "Traceback" not in text
     found = lines(text)
-    assert len(found) == 4
+    assert len(found) == 5
     assert all("***" in line for line in found)
 
 
