@@ -1,11 +1,10 @@
-"""A web server on loopback that takes webhooks, and answers as a test wants it to."""
+"""A web server on loopback that takes webhooks, and answers as it is told."""
 
 from __future__ import annotations
 
 import http.server
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -30,11 +29,17 @@ class Reply:
 
 
 class HookReceiver:
-    """reply: gets each request -> its answer. got: every request; taken: how often each identifier was accepted."""
+    """reply: gets each request -> its answer. got: every request; accepted: those that were taken, answered or not."""
 
-    def __init__(self, reply: Callable[[Posted], Reply] = lambda posted: Reply(), *, tls: ssl.SSLContext | None = None):
+    def __init__(
+        self,
+        reply: Callable[[Posted], Reply] = lambda posted: Reply(),
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.got: list[Posted] = []
-        self.taken: Counter[str] = Counter()
+        self.accepted: list[Posted] = []
         self.reply = reply
         receiver = self
 
@@ -50,7 +55,7 @@ class HookReceiver:
                 receiver.got.append(posted)
                 reply = receiver.reply(posted)
                 if reply.hang_up or 200 <= reply.status < 300:
-                    receiver.taken[posted.headers["webhook-id"]] += 1
+                    receiver.accepted.append(posted)
                 if reply.hang_up:
                     self.close_connection = True
                     return
@@ -61,7 +66,7 @@ class HookReceiver:
                 self.end_headers()
                 self.wfile.write(reply.body)
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)

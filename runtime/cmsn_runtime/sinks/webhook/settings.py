@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from cmsn_runtime.checking import require
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.secrets import Secret
+from cmsn_runtime.secrets import Address, Secret
 from cmsn_runtime.sinks.base import EventChoice
 from cmsn_runtime.sinks.delivery.settings import given_secret, secret_of_environment, tls_context
 from cmsn_runtime.sinks.kinds import SinkContext
@@ -30,7 +30,7 @@ class WebhookSettings:
     the last, unless the receiver says how long. spool_megabytes: bound of what waits for the receiver.
     """
 
-    url: Secret | None = None
+    url: Address | None = None
     url_file: str = ""
     secret: Secret | None = None
     secret_file: str = ""
@@ -79,7 +79,7 @@ def webhook_address(address: str, context: SinkContext) -> WebhookSettings:
             "--sink webhook: the address holds a login or a query, which every user of this machine could read; "
             'give it in a site file, as url = "https://HOST/${NAME}" or url_file'
         )
-    return WebhookSettings(url=Secret(address), secret=secret_of_environment(SECRET_VARIABLE), events=context.events)
+    return WebhookSettings(url=Address(address), secret=secret_of_environment(SECRET_VARIABLE), events=context.events)
 
 
 def target_of(settings: WebhookSettings, context: SinkContext) -> Target:
