@@ -183,7 +183,7 @@ def test_no_password_leaves_the_process(tmp_path: Path, tiny_bundle: Path) -> No
         served.wait_for_line("userinfo: running")
         served.wait_for_line("query: running")
         served.wait_for(lambda: any((served.state / "clips").rglob("*.json")))
-        served.wait_for(lambda: hook.taken and any(topic.endswith("/events") for topic, _, _ in reader.got))
+        served.wait_for(lambda: hook.accepted and any(topic.endswith("/events") for topic, _, _ in reader.got))
         address = page(served)
         for path in ("", "api/cameras", "healthz", "metrics"):
             require_none(path, get(address + path))
