@@ -3,7 +3,8 @@
     python -m cmsn_benchmarks.quality.cctv FOLDER [--bundle cctv] [--json OUT]
 
 FOLDER is the test split of `cmsn_benchmarks.datasets.cctv_streams`. Streaming (the stage network runs at every step)
-beside the paper's windows (it runs every half window), with AR@N, AR@N by allowed delay in both forms, and two baselines.
+beside the paper's windows (it runs every half window), with AR@N, AR@N by allowed delay in both forms, and two
+baselines.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What finality policies cost in recall and in waiting, and whether later looks make proposals worse.
 
-    python -m cmsn_benchmarks.quality.finality CLIPS [--json OUT] [--picture PNG]
+    python -m cmsn_benchmarks.quality.finality CLIPS [--streams FOLDER] [--json OUT] [--picture PNG]
 
 CLIPS holds clips.csv (see cmsn_benchmarks.datasets.cctv_streams). Splices and renders the streams, runs both bundles
 over them as from a camera with every policy, and prints a table per set: those that settings were chosen on, and unseen
@@ -38,13 +38,13 @@ from cmsn_training.rendering.writer import ANNOTATIONS_FILE, render_streams
 AN = (1, 5, 10, 20, 50)
 DELAYS = (1.0, 2.0, 5.0)  # seconds after an action's end
 OWN, WITHOUT = "the bundle's own", "alternative_looks 0"
-_ALTERNATIVES = {"alternative_looks": (0, 1, 2, 3, 4, 8)}
+_CHOSEN = {"settle_steps": (4, 6, 8), "alternative_looks": (0, 1, 2, 3, 4)}
 _ALL = {
-    "settle_steps": (1, 2, 3, 4, 6, 8, 12, 16),
+    "settle_steps": (1, 2, 4, 6, 8, 12, 16),
     "provisional_steps": (4, 8, 12, 16),
-    "provisional_score": (0.3, 0.5, 0.7),
+    "provisional_score": (0.5, 0.7),
     "revise_steps": (2, 4),
-    **_ALTERNATIVES,
+    "alternative_looks": (0, 1, 2, 3, 4),
 }
 
 
@@ -65,16 +65,18 @@ class Streams:
 
 
 def prepared(clips: Path, folder: Path) -> list[Streams]:
-    """Splice and render all sets: the first three are those that `alternative_looks` was chosen on."""
-    splice(clips, folder / "cctv", counts={"train": 24, "validation": 48, "test": 24}, seed=1)
-    for seed, count in ((900001, 12), (700001, 20)):
-        render_streams(folder / str(seed), RenderSettings(seconds=60.0, seed=seed), streams=count)
+    """Splice and render all sets that the folder lacks: those that settings were chosen on, then the unseen ones."""
+    if not (folder / "cctv" / "test" / ANNOTATIONS_FILE).exists():
+        splice(clips, folder / "cctv", counts={"train": 24, "validation": 48, "test": 24}, seed=1)
+    for name, seed, count in (("validation", 900001, 12), ("test", 700001, 20)):
+        if not (folder / "demo" / name / ANNOTATIONS_FILE).exists():
+            render_streams(folder / "demo" / name, RenderSettings(seconds=60.0, seed=seed), streams=count)
     return [
-        Streams("cctv, training sources", "cctv", folder / "cctv" / "train", _ALTERNATIVES),
-        Streams("cctv, validation sources", "cctv", folder / "cctv" / "validation", _ALL),
-        Streams("demo, validation streams", "demo", folder / "900001", _ALTERNATIVES),
+        Streams("cctv, training sources", "cctv", folder / "cctv" / "train", _CHOSEN),
+        Streams("cctv, validation sources", "cctv", folder / "cctv" / "validation", _CHOSEN),
+        Streams("demo, validation streams", "demo", folder / "demo" / "validation", _CHOSEN),
         Streams("cctv, unseen sources", "cctv", folder / "cctv" / "test", _ALL),
-        Streams("demo, unseen streams", "demo", folder / "700001", _ALL),
+        Streams("demo, unseen streams", "demo", folder / "demo" / "test", _ALL),
     ]
 
 
@@ -144,21 +146,22 @@ def print_rows(name: str, report: Mapping[str, Any]) -> None:
 
 @click.command()
 @click.argument("clips", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--streams", "kept", type=click.Path(path_type=Path), help="Keep the streams here, and use those there.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw the curves of recall by delay here, as a PNG.")
-def main(clips: Path, output: Path | None, picture: Path | None) -> None:
+def main(clips: Path, kept: Path | None, output: Path | None, picture: Path | None) -> None:
     """Measure every policy on every set."""
     found = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for streams in prepared(clips, Path(temporary)):
+        for streams in prepared(clips, kept or Path(temporary)):
             with open_bundle(streams.bundle) as bundle:
                 found[streams.name] = measure(bundle, streams)
             print_rows(streams.name, found[streams.name])
     if output is not None:
         output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if picture is not None:
-        unseen = {name: report[f"AR@{NUMBER}_by_delay"] for name, report in found.items() if "training" not in name}
-        draw(unseen, picture)
+        shown = {name: report[f"AR@{NUMBER}_by_delay"] for name, report in found.items() if "training" not in name}
+        draw(shown, picture)
 
 
 if __name__ == "__main__":
