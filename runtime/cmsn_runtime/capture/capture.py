@@ -8,7 +8,6 @@ import threading
 import time
 
 from cmsn_runtime.capture.backoff import Backoff
-from cmsn_runtime.capture.hidden import secrets_in
 from cmsn_runtime.capture.items import (
     CapturedFrame,
     CapturedPacket,
@@ -71,7 +70,7 @@ class Capture(Closing):
             packets=packets,
             paced=paced,
         )
-        for secret in secrets_in(address.reveal(), options):
+        for secret in options.secrets():
             remember(secret)
         self._deliver = deliver
         self._stall_seconds = settings.stall_seconds

@@ -1,9 +1,8 @@
-"""GStreamer pipelines as addresses: `gst:PIPELINE`."""
+"""The process that captures GStreamer pipelines: in a Python that has its bindings."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -14,15 +13,9 @@ from pathlib import Path
 from cmsn_runtime.capture.process import needed_environment
 from cmsn_runtime.errors import SourceError
 
-PREFIX = "gst:"
 _SCRIPT = Path(__file__).with_name("gstreamer_child.py")
 _CHOICE = "CMSN_GST_PYTHON"
 _CHECK_SECONDS = 20
-
-
-def is_pipeline(address: str) -> bool:
-    """Whether an address is a GStreamer pipeline."""
-    return address.startswith(PREFIX)
 
 
 def command() -> Sequence[str]:
@@ -63,11 +56,3 @@ def _has_gi(python: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
-
-
-_SECRET = re.compile(r"\b[\w-]*(?:pw|pass\w*|secret|token|key|auth\w*)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|\S+)", re.IGNORECASE)
-
-
-def secrets_of(pipeline: str) -> list[str]:
-    """The values of properties that look like passwords, such as user-pw=... of rtspsrc."""
-    return [match[1].strip('"') for match in _SECRET.finditer(pipeline)]

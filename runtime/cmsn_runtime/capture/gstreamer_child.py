@@ -77,7 +77,7 @@ def _filmed(task: dict[str, Any], writer: Any) -> tuple[str, bool]:
 def _played(gst: Any, pipeline: Any, task: dict[str, Any], writer: Any) -> str:
     """Send all samples -> why there are no more."""
     frames, pictures = pipeline.get_by_name("cmsn_frames"), pipeline.get_by_name("cmsn_pictures")
-    bus, opened = pipeline.get_bus(), False
+    bus, opened, reason = pipeline.get_bus(), False, None
     while True:
         sample = frames.try_pull_sample(int(_WAIT_SECONDS * _SECOND))
         if sample is not None:
@@ -90,10 +90,11 @@ def _played(gst: Any, pipeline: Any, task: dict[str, Any], writer: Any) -> str:
             if seconds is not None:
                 writer.picture(seconds, buffer.extract_dup(0, buffer.get_size()))
         message = bus.pop_filtered(gst.MessageType.ERROR)
-        if message is not None:
-            return str(message.parse_error()[0].message)
-        if sample is None and frames.is_eos():
-            return ""
+        if message is not None and reason is None:
+            reason = str(message.parse_error()[0].message)
+        # An error overtakes the frames that came before it: what is still on its way is waited for.
+        if sample is None and (reason is not None or frames.is_eos()):
+            return reason or ""
 
 
 def _send(gst: Any, sample: Any, writer: Any) -> None:

@@ -9,6 +9,7 @@ from cmsn_runtime.capture import gstreamer
 from cmsn_runtime.capture.process import PYAV
 from cmsn_runtime.sources import raw
 from cmsn_runtime.sources.piped import STANDARD_INPUT
+from cmsn_runtime.sources.pipelines import is_pipeline
 from cmsn_runtime.sources.pipes import is_pipe
 
 
@@ -28,7 +29,7 @@ class Way:
 
 def way_of(address: str) -> Way:
     """The way to capture an address. Raises SourceError where there is none on this machine."""
-    if gstreamer.is_pipeline(address):
+    if is_pipeline(address):
         return Way(gstreamer.command())
     place = raw.place_of(address) or address
     if place in STANDARD_INPUT:

@@ -11,8 +11,9 @@ from cmsn_runtime.secrets import Address, Secret, from_file
 from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.sites.tables import CameraTable
 from cmsn_runtime.sources.addresses import is_camera, scheme_of
+from cmsn_runtime.sources.pipelines import PREFIX
 
-_PIPELINE = "gst:"
+_RAW = "raw:"  # frames from a pipe (sources/raw.py)
 
 
 def address_of(table: CameraTable, folder: Path) -> Secret:
@@ -31,7 +32,7 @@ def address_of(table: CameraTable, folder: Path) -> Secret:
 def is_file(address: Secret) -> bool:
     """Whether it is a path, and neither a URL nor a device or a pipeline."""
     text = address.reveal()
-    return not (scheme_of(text) or is_camera(text) or text == "-" or text.startswith(_PIPELINE))
+    return not (scheme_of(text) or is_camera(text) or text == "-" or text.startswith((PREFIX, _RAW)))
 
 
 def _only(value: Secret | None, file: str | None, name: str, folder: Path) -> Secret | None:

@@ -15,6 +15,7 @@ from cmsn_runtime.sites.paths import bundle_path
 from cmsn_runtime.sites.places import within
 from cmsn_runtime.sites.tables import Site
 from cmsn_runtime.sources.addresses import public_name
+from cmsn_runtime.sources.pipelines import is_pipeline
 
 
 def check_site(site: Site) -> Manifest:
@@ -64,4 +65,4 @@ def described(site: Site, manifest: Manifest) -> Iterator[str]:
 
 def _shown(address: str) -> str:
     """A pipeline may hold passwords anywhere."""
-    return "a GStreamer pipeline" if address.startswith("gst:") else public_name(address)
+    return "a GStreamer pipeline" if is_pipeline(address) else public_name(address)

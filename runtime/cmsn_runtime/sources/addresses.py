@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from cmsn_runtime.sources.pipelines import first_element, is_pipeline, secrets_of, urls_of, without_secrets
+
 # Keys that some cameras take in the path: /user=admin&password=x&channel=1, or the same joined by "_".
 _PARAMETER = re.compile(r"([a-z]+)=(.*?)(?=[&;]|_[a-z]+=|$)", re.IGNORECASE)
 _SECRET_KEY = re.compile(r"user|usr|login|pass|pwd|token|secret|key|auth|sign|sig", re.IGNORECASE)
@@ -30,8 +32,12 @@ def public_name(address: str) -> str:
 
     User name, password, query and fragment of a URL are left out, as are values such as password=x in its path. Where
     a query is left out, a tag of four digits, "#3f2a", stands for it, so that two cameras that differ only in the query
-    have different names, the same in every run. User names and passwords have no part in the tag.
+    have different names, the same in every run. User names and passwords have no part in the tag. Of a GStreamer
+    pipeline the first element is left, with a tag for the rest.
     """
+    if is_pipeline(address):
+        parts = [without_secrets(address), *map(public_name, urls_of(address))]
+        return f"{first_element(address)}#{_tag(' '.join(parts))}"
     scheme, mark, rest = address.partition("://")
     if not mark:
         return address
@@ -50,8 +56,12 @@ def secret_parts(address: str) -> Iterator[str]:
     """What is secret in a URL: user name and password together, the password, and values of parameters.
 
     A parameter's value counts where its name says so, and in a query also where it is long. A user name alone does not:
-    it is often an ordinary word.
+    it is often an ordinary word. In a GStreamer pipeline, that of its URLs, and properties such as user-pw.
     """
+    if is_pipeline(address):
+        yield from secrets_of(address)
+        yield from (part for url in urls_of(address) for part in secret_parts(url))
+        return
     _, mark, rest = address.partition("://")
     if not mark:
         return
@@ -75,13 +85,6 @@ def scheme_of(address: str) -> str:
     return scheme.lower() if mark else ""
 
 
-def password_of(address: str) -> str:
-    """The password that stands before the host of a URL, as it stands there; empty without."""
-    rest = address.partition("://")[2]
-    end = _login_end(rest)
-    return rest[: end - 1].partition(":")[2] if end else ""
-
-
 def is_camera(address: str) -> bool:
     """Whether it is a camera of this machine."""
     return _CAMERA.fullmatch(address) is not None
@@ -89,12 +92,12 @@ def is_camera(address: str) -> bool:
 
 def is_live(address: str) -> bool:
     """Whether the source has no end of its own, as far as the address shows; http may be either."""
-    return is_camera(address) or scheme_of(address) in _LIVE_SCHEMES
+    return is_camera(address) or is_pipeline(address) or scheme_of(address) in _LIVE_SCHEMES
 
 
 def redacted(text: str, address: str) -> str:
     """Text of a library, which may repeat `address` or other URLs, with their public names instead."""
-    known = text.replace(address, public_name(address)) if "://" in address else text
+    known = text.replace(address, public_name(address)) if "://" in address or is_pipeline(address) else text
     return _URL.sub(lambda url: url[0] if _is_public(url[0]) else public_name(url[0]), known)
 
 

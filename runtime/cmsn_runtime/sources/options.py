@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from cmsn_runtime.errors import SettingsError
+
+_SECRET_OPTION = re.compile(r"pass|pwd|token|secret|key|auth|headers|cookies", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +41,7 @@ class SourceOptions:
             raise SettingsError(f"video stream {self.video_stream}: they are counted from 0")
         if self.length is not None and self.length <= 0:
             raise SettingsError(f"a length of {float(self.length):g} s: it must be above zero")
+
+    def secrets(self) -> Iterator[str]:
+        """Values of FFmpeg's options that may be passwords: libraries repeat them out of their context."""
+        yield from (value for key, value in self.demuxer.items() if _SECRET_OPTION.search(key))

@@ -44,4 +44,10 @@ def _open(address: str, *, options: SourceOptions) -> VideoSource:
     return VideoSource(f"file:{place}", name=place, format="rawvideo", options=options)
 
 
-KIND = SourceKind(claims=_claims, open=_open, is_live=lambda address: True)
+def _is_live(address: str) -> bool:
+    """A file of raw frames has an end; a program that writes to a pipe is a camera."""
+    place = place_of(address)
+    return place is not None and (place in STANDARD_INPUT or is_pipe(place))
+
+
+KIND = SourceKind(claims=_claims, open=_open, is_live=_is_live)
