@@ -97,7 +97,9 @@ class Service(Closing):
         self._thread.start()
 
     def change(self, site: Site) -> Changes:
-        """Run another version of the site file, which was checked. What has not changed is not touched."""
+        """Run another version of the site file, which was checked. What has not changed is not touched, except cameras
+        that have ended by a fault: its cause may be gone.
+        """
         found = changes(self.site, site)
         wanted = self._outlets.wants_pictures, self._outlets.wants_packets
         self.site = site
@@ -107,13 +109,14 @@ class Service(Closing):
             self._try_output(name)
         if found.web:
             self._change_page()
-        for name in (*found.cameras.removed, *found.cameras.changed):
+        changed = {*found.cameras.changed, *self._failed_cameras(site)}
+        for name in (*found.cameras.removed, *changed):
             self._fleet.remove(name)
-        for name in (*found.cameras.changed, *found.cameras.added):
+        for name in (*changed, *found.cameras.added):
             self._fleet.add(site.cameras[name])
         if wanted != (self._outlets.wants_pictures, self._outlets.wants_packets):
             for name in site.cameras:
-                if name not in (*found.cameras.changed, *found.cameras.added):
+                if name not in (*changed, *found.cameras.added):
                     self._fleet.restart(name)
         return found
 
@@ -144,6 +147,12 @@ class Service(Closing):
             self._fleet.run()
         except BaseException as error:
             self.error = error
+
+    def _failed_cameras(self, site: Site) -> list[str]:
+        """Cameras of the new version that were given up."""
+        return [
+            each.name for each in self.statuses() if each.state == "ended" and each.reason and each.name in site.cameras
+        ]
 
     def _open_output(self, name: str) -> None:
         context = context_of(name, self.site, self._bundle.grid)

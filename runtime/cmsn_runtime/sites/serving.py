@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGHUP
 from signal import Signals as Signal
 
 from cmsn_runtime.bundle import Bundle, open_bundle
-from cmsn_runtime.errors import CmsnError, OutputError
+from cmsn_runtime.errors import CmsnError
 from cmsn_runtime.sites.checking import check_site
 from cmsn_runtime.sites.journal import log
+from cmsn_runtime.sites.lock import locked_folder
 from cmsn_runtime.sites.paths import bundle_path, expanded_path
 from cmsn_runtime.sites.reading import read_site
 from cmsn_runtime.sites.service import IDLE_SECONDS, FleetOpener, Service
@@ -29,8 +31,11 @@ def serve_site(path: Path, open_fleet: FleetOpener) -> None:
     """
     site = read_site(path)
     check_site(site)
-    _make_folder(site.state)
-    with _bundle_of(site) as bundle, Service(site, bundle, open_fleet) as service, Signals() as signals:
+    with ExitStack() as stack:
+        stack.enter_context(locked_folder(site.state))
+        bundle = stack.enter_context(_bundle_of(site))
+        service = stack.enter_context(Service(site, bundle, open_fleet))
+        signals = stack.enter_context(Signals())
         service.start()
         page = f", the page is {service.page_url}" if service.page_url else ""
         log.info("site %s: %s, %d cameras%s", site.name, bundle, len(site.cameras), page)
@@ -76,16 +81,6 @@ def _status(service: Service) -> str:
     """For `systemctl status`."""
     states = Counter(each.state for each in service.statuses())
     return "STATUS=cameras: " + (", ".join(f"{count} {state}" for state, count in states.items()) or "none")
-
-
-def _make_folder(folder: Path) -> None:
-    """Spools and clips are nobody else's business."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be created ({error.strerror}); CMSN_STATE_DIR names another folder for the site's state"
-        ) from error
 
 
 def _bundle_of(site: Site) -> Bundle:

@@ -175,6 +175,16 @@ def test_a_file_plays_as_a_camera_at_its_own_speed(tmp_path: Path, tiny_bundle: 
         assert "final" in served.kinds()
 
 
+def test_two_do_not_share_a_state_folder(tmp_path: Path, tiny_bundle: Path) -> None:
+    text = site(tiny_bundle, "rtsp://127.0.0.1:1/live")
+    with ServedSite(tmp_path, text) as first:
+        first.wait_for_line("door: opening")
+        (tmp_path / "other").mkdir()
+        with ServedSite(tmp_path / "other", text, environment={"CMSN_STATE_DIR": str(first.state)}) as second:
+            assert second.process.wait(60) == 1
+            assert "another cmsn serve uses this folder" in second.log
+
+
 def test_a_file_that_is_at_fault_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "site.toml").write_text("[site]\nthread = 1\n")
     done = cmsn_process("serve", tmp_path / "site.toml")

@@ -127,6 +127,16 @@ def test_a_camera_whose_settings_change_is_connected_anew_and_its_ids_stay_uniqu
     assert len(running.captures.opened) == 3
 
 
+def test_a_camera_that_was_given_up_is_connected_anew_by_a_change_and_one_at_its_end_is_not(running: Running) -> None:
+    running.captures.of("door").end("there is no such file")
+    running.captures.of("yard").end()
+    wait_for(lambda: [each.state for each in running.service.statuses()] == ["ended", "ended"])
+    assert running.change(BASE) == "nothing has changed"
+    wait_for(lambda: len(running.captures.opened) == 3)
+    running.act("door")
+    assert len(running.captures.opened) == 3
+
+
 def test_settings_of_all_streams_can_change(running: Running, state: Path) -> None:
     assert running.change(f"{BASE}\n[proposals]\nmax_proposals = 1\n") == "cameras: changed door, yard"
     wait_for(lambda: len(running.captures.opened) == 4)
