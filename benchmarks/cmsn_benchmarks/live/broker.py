@@ -49,11 +49,14 @@ def _openssl(folder: Path, line: str) -> None:
 
 
 class Broker:
-    """mosquitto with a password and what it keeps in a folder. tls: "server", or "both" where clients need one too."""
+    """mosquitto with a password and what it keeps in a folder. tls: "server", or "both" where clients need one too.
+
+    process: while it runs.
+    """
 
     def __init__(self, folder: Path, *, tls: str = "") -> None:
         self.folder, self.port, self.tls = folder, free_port(), tls
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
         subprocess.run(["mosquitto_passwd", "-b", "-c", folder / "passwords", USER, PASSWORD], check=True)
         lines = [
@@ -87,18 +90,18 @@ class Broker:
         """Start it, and wait until it listens."""
         log = (self.folder / "log").open("ab")
         with log:
-            self._process = subprocess.Popen([MOSQUITTO, "-c", self.folder / "mosquitto.conf"], stdout=log, stderr=log)
+            self.process = subprocess.Popen([MOSQUITTO, "-c", self.folder / "mosquitto.conf"], stdout=log, stderr=log)
         wait(self._listens)
 
     def stop(self) -> None:
         """End it; it saves what it has."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+            self.process = None
 
     def _listens(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, (self.folder / "log").read_text()
+        assert self.process is not None and self.process.poll() is None, (self.folder / "log").read_text()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 

@@ -14,7 +14,7 @@ from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.state import state_folder
 from cmsn_runtime.text import file_name
 
-LIVE_DRAIN_SECONDS = 0.7  # at the end of a live run, for what waits: the whole program ends within 2
+LIVE_DRAIN_SECONDS = 0.4  # at the end of a live run, for what waits: the whole program ends within 2
 FILE_DRAIN_SECONDS = 30.0  # where nobody waits for that
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _KEEPALIVE_SECONDS = 20  # without a packet, after which the connection is checked; twice that, and it is broken
 _CONNECT_SECONDS = 5.0
+_CLOSE_SECONDS = 0.1  # for the thread to end; one that connects takes longer, and ends by itself
 _RETRY_SECONDS = (1, 30)  # doubled from the first to the last
 _MOST_IN_FLIGHT = 100
 
@@ -126,7 +127,7 @@ class Connection(Closing):
         # Ends the thread, and waits for it: while it connects, that takes seconds.
         ending = threading.Thread(target=self._client.loop_stop, name="end of MQTT", daemon=True)
         ending.start()
-        ending.join(0.2)
+        ending.join(_CLOSE_SECONDS)
 
     def _on_connect(
         self, client: Client, data: object, flags: ConnectFlags, code: ReasonCode, properties: Properties | None

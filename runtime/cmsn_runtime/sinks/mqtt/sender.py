@@ -17,7 +17,7 @@ from cmsn_runtime.sinks.mqtt.topics import Topics
 
 ONLINE, OFFLINE = b"online", b"offline"
 _IN_FLIGHT = 20  # events sent and not acknowledged: what a crash may send twice
-_GOODBYE_SECONDS = 0.15
+_GOODBYE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
