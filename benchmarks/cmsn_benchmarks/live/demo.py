@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from cmsn_benchmarks.demo import rendered_clip
+from cmsn_runtime.state import STATE_VARIABLE
 from cmsn_training.rendering.settings import RenderSettings
 
 _CAMERAS = {"entrance": 51, "hall": 52, "yard": 53, "stairs": 54}  # name -> seed of what it shows
@@ -20,13 +21,13 @@ _SITE = """\
 # What `make live-demo` runs: `cmsn serve {file}`. Real cameras have their URLs here; see docs/live.md.
 [site]
 name = "live-demo"
-state = "{state}"
 
 [web]
 port = {port}
 
 [outputs.clips]
 kind = "clips"
+folder = "clips"
 max_bytes = 500_000_000
 
 [outputs.json]
@@ -49,7 +50,7 @@ def main(folder: Path, minutes: float, port: int) -> None:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "live.toml"
-    text = _SITE.format(file=file, state=folder / "live", port=port)
+    text = _SITE.format(file=file, port=port)
     for name, seed in _CAMERAS.items():
         click.echo(f"{name}: rendering {minutes:g} minutes, unless that was done before")
         clip = rendered_clip(folder, RenderSettings(seed=seed, seconds=60 * minutes))
@@ -57,6 +58,7 @@ def main(folder: Path, minutes: float, port: int) -> None:
     file.write_text(text, encoding="utf-8")
     click.echo(f"$ cmsn serve {file}\nThe page: http://127.0.0.1:{port} (Ctrl-C ends it)", nl=True)
     sys.stdout.flush()
+    os.environ[STATE_VARIABLE] = str(folder / "live")
     os.execv(sys.executable, [sys.executable, "-m", "cmsn_runtime", "serve", str(file)])
 
 
