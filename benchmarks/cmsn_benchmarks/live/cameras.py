@@ -20,6 +20,7 @@ from pathlib import Path
 
 import click
 
+from cmsn_benchmarks.live.processes import children, cpu_seconds, megabytes
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.live.fleet import Fleet
@@ -75,14 +76,15 @@ def load(bundle: Bundle, address: str, cameras: int, seconds: float) -> Load:
         before, spent, begin = fleet.statuses(), _cpu_seconds(), time.monotonic()
         time.sleep(seconds)
         after, used, passed = fleet.statuses(), _cpu_seconds(), time.monotonic() - begin
-        memory = [_megabytes(process) for process in _processes()]
+        captures = [megabytes(process, shared=True) for process in children()]
+        mine = megabytes(os.getpid())
     finally:
         fleet.stop()
         thread.join()
         fleet.close()
     lags = _difference(after, before)
     frames = sum(status.frames for status in after) - sum(status.frames for status in before)
-    mine = os.getpid()
+    model = os.getpid()
     return Load(
         cameras=cameras,
         frames_per_second=round(frames / passed / cameras, 2),
@@ -90,9 +92,9 @@ def load(bundle: Bundle, address: str, cameras: int, seconds: float) -> Load:
         lag_p50=_bound(lags, 0.5),
         lag_p99=_bound(lags, 0.99),
         cores=round(sum(used.get(each, 0) - spent.get(each, 0) for each in used) / passed, 3),
-        cores_of_model=round((used[mine] - spent[mine]) / passed, 3),
-        megabytes=round(memory[0], 1),
-        megabytes_per_capture=round(sum(memory[1:]) / max(1, len(memory) - 1), 1),
+        cores_of_model=round((used[model] - spent[model]) / passed, 3),
+        megabytes=round(mine, 1),
+        megabytes_per_capture=round(sum(captures) / len(captures), 1),
     )
 
 
@@ -113,29 +115,9 @@ def _bound(counts: Sequence[int], share: float) -> float:
     return float("inf")
 
 
-def _processes() -> list[int]:
-    """This process and its children."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    found = [os.getpid()]
-    for task in Path("/proc/self/task").iterdir():
-        found += [int(each) for each in (task / children.name).read_text().split()]
-    return found
-
-
 def _cpu_seconds() -> dict[int, float]:
-    """User and system time of each process."""
-    found: dict[int, float] = {}
-    for process in _processes():
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        found[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return found
-
-
-def _megabytes(process: int) -> float:
-    """Resident memory: of this process all, of others their proportional share."""
-    wanted = "Rss:" if process == os.getpid() else "Pss:"
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) / 1024
+    """Of this process and its children."""
+    return {process: cpu_seconds(process) for process in (os.getpid(), *children())}
 
 
 @click.command()

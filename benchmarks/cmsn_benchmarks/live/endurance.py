@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from cmsn_benchmarks.live.processes import megabytes
 from cmsn_benchmarks.live.repeated import Repeated
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.live.fleet import Fleet
@@ -55,9 +57,9 @@ def main(minutes: float, cameras: int, name: str, output: Path | None) -> None:
             captures.fleet = fleet
             for number in range(cameras):
                 fleet.add(CameraSettings(name=f"camera-{number}", address=Address("repeated")))
-            megabytes: list[tuple[float, float]] = []
+            notes: list[tuple[float, float]] = []
             ended = threading.Event()
-            watch = threading.Thread(target=_watch, args=(fleet, megabytes, ended))
+            watch = threading.Thread(target=_watch, args=(fleet, notes, ended))
             watch.start()
             begin = time.monotonic()
             fleet.run(until_ended=True)
@@ -65,8 +67,8 @@ def main(minutes: float, cameras: int, name: str, output: Path | None) -> None:
             watch.join()
             statuses = fleet.statuses()
         events = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    early = next(memory for minute, memory in megabytes if minute >= _WARM_MINUTES)
-    late = megabytes[-1][1]
+    early = next(memory for minute, memory in notes if minute >= _WARM_MINUTES)
+    late = notes[-1][1]
     expected = float((captures.total - 1) / _RATE)
     report = {
         "minutes_of_stream_time": minutes,
@@ -94,17 +96,12 @@ def _pictures(folder: Path, size: tuple[int, int]) -> list[np.ndarray]:
         return [scale(frame) for frame in source]
 
 
-def _watch(fleet: Fleet, megabytes: list[tuple[float, float]], ended: threading.Event) -> None:
+def _watch(fleet: Fleet, notes: list[tuple[float, float]], ended: threading.Event) -> None:
     """Note minutes of stream time and resident memory, until the end."""
     while not ended.wait(0.5):
         minutes = min((status.seconds or 0.0 for status in fleet.statuses()), default=0.0) / 60
         gc.collect()
-        megabytes.append((minutes, _resident()))
-
-
-def _resident() -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+        notes.append((minutes, megabytes(os.getpid())))
 
 
 if __name__ == "__main__":

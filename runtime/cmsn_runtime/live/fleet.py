@@ -92,7 +92,7 @@ class Fleet(Closing):
         self._inbox.put(partial(self._for_each, name, Member.leave))
 
     def restart(self, name: str) -> None:
-        """Connect a camera anew; its numbering continues. Raises SettingsError where there is none of that name."""
+        """Connect a camera anew, unless it has ended; its numbering continues. Raises SettingsError as `remove`."""
         with self._lock:
             self._require(name)
         self._inbox.put(partial(self._for_each, name, self._connect_again))
@@ -193,8 +193,9 @@ class Fleet(Closing):
         )
 
     def _connect_again(self, member: Member) -> None:
-        member.disconnect()
-        self._connect(member)
+        if not member.over:
+            member.disconnect()
+            self._connect(member)
 
     def _take(self, member: Member, number: int, item: CaptureItem) -> None:
         if not member.is_current(number):
@@ -207,9 +208,8 @@ class Fleet(Closing):
             member.camera.take(item)
 
     def _for_each(self, name: str, change: Callable[[Member], None]) -> None:
-        """Change the camera of that name, unless it has ended."""
         for member in self._members:
-            if member.settings.name == name and not member.over and not member.leaving:
+            if member.settings.name == name and not member.leaving:
                 change(member)
 
     def _end(self, member: Member, reason: str) -> None:

@@ -85,7 +85,8 @@ class Member:
         """End the capture, and the stream after all that waits."""
         self.end_capture()
         self.leaving = True
-        self.camera.take(SourceEnded())
+        if not self.over:
+            self.camera.take(SourceEnded())
 
     def end_capture(self) -> threading.Thread | None:
         """Close the capture in a thread, since it may take a second; the other cameras must not wait for it."""

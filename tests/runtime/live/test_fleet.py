@@ -181,6 +181,19 @@ def test_cameras_come_and_go_while_others_run(running: Running) -> None:
     assert ids[0].startswith("north/yard/R/") and ids[-1].startswith("north/yard/R.1/")
 
 
+def test_a_camera_that_has_ended_can_be_removed_and_added_again(running: Running) -> None:
+    running.add("yard")
+    door = running.add("door")
+    door.end("no such file")
+    wait_for(lambda: "door" in running.notes.endings)
+    running.fleet.restart("door")  # in vain
+    running.fleet.remove("door")
+    wait_for(lambda: len(running.fleet.statuses()) == 1)
+    again = running.add("door")
+    again.frames(ACTION[:8])
+    running.wait_until_processed(again)
+
+
 def test_a_restart_connects_anew_and_numbers_on(running: Running) -> None:
     door = running.add("door")
     door.frames(UNDER_WAY)

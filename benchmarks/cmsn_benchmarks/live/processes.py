@@ -1,0 +1,29 @@
+"""Processes of a run: which there are, and what they use."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def children() -> list[int]:
+    """Processes that this one has started and that have not been waited for."""
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            found += [int(each) for each in (task / "children").read_text().split()]
+    return found
+
+
+def cpu_seconds(process: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def megabytes(process: int, *, shared: bool = False) -> float:
+    """Resident memory of a process; shared: its proportional share of what several have in common."""
+    wanted = "Pss:" if shared else "Rss:"
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) / 1024
