@@ -29,7 +29,8 @@ class Session:
     path: Path
     number: int = 1
     offset: Fraction = Fraction(0)  # seconds of its first frame on the camera's clock, if that begins at 0
-    first: int = 0  # packet with which the connection begins
+    lost: frozenset[int] = frozenset()  # packets that do not reach the sink
+    damaged: frozenset[int] = frozenset()  # packets whose frames the model does not get
 
     def packets(self) -> Iterator[tuple[CapturedPacket, list[Frame]]]:
         """Frames at their own size, marked where they begin a session after the first."""
@@ -47,12 +48,10 @@ class Session:
             )
             fresh = self.number > 1
             for count, packet in enumerate(container.demux(stream)):
-                if count < self.first:
-                    continue
                 frames = [
                     DecodedFrame(frame, self.offset + frame.pts * tick)
                     for frame in stream.decode(packet)
-                    if frame.pts is not None
+                    if frame.pts is not None and count not in self.damaged
                 ]
                 if frames and fresh:
                     frames[0] = DecodedFrame(frames[0].picture, frames[0].seconds, discontinuity=True)
@@ -60,7 +59,7 @@ class Session:
                 seconds = None if packet.pts is None else self.offset + packet.pts * tick
                 yield (
                     CapturedPacket(
-                        bytes(packet),
+                        b"" if count in self.lost else bytes(packet),
                         packet.pts,
                         packet.dts,
                         packet.duration or 0,
@@ -95,6 +94,7 @@ def play(stream: Stream, sink: Sink, *sessions: Session, size: tuple[int, int] |
                 if scaler is not None:
                     frame = Frame(scaler(frame), frame.seconds, frame.discontinuity)
                 report(stream.push(frame))
+                sink.advance(NAME, frame.seconds)
     report(stream.flush())
     sink.end(NAME, Ending(None))
     sink.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import dropwhile
@@ -21,43 +21,53 @@ if TYPE_CHECKING:
 class Cut:
     """What goes into a clip. packets: the first is a key frame. why_not: why its replay is not exact; empty if it is.
 
-    plan: what its replay does. phase: as in ClipRecord.
+    frames: times of the packets' frames, None for those that the model did not see. plan: what its replay does.
+    phase: as in ClipRecord.
     """
 
     packets: Sequence[CapturedPacket]
+    frames: tuple[Fraction | None, ...]
     plan: Plan
     why_not: str
 
     @property
     def phase(self) -> Fraction:
         """Seconds from the first frame to the first frame of a step."""
-        first = self.packets[0].seconds
-        return Fraction(0) if first is None else self.plan.begin - first
+        return self.plan.begin - next(seconds for seconds in self.frames if seconds is not None)
 
 
 def cut_clip(
-    ring: PacketRing, event: Event, *, first: Provenance | None = None, before: Fraction = Fraction(0)
+    ring: PacketRing,
+    event: Event,
+    seen: Collection[Fraction],
+    *,
+    first: Provenance | None = None,
+    before: Fraction = Fraction(0),
 ) -> Cut | None:
     """The packets of an event; None where the ring lacks its newest frame.
 
-    first: provenance of the first report on the same action: from that one on, it is replayed where the window had lost
-    the begin of the action at the end, so that it was remembered. before: seconds before the proposal's start that are
-    to be seen at least.
+    seen: times of the frames that the model saw, for as long as the ring reaches back. first: provenance of the first
+    report on the same action: from that one on, it is replayed where the window had lost the begin of the action at
+    the end, so that it was remembered. before: seconds before the proposal's start that are to be seen at least.
     """
     provenance = event.provenance
     part = None if provenance is None else ring.part_of(provenance.newest)
     if provenance is None or part is None:
         return None
     plan, why_not = _plan(event, provenance, first, part)
-    seen = event.proposal.start - before
+    shown = event.proposal.start - before
     groups = [group for group in part.groups if group[0].seconds is not None]
     if not groups:
         return None
-    early = [group for group in groups if group[0].seconds is not None and group[0].seconds <= min(plan.begin, seen)]
+    early = [group for group in groups if group[0].seconds is not None and group[0].seconds <= min(plan.begin, shown)]
     begin = (early[-1] if early else groups[0])[0]
     packets = list(dropwhile(lambda packet: packet is not begin, part.packets()))
     last = max(index for index, packet in enumerate(packets) if _is_by(packet, provenance.newest))
-    return Cut(packets[: last + 1], plan, why_not)
+    packets = packets[: last + 1]
+    frames = tuple(packet.seconds if packet.seconds in seen else None for packet in packets)
+    held = max((seconds for seconds in seen if seconds <= plan.begin), default=plan.begin)
+    lost = {seconds for seconds in seen if held <= seconds <= provenance.newest} - set(frames)
+    return Cut(packets, frames, plan, why_not or (f"{len(lost)} of its packets did not come" if lost else ""))
 
 
 def _plan(event: Event, provenance: Provenance, first: Provenance | None, part: Part) -> tuple[Plan, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _IN_MP4 = frozenset({"h264", "hevc", "mpeg4", "mjpeg", "av1"})
 _SUFFIXES = {"mp4": ".mp4", "matroska": ".mkv"}
 # Times begin at 0, so no list of edits is needed, by which players leave out frames.
+_TICKS = {"mp4": Fraction(1, 90_000), "matroska": Fraction(1, 1000)}
 _OPTIONS = {"mp4": {"movflags": "+faststart", "use_editlist": "0"}}
 
 
@@ -33,20 +35,19 @@ def container_of(codec: str) -> tuple[str, str]:
 def write_packets(path: Path, packets: Sequence[CapturedPacket], *, format: str) -> None:
     """Write packets, the first of them a key frame, in their order. Raises OSError, and OutputError for the rest.
 
-    Times are moved so that decoding begins at 0; where they do not increase, they are changed by a tick. None of this
-    matters for a replay, which takes the times of frames from the sidecar, in the same order.
+    Times are rounded, begin at 0, and differ: see `clip_times`. That does not matter for a replay, which has those of
+    frames from the sidecar, in the order of the packets.
     """
-    codec = packets[0].codec
-    name = _canonical(codec.name)
+    codec = packets[-1].codec  # a decoder may learn the size of pictures from the first of them only
+    name, tick = _canonical(codec.name), _TICKS[format]
     try:
         bitstream = Bitstream.of(name, codec.extradata)
         with av.open(str(path), "w", format=format, options=_OPTIONS.get(format, {})) as container:
-            stream = container.add_mux_stream(name, width=codec.width, height=codec.height, time_base=codec.time_base)
-            for packet, (pts, dts) in zip(packets, _times(packets), strict=True):
+            stream = container.add_mux_stream(name, width=codec.width, height=codec.height, time_base=tick)
+            for packet, (pts, dts) in zip(packets, clip_times(packets, tick), strict=True):
                 written = Packet(bitstream.self_contained(packet.data, key=packet.key))
-                written.pts, written.dts, written.duration = pts, dts, max(packet.duration, 0)
-                written.time_base, written.is_keyframe = codec.time_base, packet.key
-                written.stream = stream
+                written.pts, written.dts, written.time_base = pts, dts, tick
+                written.is_keyframe, written.stream = packet.key, stream
                 container.mux(written)
     except OSError:  # PyAV's too, where the system failed
         raise
@@ -54,22 +55,22 @@ def write_packets(path: Path, packets: Sequence[CapturedPacket], *, format: str)
         raise OutputError(f"{name} packets cannot be written as {format} ({one_line(error)})") from error
 
 
-def _times(packets: Sequence[CapturedPacket]) -> Iterator[tuple[int, int]]:
-    """PTS and DTS of each packet, in ticks: the latter from 0 and increasing, the former never earlier."""
-    tick = packets[0].codec.time_base
-    shift: int | None = None
-    last = -1
+def clip_times(packets: Sequence[CapturedPacket], tick: Fraction) -> list[tuple[int, int]]:
+    """PTS and DTS of each packet, in ticks: each different from the others, the latter increasing and never later.
+
+    From the times of their frames: the DTS of cameras are often none, or counters in another unit.
+    """
+    begin = min((packet.seconds for packet in packets if packet.seconds is not None), default=Fraction(0))
+    shown: list[int] = []
     for packet in packets:
-        # Raw streams have neither: the frame's own time stands in.
-        shown = packet.pts if packet.pts is not None else packet.dts
-        if shown is None and packet.seconds is not None:
-            shown = round(packet.seconds / tick)
-        decoded = packet.dts if packet.dts is not None else shown
-        if decoded is None or shown is None:
-            shown = decoded = last + 1 + (shift or 0)
-        shift = decoded if shift is None else shift
-        last = max(decoded - shift, last + 1)
-        yield max(shown - shift, last), last
+        before = shown[-1] if shown else 0
+        shown.append(before if packet.seconds is None else round((packet.seconds - begin) / tick))
+    last, order = -1, sorted(range(len(shown)), key=lambda index: shown[index])
+    for index in order:
+        last = shown[index] = max(shown[index], last + 1)
+    decoded = [shown[index] for index in order]
+    reordered = max(dts - pts for pts, dts in zip(shown, decoded, strict=True))
+    return [(pts + reordered, dts) for pts, dts in zip(shown, decoded, strict=True)]
 
 
 def _canonical(codec: str) -> str:

@@ -48,7 +48,7 @@ class PacketRing:
 
     def add(self, packet: CapturedPacket) -> None:
         """Keep a packet, and drop what is too old or too much."""
-        if not self._parts or self._parts[-1].codec != packet.codec:
+        if not self._parts or not _continues(packet, self._parts[-1].codec):
             self._parts.append(Part(packet.codec))
         groups = self._parts[-1].groups
         if packet.key:
@@ -64,6 +64,11 @@ class PacketRing:
         while self.bytes > self._max_bytes:
             self.overflows += 1
             self._drop_first()
+
+    @property
+    def begin(self) -> Fraction | None:
+        """Seconds of its first frame; None where it is empty, or that frame has no time."""
+        return next((part.begin for part in self._parts if part.groups), None)
 
     def part_of(self, seconds: Fraction) -> Part | None:
         """The newest part that holds the frame of this time."""
@@ -85,3 +90,10 @@ class PacketRing:
             self.bytes -= sum(len(packet.data) for packet in part.groups.popleft())
         if not part.groups and len(self._parts) > 1:
             self._parts.popleft()
+
+
+def _continues(packet: CapturedPacket, before: Codec) -> bool:
+    """Whether a packet belongs to the part of this codec: what a decoder finds out later is no change of it."""
+    codec = packet.codec
+    same = (codec.session, codec.name, codec.time_base) == (before.session, before.name, before.time_base)
+    return codec == before or (same and not packet.key)

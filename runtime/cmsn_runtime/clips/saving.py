@@ -48,7 +48,7 @@ def save_clip(folder: Path, cut: Cut, event: Event, *, site: str, camera: str) -
         provenance=event.provenance,
         resume=cut.plan.resume,
         phase=cut.phase,
-        frames=tuple(packet.seconds for packet in cut.packets),
+        frames=cut.frames,
         versions=versions(),
     )
     try:

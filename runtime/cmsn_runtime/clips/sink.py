@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +27,7 @@ from cmsn_runtime.text import printable
 if TYPE_CHECKING:
     from cmsn_runtime.capture.items import CapturedPacket
 
+_MOST_SEEN = 2**16  # frames
 _SIDECAR_BYTES = 2**17  # at most, roughly
 
 
@@ -96,6 +97,10 @@ class ClipSink(Sink):
         """Keep a packet for a while."""
         self._open[source].ring.add(packet)
 
+    def advance(self, source: str, seconds: Fraction) -> None:
+        """Note that the model saw this frame."""
+        self._open[source].see(seconds)
+
     def event(self, source: str, event: StreamEvent) -> None:
         """Save the clip of a final."""
         if not isinstance(event, Event) or event.rank != 1:
@@ -110,9 +115,11 @@ class ClipSink(Sink):
 
     def _save(self, source: str, event: Event, first: Provenance | None) -> None:
         before = Fraction(self._settings.before_seconds)
-        cut = cut_clip(self._open[source].ring, event, first=first, before=before)
+        camera = self._open[source]
+        cut = cut_clip(camera.ring, event, camera.seen_by(event), first=first, before=before)
         if cut is None:
-            self._complain("missing", f"{source}: no packets of it came; clips are of live cameras, or of --live FILE")
+            advice = "clips are of live cameras that FFmpeg opens, and of --live FILE"
+            self._complain("missing", f"{source}: no packets of it came; {advice}")
             return
         try:
             if not self._folder.make_room(sum(len(packet.data) for packet in cut.packets) + _SIDECAR_BYTES):
@@ -135,11 +142,24 @@ class ClipSink(Sink):
 
 
 class _Camera:
-    """The ring of one camera, and the provenance of the first report on each of its open actions."""
+    """The ring of one camera, the frames that the model saw, and the first reports on its open actions."""
 
     def __init__(self, settings: ClipSettings) -> None:
         self.ring = PacketRing(max_bytes=settings.ring_bytes, max_seconds=Fraction(settings.ring_seconds))
         self._first: dict[int, Provenance] = {}
+        self._seen: deque[Fraction] = deque(maxlen=_MOST_SEEN)
+
+    def see(self, seconds: Fraction) -> None:
+        """A frame was processed, and what it led to reported."""
+        self._seen.append(seconds)
+        begin = self.ring.begin
+        while begin is not None and self._seen and self._seen[0] < begin:
+            self._seen.popleft()
+
+    def seen_by(self, event: Event) -> Collection[Fraction]:
+        """Times of the frames that were processed, that of the event included, which is under way."""
+        newest = () if event.provenance is None else (event.provenance.newest,)
+        return {*self._seen, *newest}
 
     def first_of(self, event: Event) -> Provenance | None:
         """That of the action; forgotten with its last report."""

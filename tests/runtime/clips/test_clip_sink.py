@@ -137,7 +137,7 @@ def test_a_video_file_has_no_packets_and_says_how_to_play_it(
             sink.event("yard", event)
         sink.end("yard", Ending(None))
     assert sink.counts == {"missing": 1}
-    assert "clips are of live cameras, or of --live FILE" in capsys.readouterr().err
+    assert "clips are of live cameras that FFmpeg opens, and of --live FILE" in capsys.readouterr().err
 
 
 def test_names_of_files_are_valid_and_hold_no_secret() -> None:

@@ -13,6 +13,7 @@ import pytest
 from clips import write_clip
 from command_line import ACTION
 from external import require_gstreamer
+from mjpeg_server import jpegs, serving_mjpeg
 from rtsp import RtspServer, endless
 
 from cmsn_runtime.bundle import Bundle, open_bundle
@@ -62,6 +63,23 @@ def test_of_a_file_that_is_played_as_a_camera(bundle: Bundle, tmp_path: Path, ya
         fleet.run(until_ended=True)
     (found,) = replayed(folder, bundle)
     assert found.equal and found.notes == () and found.id.startswith("mill/yard/")
+
+
+def test_of_a_camera_without_times_of_its_own(bundle: Bundle, tmp_path: Path) -> None:
+    """Multipart MJPEG: frames have the times of their arrival."""
+    folder = tmp_path / "clips"
+    sink = ClipSink(ClipSettings(folder="unused"), folder, site="mill")
+    shown = [np.full((48, 64, 3), [level // 8 for level in colour], np.uint8) for colour in ACTION]
+    with (
+        serving_mjpeg(jpegs(shown[24:]), fps=25) as address,
+        Outlets([sink]) as outlets,
+        Fleet(bundle, outlets, capture=Capture, site="mill") as fleet,
+    ):
+        fleet.add(camera(address))
+        with running(fleet):
+            wait_for(lambda: sink.counts["saved"] >= 1)
+    found = replayed(folder, bundle)
+    assert found and [(each.equal, each.notes) for each in found] == [(True, ())] * len(found)
 
 
 @contextmanager

@@ -76,6 +76,12 @@ def test_a_change_of_resolution_within_a_session_begins_a_part() -> None:
     assert held(found, 1) == [0, 1] and held(found, 3) == [2, 3]
 
 
+def test_what_a_decoder_learns_after_the_key_frame_begins_no_part() -> None:
+    unknown = changed_codec(width=0)
+    found = ring(packet(0, key=True, codec=unknown), packet(1), packet(2), packet(3, key=True))
+    assert held(found, 2) == [0, 1, 2] and held(found, 3) == [3]
+
+
 def test_a_frame_without_a_time_is_kept_for_those_that_refer_to_it() -> None:
     found = ring(packet(0, key=True), changed(packet(1), seconds=None), packet(2))
     part = found.part_of(Fraction(2))
