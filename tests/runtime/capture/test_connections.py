@@ -35,7 +35,7 @@ def test_a_killed_server_is_one_loss_and_one_return_and_time_goes_on(server: Rts
     assert before[0].frame.seconds == 0
     assert "closed" in lost.reason
     assert 0 < lost.retry_seconds <= QUICK.first_retry_seconds
-    assert len(captured.of(SourceLost)) == len(captured.of(SourceBack)) == 1
+    assert captured.outages() == 1
     frames = captured.of(CapturedFrame)
     assert [frame.frame.discontinuity for frame in frames].count(True) == 1
     first, second = next(pair for pair in pairwise(frames) if pair[1].frame.discontinuity)
@@ -56,7 +56,7 @@ def test_a_server_that_is_away_at_first_is_one_loss_however_often_it_is_tried(ca
 
 
 def test_a_frozen_server_is_told_within_the_stall_limit_and_comes_back(server: RtspServer, captured: Captured) -> None:
-    with capture(server.url("yard"), captured):
+    with capture(server.url("yard"), captured, settings=QUICK):
         captured.waited(CapturedFrame, count=10)
         server.freeze()
         (lost,) = captured.waited(SourceLost)
@@ -84,7 +84,7 @@ def test_every_fault_of_a_network_is_told_in_time_and_overcome(
     server: RtspServer, proxy: ChaosProxy, captured: Captured, fault: str
 ) -> None:
     """hold: the cable is out. silence: it answers nobody. halve: half a packet is the last that comes."""
-    with capture(server.url("yard", port=proxy.port), captured):
+    with capture(server.url("yard", port=proxy.port), captured, settings=QUICK):
         captured.waited(CapturedFrame, count=10)
         proxy.garbage(20_000) if fault == "garbage" else getattr(proxy, fault)()
         (lost,) = captured.waited(SourceLost)
@@ -93,14 +93,14 @@ def test_every_fault_of_a_network_is_told_in_time_and_overcome(
         captured.waited(SourceBack)
         frames = captured.more_frames(10)
     assert lost.arrived - last.arrived < TOLD_WITHIN
-    assert len(captured.of(SourceLost)) == len(captured.of(SourceBack)) == 1
+    assert captured.outages()
     assert all(one.frame.seconds < other.frame.seconds for one, other in pairwise(frames))
 
 
 def test_a_server_that_never_answers_is_told_within_the_limit(captured: Captured) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/yard"
-        with capture(address, captured) as camera:
+        with capture(address, captured, settings=QUICK) as camera:
             begun = camera._seen
             (lost,) = captured.waited(SourceLost)
     assert lost.reason == "nothing came within 1.5 s of connecting; check that it is sending"
@@ -108,7 +108,7 @@ def test_a_server_that_never_answers_is_told_within_the_limit(captured: Captured
 
 
 def test_a_name_that_does_not_resolve_is_told_and_tried_again(captured: Captured) -> None:
-    with capture("rtsp://camera.invalid/yard", captured) as camera:
+    with capture("rtsp://camera.invalid/yard", captured, settings=QUICK) as camera:
         begun = camera._seen
         (lost,) = captured.waited(SourceLost)
     assert lost.arrived - begun < TOLD_WITHIN

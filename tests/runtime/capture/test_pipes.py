@@ -21,10 +21,11 @@ FAKES = Path(__file__).parents[2] / "fakes"
 READER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from captured import Captured, capture
+from captured import QUICK, Captured, capture
 from cmsn_runtime.capture.items import SourceEnded, SourceLost, CapturedFrame
 captured = Captured()
-with capture(sys.argv[2], captured) as camera:
+settings = {"settings": QUICK} if sys.argv[3] == "silent" else {}
+with capture(sys.argv[2], captured, **settings) as camera:
     if sys.argv[3] == "silent":
         print(captured.waited(SourceLost)[0].reason)
     else:
@@ -78,7 +79,7 @@ def test_a_silent_named_pipe_is_told_at_the_limit_and_goes_on_when_it_is_written
 ) -> None:
     pipe = tmp_path / "frames"
     os.mkfifo(pipe)
-    with capture(f"raw:64x48@10:{pipe}", captured) as camera:
+    with capture(f"raw:64x48@10:{pipe}", captured, settings=QUICK) as camera:
         begun = camera._seen
         (lost,) = captured.waited(SourceLost)
         assert lost.arrived - begun < QUICK.stall_seconds + 1

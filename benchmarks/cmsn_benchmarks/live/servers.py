@@ -1,0 +1,15 @@
+"""The servers of the tests, for measurements: they are in tests/fakes of the same checkout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[3] / "tests" / "fakes"))
+
+from chaos_proxy import ChaosProxy
+from external import has_gstreamer
+from mjpeg_server import jpegs, serving_mjpeg
+from rtsp import RtspServer, endless
+
+__all__ = ["ChaosProxy", "RtspServer", "endless", "has_gstreamer", "jpegs", "serving_mjpeg"]
