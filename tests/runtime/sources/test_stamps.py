@@ -129,3 +129,11 @@ def test_only_a_step_over_the_end_of_the_counter_is_a_wrap(raw: list[int], expec
 def test_a_counter_without_an_end_is_left_alone() -> None:
     unwrap = Unwrapper(None, 60 * SECOND)
     assert [unwrap(stamp) for stamp in (TICKS, 5, TICKS)] == [TICKS, 5, TICKS]
+
+
+def test_the_first_packet_of_rtp_whose_pts_its_parser_loses_is_at_zero() -> None:
+    """FFmpeg counts the PTS of RTP from the first packet."""
+    stamps = PresentationStamps(Fraction(1, 90000), None, from_first=True)
+    carried = [stamps.sent(pts, None) for pts in (None, 3600, None)]
+    assert carried == [0, 3600, None]
+    assert [stamps.seconds(pts, key=False) for pts in carried[:2]] == [0, Fraction(1, 25)]

@@ -1,0 +1,68 @@
+"""The life of a capture process: bound to whoever started it, and deaf to what is meant for them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from captured import Captured, capture, until
+from rtsp import RtspServer
+
+from cmsn_runtime.capture.items import CapturedFrame, SourceLost
+
+FAKES = Path(__file__).parents[2] / "fakes"
+
+# Captures a camera, prints the process that does, and waits for its own end.
+PARENT = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from captured import Captured, capture
+from cmsn_runtime.capture.items import CapturedFrame
+captured = Captured()
+camera = capture(sys.argv[2], captured)
+captured.waited(CapturedFrame)
+print(*[(task / "children").read_text() for task in Path("/proc/self/task").iterdir()], flush=True)
+time.sleep(60)
+"""
+
+
+def child_of(camera: object) -> int:
+    tasks = Path("/proc/self/task").iterdir()
+    found = [child for task in tasks for child in (task / "children").read_text().split()]
+    (child,) = [child for child in found if "capture.child" in Path("/proc", child, "cmdline").read_text()]
+    return int(child)
+
+
+def test_it_ends_with_a_parent_that_is_killed(server: RtspServer) -> None:
+    command = [sys.executable, "-c", PARENT, str(FAKES), server.url("yard")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = Path("/proc", parent.stdout.readline().split()[0])
+        assert child.exists()
+        parent.kill()
+    assert until(lambda: not child.exists())
+
+
+def test_signals_that_end_programs_are_left_to_the_parent(server: RtspServer, captured: Captured) -> None:
+    with capture(server.url("yard"), captured) as camera:
+        captured.waited(CapturedFrame)
+        child = child_of(camera)
+        assert os.getpgid(child) != os.getpgid(0)  # a terminal's Ctrl-C does not reach it
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # nor does a service manager end it
+            os.kill(child, number)
+        captured.more_frames(10)
+    assert not captured.of(SourceLost)
+
+
+def test_a_process_that_crashes_is_a_loss_and_is_started_again(server: RtspServer, captured: Captured) -> None:
+    with capture(server.url("yard"), captured) as camera:
+        captured.waited(CapturedFrame)
+        os.kill(child_of(camera), signal.SIGSEGV)
+        (lost,) = captured.waited(SourceLost)
+        captured.more_frames(5)
+    assert lost.reason.endswith("its process ended with signal 11")
+    assert captured.outages() == 1
