@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.errors import MissingExtraError, SettingsError
+from cmsn_runtime.errors import MissingExtraError
 from cmsn_runtime.identity import LOCAL_SITE
 from cmsn_runtime.live.status import CameraStatus
 from cmsn_runtime.serving.health import camera_fields
+from cmsn_runtime.serving.listening import listening
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.serving.sink import PageSink
 from cmsn_runtime.serving.watch import Watch, Watched
@@ -21,12 +22,11 @@ from cmsn_runtime.serving.watch import Watch, Watched
 if TYPE_CHECKING:
     import uvicorn
 
+    from cmsn_runtime.serving.clips import ClipFinder
     from cmsn_runtime.serving.outputs import Outputs
 
 _END_SECONDS = 0.5  # for answers under way; then they are cut
 _MOST_CONNECTIONS = 300
-_SEND_BYTES = 2**18  # that the system keeps for a browser: a reader that is too slow is to be noticed
-_DEAD_MILLISECONDS = 20_000  # without an acknowledgement, after which a browser's connection is given up
 
 
 class Web(Closing):
@@ -82,22 +82,12 @@ def start_web(
         from cmsn_runtime.serving.clips import ClipFinder
     except ImportError as error:
         raise MissingExtraError(error.name or "starlette", "live", "the page of live cameras") from error
-    listener = _listening(settings)
+    listener = listening(settings)
     host, port = listener.getsockname()[:2]
     access = Access(settings.token, port=port, hosts=settings.names)
-
-    sink.metrics.outputs = outputs
     finder = ClipFinder(outputs)
-
-    def look(cameras: Sequence[CameraStatus]) -> None:
-        sink.metrics.look(cameras)
-        sink.board.keep([each.name for each in cameras])
-        sink.feed.send({"type": "cameras", "cameras": [camera_fields(each) for each in cameras]})
-        for key in sink.board.without_clip():
-            if (name := finder.name_of(key)) and (message := sink.board.add_clip(key, name)):
-                sink.feed.send(message)
-
-    watch = Watch(fleet, look, stuck_seconds=stuck_seconds)
+    sink.metrics.outputs = outputs
+    watch = Watch(fleet, partial(_show, sink, finder), stuck_seconds=stuck_seconds)
     page = Page(site, sink, watch, finder, needs_token=access.needs_token)
     # Of a request, nothing is logged: neither who asked nor for what.
     config = uvicorn.Config(
@@ -115,27 +105,11 @@ def start_web(
     return Web(url, uvicorn.Server(config), listener, sink, watch)
 
 
-def _listening(settings: WebSettings) -> socket.socket:
-    """A socket that listens; connections that it takes are given up when their browser is silent for long."""
-    place = f"{settings.host}:{settings.port}"
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise SettingsError(f"the page cannot listen on {place}: {error}; set another host in [web]") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_MILLISECONDS)
-        listener.bind(address)
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise SettingsError(
-            f"the page cannot listen on {place}: {reason}; end the program that uses it, or set another port in [web]"
-        ) from error
-    return listener
+def _show(sink: PageSink, finder: ClipFinder, cameras: Sequence[CameraStatus]) -> None:
+    """Pass on the newest states, and the clips that have been saved since."""
+    sink.metrics.look(cameras)
+    sink.board.keep([each.name for each in cameras])
+    sink.feed.send({"type": "cameras", "cameras": [camera_fields(each) for each in cameras]})
+    for key in sink.board.without_clip():
+        if (name := finder.name_of(key)) and (message := sink.board.add_clip(key, name)):
+            sink.feed.send(message)
