@@ -65,6 +65,7 @@ cctv-bundle: $(VENV)/.test
 	$(BIN)/cmsn train training/cmsn_training/configs/cctv.toml --resume
 	$(BIN)/cmsn export $(RUNS)/cctv-model/model.safetensors -o runtime/cmsn_runtime/bundles/cctv.cmsn --force
 	$(BIN)/python -m cmsn_benchmarks.quality.cctv $(RUNS)/cctv/test --json benchmarks/results/cctv.json
+	$(BIN)/python -m cmsn_benchmarks.quality.finality $(CCTV) --json benchmarks/results/finality.json --picture benchmarks/results/finality.png
 
 # The skeleton table of the README: 36 trainings. UTKINECT: joints/ and actionLabel_modified.txt. Continues where it stopped.
 utkinect: $(VENV)/.test
