@@ -16,10 +16,9 @@ from command_line import ACTION, clip, command
 from external import require_gstreamer
 from rtsp import RtspServer, endless
 from running_fleet import wait_for
+from served_site import settle_seconds
 
 pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
-
-SETTLED = 2.0  # seconds from a signal to the end, at most
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ class Run:
         asked = time.monotonic()
         self.process.send_signal(number)
         status = self.process.wait(30)
-        assert (status, time.monotonic() - asked < SETTLED) == (128 + number, True)
+        assert (status, time.monotonic() - asked < settle_seconds()) == (128 + number, True)
         assert f"stopped by {number.name}" in self.log.read_text()
 
 

@@ -14,9 +14,7 @@ from command_line import ACTION, clip, cmsn_process
 from external import require_gstreamer
 from rtsp import RtspServer, endless
 from running_fleet import wait_for
-from served_site import ServedSite
-
-SETTLED = 2.0  # seconds from a signal to the end, at most
+from served_site import ServedSite, settle_seconds
 
 pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
 
@@ -64,7 +62,7 @@ def require_all_final(served: ServedSite) -> None:
 def end(served: ServedSite, number: signal.Signals) -> None:
     status, seconds = served.stop(number)
     assert (status, served.log.splitlines()[-1].endswith("stopped; everything is written")) == (0, True), served.log
-    assert seconds < SETTLED
+    assert seconds < settle_seconds()
     require_all_final(served)
 
 
