@@ -126,7 +126,10 @@ def start(*arguments: str | Path, kind: str = "provisional", **options: Any) -> 
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096, **options
     )
     assert process.stdout is not None
-    assert json.loads(process.stdout.readline())["kind"] == kind
+    line = b""
+    while not line.endswith(b"\n"):  # `readline` might take more, which `communicate` would miss
+        line += os.read(process.stdout.fileno(), 1)
+    assert json.loads(line)["kind"] == kind
     return process
 
 
