@@ -5,32 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.bounded_folder import BoundedFolder
 from cmsn_runtime.checking import require
-from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.errors import OutputError, SettingsError
 from cmsn_runtime.events import StagePreview, StageStep, StreamEvent
 from cmsn_runtime.files import is_stream
 from cmsn_runtime.names import VIDEO_SUFFIXES, video_id
 from cmsn_runtime.pictures.fitting import Scaler
 from cmsn_runtime.pictures.frame import Frame
-from cmsn_runtime.secrets import scrubbed
+from cmsn_runtime.reporting import report
 from cmsn_runtime.sinks.base import Ending, OpenSources, Sink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind
 from cmsn_runtime.sinks.overlay import Overlay
 from cmsn_runtime.sinks.scene import SceneKeeper
 from cmsn_runtime.sinks.video_file import VideoFile
+from cmsn_runtime.sinks.video_targets import FileTarget, FolderTarget, path_of
 from cmsn_runtime.structuring import structure
-from cmsn_runtime.text import file_name
 
+_PAUSE_SECONDS = 60  # after a recording that could not be written
 _LEAST_WIDTH = 320  # narrower pictures are enlarged, so that text on them is legible
-RECORDING_SUFFIX = ".video.mp4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +81,19 @@ class VideoSink(Sink):
     def picture(self, source: str, frame: Frame) -> None:
         """Draw and encode."""
         recording = self._open[source]
+        if recording.resumes is not None and 0 <= recording.resumes - frame.seconds <= _PAUSE_SECONDS:
+            return
+        recording.resumes = None
+        try:
+            self._record(source, recording, frame)
+        except OutputError as error:
+            if not self._target.goes_on:
+                raise
+            report(f"{error}; recording is tried again in {_PAUSE_SECONDS} s", kind="warning")
+            recording.resumes = frame.seconds + _PAUSE_SECONDS
+            recording.discard()
+
+    def _record(self, source: str, recording: _Recording, frame: Frame) -> None:
         if recording.file is not None and self._target.is_full(recording.file, recording.begin, frame.seconds):
             self._complete(recording)
         wall = recording.keeper.clock.at(frame.seconds) if recording.keeper.clock else time.time()
@@ -114,8 +126,7 @@ class VideoSink(Sink):
     def close(self) -> None:
         """Discard files of sources that did not end."""
         for recording in self._open.values():
-            if recording.file is not None:
-                recording.file.close()
+            recording.discard()
 
     def _complete(self, recording: _Recording) -> None:
         file, recording.file = recording.file, None
@@ -128,13 +139,22 @@ class VideoSink(Sink):
 
 
 class _Recording:
-    """One source: what is known of it, and its file. begin: seconds of the file's first picture."""
+    """One source: what is known of it, and its file. begin: seconds of the file's first picture. resumes: of the first
+    picture after a file that could not be written.
+    """
 
     def __init__(self, keeper: SceneKeeper, file: VideoFile | None) -> None:
         self.keeper = keeper
         self.file = file
         self.begin = Fraction(0)
+        self.resumes: Fraction | None = None
         self._scaler: Scaler | None = None
+
+    def discard(self) -> None:
+        """Drop its file, which is not complete."""
+        file, self.file = self.file, None
+        if file is not None:
+            file.close()
 
     def sized(self, frame: Frame) -> npt.NDArray[np.uint8]:
         """Its pixels, with even sides and legible; of the size of the first, which that of the file is."""
@@ -145,57 +165,6 @@ class _Recording:
         return self._scaler(Frame(frame.pixels, frame.seconds))
 
 
-class FileTarget:
-    """One file per source. several: each source's name is added to the path."""
-
-    def __init__(self, path: Path, *, several: bool) -> None:
-        self.path = path
-        self._several = several
-
-    def first(self, source: str) -> VideoFile | None:
-        """The file, from the start, so that a path that cannot be written is reported at once."""
-        return VideoFile(_path_of(self.path, source) if self._several else self.path)
-
-    def next(self, source: str, wall: float) -> VideoFile:
-        """Of a source that goes on after its end."""
-        return VideoFile(_path_of(self.path, source) if self._several else self.path)
-
-    def is_full(self, file: VideoFile, begin: Fraction, seconds: Fraction) -> bool:
-        """A file has no limit."""
-        return False
-
-    def completed(self, path: Path) -> None:
-        """Nothing goes for it."""
-
-
-class FolderTarget:
-    """Files of a limited length in a folder of limited bytes, named after site, camera and begin (UTC)."""
-
-    def __init__(self, folder: Path, *, site: str, max_bytes: int, rotate_seconds: float) -> None:
-        self.folder = BoundedFolder(folder, max_bytes=max_bytes, marks=(RECORDING_SUFFIX,))
-        self.path = folder
-        self._site = site
-        self._rotate_seconds = rotate_seconds
-
-    def first(self, source: str) -> VideoFile | None:
-        """The first file begins with the first picture."""
-        return None
-
-    def next(self, source: str, wall: float) -> VideoFile:
-        """A new file. wall: POSIX time of its begin."""
-        begin = datetime.fromtimestamp(wall, timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
-        name = scrubbed(f"{self._site}_{video_id(source)}_{begin}")
-        return VideoFile(self.path / file_name(name, after=RECORDING_SUFFIX))
-
-    def is_full(self, file: VideoFile, begin: Fraction, seconds: Fraction) -> bool:
-        """Whether a file is as long as it may be, or time went back."""
-        return bool(file.frames) and not 0 <= seconds - begin < self._rotate_seconds
-
-    def completed(self, path: Path) -> None:
-        """Count it, and remove the oldest."""
-        self.folder.add(path)
-
-
 def _time_of_day(wall: float) -> str:
     return datetime.fromtimestamp(wall).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
@@ -204,10 +173,6 @@ def _elapsed(seconds: Fraction) -> str:
     minutes, rest = divmod(float(seconds), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02d}:{rest:04.1f}"
-
-
-def _path_of(path: Path, source: str) -> Path:
-    return path.with_name(file_name(video_id(source), before=f"{path.stem}-", after=path.suffix))
 
 
 def _is_file(value: str) -> bool:
@@ -221,7 +186,7 @@ def _paths(value: str, sources: Sequence[str]) -> list[Path]:
     path = Path(value)
     if is_stream(path):
         raise SettingsError(f"--sink video={value}: a video cannot be written to a pipe or device; give a file's path")
-    return [_path_of(path, source) for source in sources] if len(sources) > 1 else [path]
+    return [path_of(path, source) for source in sources] if len(sources) > 1 else [path]
 
 
 def _structured(table: Mapping[str, object], context: SinkContext) -> VideoSettings:

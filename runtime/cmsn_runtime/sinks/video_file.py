@@ -34,9 +34,7 @@ class VideoFile(Closing):
         self.frames = 0
         with written_to(path):
             self._replacement = Replacement(path)
-        self._container = av.open(
-            str(self._replacement.unfinished), "w", format="mp4", options={"movflags": "faststart"}
-        )
+        self._container = av.open(str(self._replacement.unfinished), "w", format="mp4")
         self._stream: VideoStream | None = None
         self._begin = Fraction(0)
         self._last = -1

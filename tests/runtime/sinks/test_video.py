@@ -23,6 +23,7 @@ from cmsn_runtime.sinks.kinds import SinkContext, find_sink
 from cmsn_runtime.sinks.overlay import Overlay
 from cmsn_runtime.sinks.scene import Scene, SceneKeeper
 from cmsn_runtime.sinks.video import VIDEO, VideoSink
+from cmsn_runtime.sinks.video_file import VideoFile
 from cmsn_runtime.stages import Stage
 
 pytest.importorskip("PIL", reason="annotated videos need Pillow")
@@ -189,6 +190,25 @@ def test_the_oldest_recordings_go(tmp_path: Path) -> None:
     play(sink, [number / 5 for number in range(100)])
     files = list((tmp_path / "recordings").iterdir())
     assert 0 < len(files) < 10 and sum(path.stat().st_size for path in files) <= 30_000
+
+
+def test_a_disk_that_is_full_for_a_while_costs_a_minute_of_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add, calls = VideoFile.add, 0
+
+    def failing(file: VideoFile, pixels: np.ndarray, seconds: Fraction) -> None:
+        nonlocal calls
+        calls += 1
+        if 10 < calls <= 12:
+            raise OutputError("recordings: cannot be written (No space left on device)")
+        add(file, pixels, seconds)
+
+    monkeypatch.setattr(VideoFile, "add", failing)
+    play(opened({"folder": "recordings"}, tmp_path), range(180))
+    (recording,) = (tmp_path / "recordings").iterdir()
+    assert len(read(recording)) == 180 - 10 - 2 * 61
+    assert capsys.readouterr().err.count("No space left on device); recording is tried again in 60 s") == 2
 
 
 def test_a_clock_that_goes_back_begins_another_file(tmp_path: Path) -> None:
