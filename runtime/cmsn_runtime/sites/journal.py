@@ -23,6 +23,8 @@ log = logging.getLogger("cmsn")
 # Priorities of syslog, which the journal takes from the begin of a line (man sd-daemon).
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
+_FREQUENT = frozenset({"gap", "overload"})
+_ONE_LINE_SECONDS = 60.0
 _BAD = frozenset({"source_lost", "gap", "overload"})
 
 
@@ -47,12 +49,16 @@ def logging_lines() -> Iterator[None]:
 
 
 class JournalSink(Sink):
-    """Logs when a camera begins, delivers its first frame, is lost, back, cut, and ends."""
+    """Logs when a camera begins, delivers its first frame, is lost, back, cut, and ends.
+
+    A machine that is too slow cuts a camera every few seconds, for weeks: that is one line a minute, with their number.
+    """
 
     passive = True
 
     def __init__(self) -> None:
         self._silent: set[str] = set()  # no frame yet
+        self._cuts: dict[tuple[str, str], _Cuts] = {}  # by camera and kind
 
     @property
     def name(self) -> str:
@@ -71,14 +77,40 @@ class JournalSink(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Notices only: actions go to the outputs."""
-        if isinstance(event, Notice):
-            level = logging.WARNING if event.kind in _BAD else logging.INFO
-            log.log(level, "%s: %s: %s", source, event.kind, event.reason)
+        if not isinstance(event, Notice):
+            return
+        more = ""
+        if event.kind in _FREQUENT:
+            cuts = self._cuts.setdefault((source, event.kind), _Cuts())
+            if not cuts.is_due():
+                return
+            more = cuts.taken()
+        level = logging.WARNING if event.kind in _BAD else logging.INFO
+        log.log(level, "%s: %s: %s%s", source, event.kind, event.reason, more)
 
     def end(self, source: str, ending: Ending) -> None:
         """It has ended."""
         self._silent.discard(source)
         log.info("%s: ended%s", source, f": {ending.reason}" if ending.reason else "")
+
+
+class _Cuts:
+    """How often a camera was cut since the last line about it."""
+
+    def __init__(self) -> None:
+        self._logged: float | None = None
+        self._since = 0
+
+    def is_due(self) -> bool:
+        """Whether this one is to be logged; it is counted otherwise."""
+        due = self._logged is None or time.monotonic() - self._logged >= _ONE_LINE_SECONDS
+        self._since += not due
+        return due
+
+    def taken(self) -> str:
+        """What the line says of those that were not logged."""
+        more, self._since, self._logged = self._since, 0, time.monotonic()
+        return f" ({more} more since the last line)" if more else ""
 
 
 class _Lines(logging.Formatter):

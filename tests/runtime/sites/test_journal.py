@@ -80,6 +80,26 @@ def test_everything_that_is_printed_is_scrubbed(in_journal: bool, capsys: pytest
     assert all("***" in line for line in found)
 
 
+def test_a_camera_that_is_cut_again_and_again_is_a_line_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    clock = [100.0]
+    monkeypatch.setattr("cmsn_runtime.sites.journal.time.monotonic", lambda: clock[0])
+    with logging_lines():
+        sink = JournalSink()
+        for second in range(121):
+            clock[0] = 100.0 + second
+            sink.event("door", Notice("overload", Fraction(second), "too slow"))
+        sink.event("yard", Notice("overload", Fraction(1), "too slow"))
+    assert lines(capsys.readouterr().err) == [
+        "warning: door: overload: too slow",
+        "warning: door: overload: too slow (59 more since the last line)",
+        "warning: door: overload: too slow (59 more since the last line)",
+        "warning: yard: overload: too slow",
+    ]
+
+
 def test_reports_go_to_stderr_again_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
     with logging_lines():
         pass
