@@ -173,6 +173,23 @@ def test_a_file_plays_as_a_camera_at_its_own_speed(tmp_path: Path, tiny_bundle: 
         assert "final" in served.kinds()
 
 
+def test_it_fails_where_no_output_is_left_so_that_it_is_started_again(
+    tmp_path: Path, tiny_bundle: Path, video: Path
+) -> None:
+    text = f"""
+[site]
+bundle = "{tiny_bundle}"
+[cameras.door]
+url = "{video.name}"
+[outputs.full]
+kind = "json"
+path = "/dev/full"
+"""
+    with ServedSite(tmp_path, text) as served:
+        assert served.process.wait(60) == 1
+        assert "no output is left" in served.log.splitlines()[-1]
+
+
 def test_two_do_not_share_a_state_folder(tmp_path: Path, tiny_bundle: Path) -> None:
     text = site(tiny_bundle, "rtsp://127.0.0.1:1/live")
     with ServedSite(tmp_path, text) as first:
