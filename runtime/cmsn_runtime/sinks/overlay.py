@@ -165,8 +165,9 @@ def _draw_timeline(draw: ImageDraw.ImageDraw, layout: _Layout, scene: Scene) -> 
     draw.rectangle((left, low, right, high - 1), fill=_UNSETTLED)
     for runs, upper in ((scene.runs, low), (scene.preview, (low + high) // 2)):
         for run in runs:
-            if x(run.end) > x(run.start):
-                draw.rectangle((x(run.start), upper, x(run.end) - 1, high - 1), fill=_STAGES[run.stage])
+            begin, end = x(float(run.start)), x(float(run.end))
+            if end > begin:
+                draw.rectangle((begin, upper, end - 1, high - 1), fill=_STAGES[run.stage])
     top = layout.proposals[0]
     for seconds in range(10, int(scene.now - scene.since) + 1, 10):
         draw.line((x(scene.now - seconds), top, x(scene.now - seconds), low - 1), fill=_GRID, width=1)

@@ -7,18 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from cmsn_runtime.events import Event, Proposal, StagePreview, StageStep, StreamEvent, WallClock
+from cmsn_runtime.sinks.stage_runs import StageRun, add_step
 from cmsn_runtime.stages import Stage
 
 _MOST_FINALS = 500  # within the seconds that are shown
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Neighbouring feature steps of one stage, [start, end) in seconds."""
-
-    stage: Stage
-    start: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +34,8 @@ class Scene:
     clock: str
     now: float
     since: float
-    runs: tuple[Run, ...]
-    preview: tuple[Run, ...]
+    runs: tuple[StageRun, ...]
+    preview: tuple[StageRun, ...]
     live: tuple[Proposal, ...]
     finals: tuple[Final, ...]
 
@@ -55,9 +47,9 @@ class SceneKeeper:
         self.clock: WallClock | None = None
         self._name = name
         self._seconds = seconds
-        self._step = float(step_seconds)
-        self._runs: deque[Run] = deque()
-        self._preview: list[Run] = []
+        self._step = step_seconds
+        self._runs: deque[StageRun] = deque()
+        self._preview: list[StageRun] = []
         self._live: dict[int, Proposal] = {}
         self._finals: deque[Final] = deque(maxlen=_MOST_FINALS)
 
@@ -75,13 +67,13 @@ class SceneKeeper:
 
     def step(self, step: StageStep) -> None:
         """Lengthen the newest run of equal stages, or begin another."""
-        self._lengthen(self._runs, step.stage, float(step.seconds))
+        add_step(self._runs, step.stage, step.seconds, self._step)
 
     def preview(self, preview: StagePreview) -> None:
         """Take it instead of the one before."""
         self._preview = []
         for index, stage in enumerate(preview.stages.tolist()):
-            self._lengthen(self._preview, Stage(stage), float(preview.seconds) + index * self._step)
+            add_step(self._preview, Stage(stage), preview.seconds + index * self._step, self._step)
 
     def scene(self, now: Fraction, clock: str) -> Scene:
         """What is known now; what lies before the shown seconds is forgotten."""
@@ -91,14 +83,6 @@ class SceneKeeper:
         while self._finals and float(self._finals[0].proposal.end) < since:
             self._finals.popleft()
         live = tuple(self._live.values())
-        settled = self._runs[-1].end if self._runs else since
-        preview = (Run(run.stage, max(run.start, settled), run.end) for run in self._preview if run.end > settled)
+        settled = self._runs[-1].end if self._runs else now - Fraction(self._seconds)
+        preview = (StageRun(run.stage, max(run.start, settled), run.end) for run in self._preview if run.end > settled)
         return Scene(self._name, clock, float(now), since, tuple(self._runs), tuple(preview), live, tuple(self._finals))
-
-    def _lengthen(self, runs: deque[Run] | list[Run], stage: Stage, begin: float) -> None:
-        """Add a step to the newest run, or begin another with it."""
-        last = runs[-1] if runs else None
-        if last is not None and last.stage == stage and abs(last.end - begin) < self._step / 2:
-            runs[-1] = Run(stage, last.start, begin + self._step)
-        else:
-            runs.append(Run(stage, begin, begin + self._step))

@@ -15,7 +15,8 @@ from cmsn_runtime.files import Replacement, is_stream, written_to
 from cmsn_runtime.names import video_id
 from cmsn_runtime.sinks.base import Ending, OpenSources, Sink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind
-from cmsn_runtime.sinks.timeline_picture import StageRun, Timeline, draw_timeline
+from cmsn_runtime.sinks.stage_runs import StageRun, add_step
+from cmsn_runtime.sinks.timeline_picture import Timeline, draw_timeline
 from cmsn_runtime.text import file_name
 
 _SHOWN_RANKS = 4
@@ -107,11 +108,7 @@ class _Record:
         self._last = max(self._last, seconds)
 
     def add_step(self, step: StageStep, length: Fraction) -> None:
-        end = step.seconds + length
-        if self._runs and self._runs[-1].stage == step.stage and self._runs[-1].end == step.seconds:
-            self._runs[-1] = StageRun(step.stage, self._runs[-1].start, end)
-        else:
-            self._runs.append(StageRun(step.stage, step.seconds, end))
+        add_step(self._runs, step.stage, step.seconds, length)
 
     def timeline(self, name: str, truth: VideoAnnotations | None) -> Timeline:
         first = self._first or Fraction(0)

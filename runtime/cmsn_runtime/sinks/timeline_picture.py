@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.annotations import Annotation
 from cmsn_runtime.events import Event, Proposal
 from cmsn_runtime.sinks.colours import PROPOSAL_COLOUR, STAGE_COLOURS
-from cmsn_runtime.stages import Stage
+from cmsn_runtime.sinks.stage_runs import StageRun
 from cmsn_runtime.text import printable
 
 if TYPE_CHECKING:
@@ -36,15 +35,6 @@ _LABEL_HEIGHT = 2.08
 _BEST_LANE = (1.15, 1.95)
 _ALTERNATIVE_HEIGHT = 0.13
 _TRUTH_LANE = (0.05, 0.45)
-
-
-@dataclass(frozen=True, slots=True)
-class StageRun:
-    """Neighbouring feature steps of one stage, [start, end) in seconds."""
-
-    stage: Stage
-    start: Fraction
-    end: Fraction
 
 
 @dataclass(frozen=True, slots=True)

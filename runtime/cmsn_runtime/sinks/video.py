@@ -24,8 +24,9 @@ from cmsn_runtime.sinks.base import Ending, OpenSources, Sink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind
 from cmsn_runtime.sinks.overlay import Overlay
 from cmsn_runtime.sinks.scene import SceneKeeper
+from cmsn_runtime.sinks.timeline import picture_path
 from cmsn_runtime.sinks.video_file import VideoFile
-from cmsn_runtime.sinks.video_targets import FileTarget, FolderTarget, path_of
+from cmsn_runtime.sinks.video_targets import FileTarget, FolderTarget
 from cmsn_runtime.structuring import structure
 
 _PAUSE_SECONDS = 60  # after a recording that could not be written
@@ -186,7 +187,7 @@ def _paths(value: str, sources: Sequence[str]) -> list[Path]:
     path = Path(value)
     if is_stream(path):
         raise SettingsError(f"--sink video={value}: a video cannot be written to a pipe or device; give a file's path")
-    return [path_of(path, source) for source in sources] if len(sources) > 1 else [path]
+    return [picture_path(path, source) for source in sources] if len(sources) > 1 else [path]
 
 
 def _structured(table: Mapping[str, object], context: SinkContext) -> VideoSettings:

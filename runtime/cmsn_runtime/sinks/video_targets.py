@@ -9,6 +9,7 @@ from pathlib import Path
 from cmsn_runtime.bounded_folder import BoundedFolder
 from cmsn_runtime.names import video_id
 from cmsn_runtime.secrets import scrubbed
+from cmsn_runtime.sinks.timeline import picture_path
 from cmsn_runtime.sinks.video_file import VideoFile
 from cmsn_runtime.text import file_name
 
@@ -26,11 +27,11 @@ class FileTarget:
 
     def first(self, source: str) -> VideoFile | None:
         """The file, from the start, so that a path that cannot be written is reported at once."""
-        return VideoFile(path_of(self.path, source) if self._several else self.path)
+        return VideoFile(picture_path(self.path, source) if self._several else self.path)
 
     def next(self, source: str, wall: float) -> VideoFile:
         """Of a source that goes on after its end."""
-        return VideoFile(path_of(self.path, source) if self._several else self.path)
+        return VideoFile(picture_path(self.path, source) if self._several else self.path)
 
     def is_full(self, file: VideoFile, begin: Fraction, seconds: Fraction) -> bool:
         """A file has no limit."""
@@ -68,8 +69,3 @@ class FolderTarget:
     def completed(self, path: Path) -> None:
         """Count it, and remove the oldest."""
         self.folder.add(path)
-
-
-def path_of(path: Path, source: str) -> Path:
-    """The path with "-NAME" before its suffix, where NAME is that of the source, sanitised for a file name."""
-    return path.with_name(file_name(video_id(source), before=f"{path.stem}-", after=path.suffix))
