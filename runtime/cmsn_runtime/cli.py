@@ -13,6 +13,7 @@ import click
 
 from cmsn_runtime.errors import CmsnError
 from cmsn_runtime.reporting import report
+from cmsn_runtime.sources.addresses import redacted
 from cmsn_runtime.stopping import READER_LEFT, raise_if_stopped, stoppable
 from cmsn_runtime.text import printable
 
@@ -96,7 +97,8 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        click.echo("\n".join(map(printable, shown.getvalue().splitlines())), err=True)
+        lines = redacted(shown.getvalue(), "").splitlines()  # an address in the wrong place may hold a password
+        click.echo("\n".join(map(printable, lines)), err=True)
         return error.exit_code
     except click.Abort:  # click's exception for Ctrl-C
         return _INTERRUPTED

@@ -48,6 +48,7 @@ def test_the_image_is_built_from_what_exists_and_its_port_is_that_of_the_page() 
     for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
         for source in line.split():
             assert (ROOT / source).exists(), source
+            assert f"!{source}" in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert f"EXPOSE {WebSettings().port}\n" in text and f":{WebSettings().port}/healthz" in text
     assert re.search(r"^USER \d+$", text, re.MULTILINE)
 

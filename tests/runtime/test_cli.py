@@ -160,3 +160,18 @@ def test_a_command_that_cannot_be_imported_names_what_to_install(
         shown = capsys.readouterr()
         assert "pip install 'cmsn[train]'" in (shown.err if status else shown.out)
     assert "no_such_package" in shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "site.toml"),
+        ("inspect", "demo"),
+        ("run", "a.mp4", "--fps"),
+        ("run", "a.mp4", "--site", "x", "--threads"),
+    ],
+)
+def test_a_usage_error_does_not_repeat_a_password(arguments: tuple[str, ...]) -> None:
+    done = cmsn(*arguments, "rtsp://guard:c4nary-word@door/live")
+    assert done.returncode == 2
+    assert "c4nary" not in done.stderr and "rtsp://***@door/live" in done.stderr
