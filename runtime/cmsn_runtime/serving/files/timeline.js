@@ -189,8 +189,8 @@ export class Timeline {
     context.textAlign = "center";
     context.textBaseline = "middle";
     const text = event.kind === "withdrawn" ? "" : percent(event.score);
-    const middle = Math.max(0, left) + (Math.min(width, left + length) - Math.max(0, left)) / 2;
-    if (context.measureText(text).width + 6 < length) context.fillText(text, middle, top + height / 2 + 0.5);
+    const seen = Math.min(width, left + length) - Math.max(0, left);
+    if (context.measureText(text).width + 6 < seen) context.fillText(text, Math.max(0, left) + seen / 2, top + height / 2 + 0.5);
     context.restore();
   }
 }
