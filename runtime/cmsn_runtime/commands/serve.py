@@ -59,4 +59,5 @@ def _open_fleet(bundle: Bundle, outlets: Outlets, site: Site) -> CameraFleet:
     def failed(name: str, error: Exception) -> None:
         report(f"{name}: {error}; a new segment begins", kind="warning")
 
-    return Fleet(bundle, outlets, site.scheduler, site=site.name, on_failure=failed, capture=Capture)
+    name = site.name
+    return Fleet(bundle, outlets, site.scheduler, site=name, on_failure=failed, capture=Capture, unattended=True)

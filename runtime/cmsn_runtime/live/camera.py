@@ -86,6 +86,8 @@ class LiveCamera(Closing):
             self._enter("lost", item.reason)
         elif isinstance(item, SourceBack):
             self._lost_at = None
+        elif isinstance(item, Cut):
+            self._left_out += item.count
         elif isinstance(item, SourceEnded):
             self._enter("ended", item.reason)
         self.line.put(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +13,14 @@ from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, NoOutputLeftError, SettingsError
 from cmsn_runtime.identity import LOCAL_SITE, Numbering, new_run
 from cmsn_runtime.live.camera import LiveCamera
+from cmsn_runtime.live.intake import Intake
 from cmsn_runtime.live.member import CaptureOpener, Member
 from cmsn_runtime.live.overload import relieve
 from cmsn_runtime.live.settings import CameraSettings, FleetSettings
 from cmsn_runtime.live.settling import settle_all
 from cmsn_runtime.live.status import CameraStatus
 from cmsn_runtime.live.turns import Turns
+from cmsn_runtime.live.waiting import Cut
 from cmsn_runtime.sinks.base import Ending
 from cmsn_runtime.sinks.outlets import Outlets
 from cmsn_runtime.stopping import Steps
@@ -32,7 +33,8 @@ class Fleet(Closing):
     """Cameras that share a bundle. Events, pictures and packets go to `outlets`, all from the thread of `run`.
 
     site: name of the place, run: id of this run of the program, for the ids of events. on_failure: gets the name of a
-    camera and the error of the networks that ended its segment. capture: begins the capture of a camera.
+    camera and the error of the networks that ended its segment. capture: begins the capture of a camera. unattended:
+    goes on where every output has failed: somebody will open them again.
     faults: name and reason of each source that ended by a fault.
 
     `add`, `remove`, `restart`, `stop` and `statuses` may be called from any thread; `stop` also in a signal handler.
@@ -48,6 +50,7 @@ class Fleet(Closing):
         run: str | None = None,
         on_failure: Callable[[str, Exception], None] | None = None,
         capture: CaptureOpener,
+        unattended: bool = False,
     ) -> None:
         self.faults: list[tuple[str, str]] = []
         self._bundle = bundle
@@ -56,12 +59,13 @@ class Fleet(Closing):
         self._site, self._run = site, run or new_run()
         self._on_failure = on_failure
         self._capture = capture
+        self._unattended = unattended
         self._size = bundle.preprocessing.resize
         self._members: list[Member] = []
         self._lock = threading.Lock()  # of what `add`, `remove` and `restart` look at
         self._present: set[str] = set()
         self._added: dict[str, int] = {}  # name -> how often
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()  # its `put` is safe in handlers
+        self._intake = Intake()
         self._stopping = False
         self._beat = time.monotonic()
         self._failing_since: float | None = None
@@ -82,24 +86,24 @@ class Fleet(Closing):
             camera = self._camera(settings, run=f"{self._run}.{number}" if number else self._run)
             self._added[settings.name] = number + 1
             self._present.add(settings.name)
-        self._inbox.put(partial(self._join, Member(settings, camera)))
+        self._intake.put(partial(self._join, Member(settings, camera)))
 
     def remove(self, name: str) -> None:
         """End a camera; what is under way is settled. Raises SettingsError where there is none of that name."""
         with self._lock:
             self._require(name)
             self._present.discard(name)
-        self._inbox.put(partial(self._for_each, name, Member.leave))
+        self._intake.put(partial(self._for_each, name, Member.leave))
 
     def restart(self, name: str) -> None:
         """Connect a camera anew, unless it has ended; its numbering continues. Raises SettingsError as `remove`."""
         with self._lock:
             self._require(name)
-        self._inbox.put(partial(self._for_each, name, self._connect_again))
+        self._intake.put(partial(self._for_each, name, self._connect_again))
 
     def stop(self) -> None:
         """Let `run` settle everything and return."""
-        self._inbox.put(self._stop)
+        self._intake.put(self._stop)
 
     def statuses(self) -> list[CameraStatus]:
         """The state of each camera, in the order they were added."""
@@ -122,9 +126,10 @@ class Fleet(Closing):
                     with steps.whole:
                         self._round()
                     steps.check()
-                    if until_ended and self._inbox.empty() and all(member.over for member in self._members):
+                    if until_ended and self._intake.empty and all(member.over for member in self._members):
                         break
-                    self._receive()
+                    # Outside of `whole`: a signal takes effect at once. What has come is looked at in the next round.
+                    self._intake.wait(min(_ROUND_SECONDS, self._turns.seconds_left(self._cameras())))
             except BaseException as error:
                 with steps.whole:
                     self._settle(str(error) or type(error).__name__)
@@ -139,20 +144,10 @@ class Fleet(Closing):
             member.camera.close()
         self._members = []
 
-    def _receive(self) -> None:
-        """Wait for something to do, until the next round is due."""
-        wait = min(_ROUND_SECONDS, self._turns.seconds_left(self._cameras()))
-        if wait > 0:
-            try:
-                call = self._inbox.get(timeout=wait)
-            except queue.Empty:
-                return
-            call()
-
     def _round(self) -> None:
         self._beat = time.monotonic()
-        while not self._inbox.empty():
-            self._inbox.get_nowait()()
+        for call in self._intake.take():
+            call()
         cameras = self._cameras()
         relieve(cameras, limit=self._settings.lag_seconds)
         self._turns.take(cameras)
@@ -162,7 +157,7 @@ class Fleet(Closing):
             if member.camera.ended is not None and not member.over:
                 self._end(member, member.camera.ended.reason)
         self._members = [member for member in self._members if not (member.over and member.leaving)]
-        if self._outlets.deserted:
+        if self._outlets.deserted and not self._unattended:
             raise NoOutputLeftError
 
     def _cameras(self) -> list[LiveCamera]:
@@ -186,7 +181,8 @@ class Fleet(Closing):
     def _connect(self, member: Member) -> None:
         member.begin(
             self._capture,
-            lambda member, number, item: self._inbox.put(partial(self._take, member, number, item)),
+            self._intake,
+            self._take,
             size=self._size,
             pictures=self._outlets.wants_pictures,
             packets=self._outlets.wants_packets,
@@ -197,7 +193,7 @@ class Fleet(Closing):
             member.disconnect()
             self._connect(member)
 
-    def _take(self, member: Member, number: int, item: CaptureItem) -> None:
+    def _take(self, member: Member, number: int, item: CaptureItem | Cut) -> None:
         if not member.is_current(number):
             return
         if isinstance(item, CapturedPicture):

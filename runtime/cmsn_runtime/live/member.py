@@ -5,13 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-from cmsn_runtime.capture.items import CaptureItem, Deliver, SourceEnded, SourceLost
+from cmsn_runtime.capture.items import (
+    CapturedFrame,
+    CapturedPacket,
+    CapturedPicture,
+    CaptureItem,
+    Deliver,
+    SourceEnded,
+    SourceLost,
+)
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.live.camera import LiveCamera
+from cmsn_runtime.live.intake import Intake
 from cmsn_runtime.live.settings import CameraSettings
+from cmsn_runtime.live.waiting import Cut
 from cmsn_runtime.secrets import Secret
 from cmsn_runtime.sources.options import SourceOptions
 
@@ -51,20 +62,37 @@ class Member:
     def begin(
         self,
         opener: CaptureOpener,
-        deliver: Callable[[Member, int, CaptureItem], None],
+        intake: Intake,
+        take: Callable[[Member, int, CaptureItem | Cut], None],
         *,
         size: tuple[int, int],
         pictures: bool,
         packets: bool,
     ) -> None:
-        """Begin to capture. deliver: called from another thread, with the number of the capture."""
+        """Begin to capture. take: gets what comes, by way of the intake, with the number of the capture.
+
+        Where the intake is full, frames are left out: an item in their place states how many.
+        """
         self._captures += 1
         number = self._captures
+        left_out: list[float] = []  # when they arrived
+
+        def deliver(item: CaptureItem) -> None:
+            if intake.full and isinstance(item, CapturedFrame | CapturedPacket | CapturedPicture):
+                if isinstance(item, CapturedFrame):
+                    left_out.append(item.arrived)
+                return
+            if left_out and isinstance(item, CapturedFrame):
+                cut = Cut(len(left_out), item.arrived - left_out[0])
+                left_out.clear()
+                intake.put(partial(take, self, number, cut))
+            intake.put(partial(take, self, number, item))
+
         self._capture = opener(
             self.settings.address,
             name=self.settings.name,
             size=size,
-            deliver=lambda item: deliver(self, number, item),
+            deliver=deliver,
             options=self.settings.options,
             settings=self.settings.capture,
             pictures=pictures,

@@ -8,12 +8,19 @@ from collections.abc import Sequence
 
 import pytest
 from command_line import ACTION
+from fake_capture import FakeCaptures
 from running_fleet import Running, wait_for
 
 from cmsn_runtime.backends.asks import Extract, StepFeatures
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.bundle import Bundle
-from cmsn_runtime.live.settings import FleetSettings
+from cmsn_runtime.errors import NoOutputLeftError
+from cmsn_runtime.events import StreamEvent
+from cmsn_runtime.live.fleet import Fleet
+from cmsn_runtime.live.settings import CameraSettings, FleetSettings
+from cmsn_runtime.secrets import Address
+from cmsn_runtime.sinks.base import Sink
+from cmsn_runtime.sinks.outlets import Outlets
 
 
 def test_cameras_are_cut_in_turn_and_each_cut_is_reported(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +73,47 @@ def test_a_cut_settles_what_was_under_way(tiny: Bundle) -> None:
     before = kinds[: kinds.index("overload")]
     assert before[0] == "provisional"
     assert set(before[1:]) == {"final"}
+
+
+def test_memory_is_bounded_while_nothing_is_processed(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmsn_runtime.live.intake._MOST", 50)
+    extract, hang = OnnxRuntimeBackend.extract, threading.Event()
+
+    def hanging(self: OnnxRuntimeBackend, asks: Sequence[Extract]) -> list[StepFeatures]:
+        hang.wait(20)
+        return extract(self, asks)
+
+    running = Running(tiny, FleetSettings(lag_seconds=1000.0))
+    door = running.add("door")
+    monkeypatch.setattr(OnnxRuntimeBackend, "extract", hanging)
+    door.frames(ACTION[:8])
+    wait_for(lambda: running.fleet.idle_seconds > 0.5)
+    for begin in range(0, 200, 8):
+        door.frames(ACTION[begin : begin + 8])
+    hang.set()
+    wait_for(lambda: running.fleet.statuses()[0].waiting == 0)
+    door.frames(ACTION)
+    wait_for(lambda: "overload" in running.notes.kinds("door"))
+    running.stop()
+    (status,) = running.fleet.statuses()
+    assert 145 <= status.left_out <= 155  # of 200; about 50 waited
+    assert running.notes.kinds("door").count("overload") == 1
+
+
+def test_a_fleet_that_nobody_watches_goes_on_without_outputs(tiny: Bundle) -> None:
+    class Failing(Sink):
+        def event(self, source: str, event: StreamEvent) -> None:
+            raise OSError("no space left")
+
+    for unattended in (True, False):
+        captures = FakeCaptures()
+        fleet = Fleet(tiny, Outlets([Failing()]), capture=captures, unattended=unattended)
+        fleet.add(CameraSettings(name="door", address=Address("fake://door")))
+        threading.Timer(0.3, lambda captures=captures: captures.of("door").frames(ACTION)).start()
+        threading.Timer(2.0, fleet.stop).start()
+        if unattended:
+            fleet.run()
+        else:
+            with pytest.raises(NoOutputLeftError):
+                fleet.run()
+        fleet.close()
