@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.secrets import Address, Secret, from_file
+from cmsn_runtime.secrets import Address, Secret, expanded_text, from_file
 from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.sites.tables import CameraTable
 from cmsn_runtime.sources.addresses import is_camera, scheme_of
@@ -48,12 +48,15 @@ def _found(address: Secret, folder: Path) -> Secret:
     return Address(str(folder / address.reveal())) if is_file(address) else address
 
 
-def _with_login(url: str, user: Secret, password: Secret | None) -> Secret:
-    """The login may hold any character, so it is percent-encoded."""
+def _with_login(url: str, user: str, password: Secret | None) -> Secret:
+    """The login may hold any character, so it is percent-encoded. The user's name alone is no secret: it may be a word
+    that names cameras too.
+    """
     scheme, mark, rest = url.partition("://")
     if not mark:
         raise SettingsError("user and password are for URLs, and url is none")
     if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
         raise SettingsError("url has a login, and user is given: give only one of them")
-    login = ":".join(quote(part.reveal(), safe="") for part in (user, password) if part is not None)
+    parts = [expanded_text(user), *([] if password is None else [password.reveal()])]
+    login = ":".join(quote(part, safe="") for part in parts)
     return Address(f"{scheme}://{login}@{rest}")

@@ -45,7 +45,7 @@ class CameraTable:
 
     url: Address | None = None
     url_file: str | None = None
-    user: Secret | None = None
+    user: str | None = None
     password: Secret | None = None
     password_file: str | None = None
     options: dict[str, Secret] = field(default_factory=dict)

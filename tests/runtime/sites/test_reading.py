@@ -10,6 +10,7 @@ import pytest
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.errors import SettingsError, SourceWarning
 from cmsn_runtime.live.settings import FleetSettings
+from cmsn_runtime.secrets import scrubbed
 from cmsn_runtime.serving.settings import WebSettings
 from cmsn_runtime.site import site_settings
 from cmsn_runtime.sites.reading import read_site
@@ -109,6 +110,11 @@ def test_cmsn_run_takes_its_settings_from_the_same_file(tmp_path: Path) -> None:
 def test_user_and_password_are_encoded_for_the_url(tmp_path: Path) -> None:
     text = f'url = "rtsp://door:554/live"\nuser = "gu@rd"\npassword = "{CANARY}"'
     assert camera(tmp_path, text) == f"rtsp://gu%40rd:{ENCODED}@door:554/live"
+
+
+def test_a_name_of_a_user_is_not_removed_from_the_log_and_a_password_is(tmp_path: Path) -> None:
+    camera(tmp_path, 'url = "rtsp://host/live"\nuser = "doorman"\npassword = "gatekeeper"')
+    assert scrubbed("doorman: running (gatekeeper)") == "doorman: running (***)"
 
 
 def test_variables_in_a_url_are_encoded_in_its_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
