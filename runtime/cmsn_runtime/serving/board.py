@@ -102,7 +102,6 @@ class Board:
         with self._lock:
             self._camera(camera)
             self._events[key] = row
-            self._events.move_to_end(key)
             while len(self._events) > _MOST_EVENTS:
                 self._events.popitem(last=False)
         return {"type": "event", "event": row}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 10.0  # without a round of the cameras, from which on something hangs
 _SETTLE_SECONDS = 5.0  # for networks that hang; without that, settling takes a fraction of a second
 _AGAIN_SECONDS = 60.0  # after which an output that failed is opened again
+_STUCK_SECONDS = 15.0  # without progress, from which on the health is bad
 _CHANGED = "its settings have changed"
 
 
@@ -179,8 +180,11 @@ class Service(Closing):
         from cmsn_runtime.serving.server import start_web
         from cmsn_runtime.serving.sink import PageSink
 
+        stuck = max(_STUCK_SECONDS, 3 * self.site.scheduler.lag_seconds)
         page = PageSink(step_seconds=self._bundle.grid.step_seconds)
-        self._web = start_web(self.site.web, self._fleet, page, site=self.site.name, outputs=self._outputs)
+        self._web = start_web(
+            self.site.web, self._fleet, page, site=self.site.name, outputs=self._outputs, stuck_seconds=stuck
+        )
         self._page = page
         self._outlets.add(page)
 

@@ -55,13 +55,13 @@ def test_what_a_cut_segment_showed_last_stays(board: Board) -> None:
     assert spans(board.snapshot()["stages"]["door"]) == [(0, 0, 1), (3, 1, 3)]  # type: ignore[index]
 
 
-def test_reports_on_an_action_share_a_row_and_move_it_to_the_front(board: Board) -> None:
+def test_reports_on_an_action_share_a_row_which_stays_in_its_place(board: Board) -> None:
     board.add_event("door", event("provisional", action=1))
     board.add_event("door", event("provisional", action=2))
     board.add_event("door", event("final", action=1))
     rows = board.snapshot()["events"]
     assert isinstance(rows, list)
-    assert [(row["action"], row["kind"]) for row in rows] == [(2, "provisional"), (1, "final")]
+    assert [(row["action"], row["kind"]) for row in rows] == [(1, "final"), (2, "provisional")]
 
 
 def test_the_picture_is_compressed_once_and_only_when_it_is_asked_for(

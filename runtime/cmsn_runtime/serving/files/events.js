@@ -16,9 +16,13 @@ export class Events {
     this.shows = "all";
   }
 
-  clear() {
-    this.rows.clear();
-    this.list.replaceChildren();
+  // Forget all others; those that stay keep their place, and the reader's.
+  keep(ids) {
+    for (const [id, { root }] of this.rows) {
+      if (ids.has(id)) continue;
+      this.rows.delete(id);
+      root.remove();
+    }
   }
 
   add(event, { fresh = true } = {}) {

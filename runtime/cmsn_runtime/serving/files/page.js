@@ -22,7 +22,7 @@ const handlers = {
     setCameras(message.cameras);
     for (const [name, camera] of cameras) camera.reset(message.stages[name], message.previews[name]);
     for (const [name, number] of Object.entries(message.pictures)) cameras.get(name)?.setPicture(number);
-    events.clear();
+    events.keep(new Set(message.events.map((event) => event.id)));
     for (const event of message.events) addEvent(event, { fresh: false });
   },
   cameras: (message) => setCameras(message.cameras),
