@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -124,20 +124,59 @@ class Served:
     def ask(
         self, path: str, *, method: str = "GET", body: str | None = None, address: str = "127.0.0.1", **headers: str
     ) -> Answer:
-        """One request; `_` in the name of a header stands for `-`. The path goes out as it is."""
-        connection = http.client.HTTPConnection(address, self.port, timeout=20)
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        try:
-            connection.putrequest(method, path, skip_host="Host" in sent)
-            if body is not None:
-                sent["Content-Length"] = str(len(body))
-            for name, value in sent.items():
-                connection.putheader(name, value)
-            connection.endheaders(None if body is None else body.encode())
-            answer = connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
+        """One request; see `ask`."""
+        return ask(self.port, path, method=method, body=body, address=address, **headers)
+
+
+def ask(
+    port: int,
+    path: str,
+    *,
+    method: str = "GET",
+    body: str | None = None,
+    address: str = "127.0.0.1",
+    **headers: str,
+) -> Answer:
+    """One request; `_` in the name of a header stands for `-`. The path goes out as it is."""
+    connection = http.client.HTTPConnection(address, port, timeout=20)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.putrequest(method, path, skip_host="Host" in sent)
+        if body is not None:
+            sent["Content-Length"] = str(len(body))
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders(None if body is None else body.encode())
+        answer = connection.getresponse()
+        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+class Reader:
+    """A browser's stream of server-sent events."""
+
+    def __init__(self, port: int, *, token: str | None = None) -> None:
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self._connection.request("GET", "/events", headers=headers)
+        self.answer = self._connection.getresponse()
+
+    def next(self, kind: str) -> dict[str, object]:
+        """The next message of that type."""
+        return self.next_where(lambda message: message["type"] == kind)
+
+    def next_where(self, wanted: Callable[[dict[str, object]], bool]) -> dict[str, object]:
+        """The next message for which that holds."""
+        while True:
+            line = self.answer.readline()
+            assert line, "the stream has ended"
+            if line.startswith(b"data: ") and wanted(message := json.loads(line[6:])):
+                return dict(message)
+
+    def close(self) -> None:
+        self._connection.close()
+        self.answer.close()
 
 
 @contextmanager

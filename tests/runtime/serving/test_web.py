@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 import threading
 import time
@@ -14,7 +12,7 @@ from urllib.parse import quote
 import av
 import pytest
 from running_fleet import wait_for
-from served_page import STEP_SECONDS, TOKEN, FakeFleet, Served, event, frame, saving_clips, served, status
+from served_page import STEP_SECONDS, TOKEN, FakeFleet, Reader, Served, event, frame, saving_clips, served, status
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.live.status import CameraStatus
@@ -45,27 +43,6 @@ def clips_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield page
 
 
-class Reader:
-    """A browser's stream of server-sent events."""
-
-    def __init__(self, page: Served) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
-        self._connection.request("GET", "/events")
-        self.answer = self._connection.getresponse()
-
-    def next(self, kind: str) -> dict[str, object]:
-        """The next message of that type."""
-        while True:
-            line = self.answer.readline()
-            assert line, "the stream has ended"
-            if line.startswith(b"data: ") and (message := json.loads(line[6:]))["type"] == kind:
-                return dict(message)
-
-    def close(self) -> None:
-        self._connection.close()
-        self.answer.close()
-
-
 def test_the_newest_picture_of_a_camera_is_a_jpeg() -> None:
     with served(status("front door/1")) as page:
         path = f"/cameras/{quote('front door/1', safe='')}.jpg"
@@ -83,7 +60,7 @@ def test_readers_get_all_there_is_and_then_what_happens() -> None:
     with served(status()) as page:
         page.sink.event("door", event("provisional", score=0.4))
         wait_for(lambda: bool(page.ask("/api/cameras").json))
-        reader = Reader(page)
+        reader = Reader(page.port)
         snapshot = reader.next("snapshot")
         page.sink.event("door", event("final"))
         page.sink.picture("door", frame())
@@ -156,7 +133,7 @@ def test_a_reader_that_stands_still_is_dropped_and_the_others_get_everything() -
         still.connect(("127.0.0.1", page.port))
         still.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_for(lambda: page.sink.feed.readers == 1)
-        reader = Reader(page)
+        reader = Reader(page.port)
         seen: list[object] = []
 
         def read() -> None:
@@ -179,7 +156,7 @@ def test_a_reader_that_stands_still_is_dropped_and_the_others_get_everything() -
 
 def test_a_reader_that_leaves_is_forgotten() -> None:
     with served(status()) as page:
-        reader = Reader(page)
+        reader = Reader(page.port)
         reader.next("snapshot")
         assert page.sink.feed.readers == 1
         reader.close()
@@ -189,7 +166,7 @@ def test_a_reader_that_leaves_is_forgotten() -> None:
 def test_it_ends_within_a_second_whoever_is_reading() -> None:
     before = set(threading.enumerate())
     with served(status()) as page:
-        readers = [Reader(page) for _ in range(3)]
+        readers = [Reader(page.port) for _ in range(3)]
         readers[0].next("snapshot")
         still = socket.create_connection(("127.0.0.1", page.port))
         still.sendall(b"GET / HTTP/1.1\r\nHost: lo")
@@ -269,7 +246,7 @@ def test_files_and_memory_are_as_before_after_many_readers() -> None:
         page.ask("/")
         before = descriptors()
         for _ in range(30):
-            reader = Reader(page)
+            reader = Reader(page.port)
             reader.next("snapshot")
             reader.close()
         wait_for(lambda: page.sink.feed.readers == 0 and descriptors() <= before + 1)
@@ -278,6 +255,6 @@ def test_files_and_memory_are_as_before_after_many_readers() -> None:
 def test_alternatives_of_an_action_are_not_shown() -> None:
     with served(status()) as page:
         page.sink.event("door", event(rank=2))
-        reader = Reader(page)
+        reader = Reader(page.port)
         assert reader.next("snapshot")["events"] == []
         reader.close()
