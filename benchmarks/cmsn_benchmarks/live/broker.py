@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,7 +145,3 @@ class Reader:
     def payloads(self, topic: str) -> list[bytes]:
         """All payloads of a topic, in order."""
         return [payload for found, payload, _ in self.got if found == topic]
-
-    def keys(self, topic: str) -> Counter[str]:
-        """How often each event of a topic arrived."""
-        return Counter(json.loads(payload)["key"] for payload in self.payloads(topic))

@@ -55,7 +55,14 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
         bundle = stack.enter_context(model.open())
         cameras = sources.are_cameras(features=bundle.takes_features)
         changed = bundle.tuning.values
-        context = SinkContext(bundle.grid.step_seconds, sources.addresses, annotations, outputs.events, changed)
+        context = SinkContext(
+            bundle.grid.step_seconds,
+            sources.addresses,
+            annotations,
+            outputs.events,
+            changed,
+            live=cameras and not sources.live,  # a file that is played has an end
+        )
         sinks = [*planned.open(context), *_watches(bundle, annotations)]
         outlets = stack.enter_context(Outlets(threaded(sinks) if cameras else sinks, on_failure=report))
         run_id = new_run()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from command_line import cmsn, finals, start
+from command_line import cmsn, command, finals, start
 from mjpeg_server import jpegs, serving_mjpeg
 
+from cmsn_benchmarks.live.broker import wait
 from cmsn_runtime.commands.options.sources import SourceChoice
 
 RUN_ONLY = ("wall", "id", "key", "start_wall", "end_wall", "clock")  # of a run, not of what it found
@@ -58,6 +60,22 @@ def test_a_camera_that_can_not_be_reached_is_reported_and_waited_for(tiny_bundle
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 130
+
+
+def test_what_the_last_run_wrote_of_a_camera_is_continued(tiny_bundle: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    lines, table = tmp_path / "found.jsonl", tmp_path / "found.csv"
+    address = f"rtsp://127.0.0.1:{port}/a"
+    for count in (1, 2):
+        process = subprocess.Popen(
+            command("run", address, "--bundle", tiny_bundle, "--csv", table, "--json", lines), stderr=subprocess.PIPE
+        )
+        wait(lambda count=count: lines.exists() and lines.read_text().count("\n") == count)  # type: ignore[misc]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert [event["kind"] for event in found(lines.read_text())] == ["source_lost"] * count
+        assert len(table.read_text().splitlines()) == 1
 
 
 def test_a_file_that_does_not_exist_ends_the_run(tiny_bundle: Path, tmp_path: Path) -> None:
