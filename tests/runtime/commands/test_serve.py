@@ -174,13 +174,13 @@ def test_a_file_plays_as_a_camera_at_its_own_speed(tmp_path: Path, tiny_bundle: 
 
 
 def test_it_fails_where_no_output_is_left_so_that_it_is_started_again(
-    tmp_path: Path, tiny_bundle: Path, video: Path
+    tmp_path: Path, tiny_bundle: Path, long_video: Path
 ) -> None:
     text = f"""
 [site]
 bundle = "{tiny_bundle}"
 [cameras.door]
-url = "{video.name}"
+url = "{long_video.name}"
 [outputs.full]
 kind = "json"
 path = "/dev/full"
