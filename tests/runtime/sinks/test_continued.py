@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cmsn_runtime.events import Event, Proposal
 from cmsn_runtime.sinks.base import Ending, Sink
 from cmsn_runtime.sinks.csv_file import COLUMNS
 from cmsn_runtime.sinks.kinds import SinkContext, find_sink
+from cmsn_runtime.sinks.threaded import ThreadedSink, ThreadLimits
 from cmsn_runtime.state import state_folder
 
 HEAD = ",".join(COLUMNS)
@@ -143,6 +145,20 @@ def test_a_pipe_is_opened_only_when_something_is_written(tmp_path: Path) -> None
         write(sink, 1)
     reader.join(10)
     assert got[0].splitlines()[0] == HEAD and len(got[0].splitlines()) == 2
+
+
+def test_a_pipe_that_nobody_reads_holds_up_neither_events_nor_the_end(tmp_path: Path) -> None:
+    path, lines = tmp_path / "pipe", list[str]()
+    os.mkfifo(path)
+    begun = time.monotonic()
+    threaded = ThreadedSink(opened("json", path), ThreadLimits(drain_seconds=0.5), on_report=lines.append)
+    write(threaded, *range(1000))
+    threaded.close()
+    assert time.monotonic() - begun < 2
+    assert len(lines) == 1 and lines[0].endswith("not written: 999 final and what it was writing")
+    with path.open("rb") as reader:  # the thread goes on, and ends
+        threaded._thread.join(10)
+        assert b'"action": 0' in reader.read()
 
 
 def test_a_table_may_choose_the_events(tmp_path: Path) -> None:
