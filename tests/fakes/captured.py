@@ -19,6 +19,10 @@ Item = TypeVar("Item")
 # A machine that runs many tests at once may take seconds for what takes none: a short stall limit is for tests of it.
 PATIENT = CaptureSettings(stall_seconds=15.0, first_retry_seconds=0.1, last_retry_seconds=0.5)
 QUICK = replace(PATIENT, stall_seconds=1.5)
+TOLD_WITHIN = QUICK.stall_seconds + 1.0  # of the last frame
+# Of a capture's beginning: on a machine that is busy with other tests a process takes seconds to start.
+TOLD_AT_FIRST_WITHIN = TOLD_WITHIN + 4.0
+CLOSED_WITHIN = 1.2
 
 
 class Captured:
