@@ -7,6 +7,7 @@ The cameras need GStreamer's RTSP server; without it only the transport of frame
 
 from __future__ import annotations
 
+import fcntl
 import json
 import mmap
 import os
@@ -36,7 +37,6 @@ from cmsn_training.rendering.writer import render_streams
 _SIZES = ((48, 64), (128, 171), (360, 640))  # height, width: of the demo model, of the CCTV model, of a picture
 _FRAMES = 1500
 _SLOTS = 8  # of the shared memory
-_PIPE_BYTES = 1 << 20
 _ROUNDS = 5
 
 
@@ -61,7 +61,7 @@ def _receive(kind: str, size: tuple[int, int], memory: mmap.mmap, messages: int,
     """The parent's side: each frame as bytes of its own, as a queue must have it."""
     reader, number, length = Reader(), 0, size[0] * size[1] * 3
 
-    def take(message: Message) -> bytes:
+    def take(message: Message) -> bytes | memoryview:
         if isinstance(message, FrameMessage):
             return message.pixels
         begin = number % _SLOTS * length
@@ -69,8 +69,9 @@ def _receive(kind: str, size: tuple[int, int], memory: mmap.mmap, messages: int,
         os.write(credits, b"x")
         return pixels
 
-    while data := os.read(messages, _PIPE_BYTES):
-        for message in reader.feed(data):
+    while count := os.readv(messages, [reader.room()]):
+        message = reader.filled(count)
+        if message is not None:
             assert len(take(message)) == length
             number += 1
     assert number == _FRAMES
@@ -79,6 +80,7 @@ def _receive(kind: str, size: tuple[int, int], memory: mmap.mmap, messages: int,
 def _transport(kind: str, size: tuple[int, int]) -> float:
     """CPU microseconds per frame, of both sides."""
     messages, credits = os.pipe(), os.pipe()
+    fcntl.fcntl(messages[0], fcntl.F_SETPIPE_SZ, 1 << 20)  # as that of a capture
     memory = mmap.mmap(-1, _SLOTS * size[0] * size[1] * 3)
     before = _cpu()
     child = os.fork()

@@ -125,8 +125,8 @@ class Capture(Closing):
             ended = Ended(f"its process cannot be started: {error.strerror}", False)
         if self._seen > begun:
             self._backoff.worked(self._seen - begun)
-        final = self._task.paced or way.once
-        return Ended(self._safe(ended.reason) or ("" if final else _CLOSED_BY_PEER), final or ended.hopeless)
+        final = self._task.paced or way.once or ended.hopeless
+        return Ended(self._safe(ended.reason) or ("" if final else _CLOSED_BY_PEER), final)
 
     def _read(self, process: CaptureProcess, *, patient: bool) -> Ended:
         watch, reader = StallWatch(self._stall_seconds, segmented=self._segmented), Reader()
@@ -140,14 +140,15 @@ class Capture(Closing):
                     self._lost(watch.reason(), 0.0)
                     watch.wait_on()
                     continue
-                data = process.read()
-                if not data:
-                    reader.end()
-                    return Ended(f"its process ended with {process.status()}", False)
-                for message in reader.feed(data):
+                while (count := process.read(reader.room())) is not None and not self._closed:
+                    if not count:
+                        reader.end()
+                        return Ended(f"its process ended with {process.status()}", False)
+                    message = reader.filled(count)
                     if isinstance(message, Ended):
                         return message
-                    self._receiver.take(message, watch)
+                    if message is not None:
+                        self._receiver.take(message, watch)
         except ProtocolError as error:
             return Ended(f"{error}; its process ended with {process.status()}", False)
         return Ended("", False)

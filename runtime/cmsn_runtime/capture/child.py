@@ -26,14 +26,13 @@ def _filmed(found: dict[str, object], writer: Writer) -> tuple[str, bool]:
 
     warnings.simplefilter("ignore", SourceWarning)  # of rates and silence, which the parent reports itself
     try:
-        film(Task.from_json(found), writer)
+        return "", film(Task.from_json(found), writer)
     except CmsnError as error:
         return str(error), isinstance(error, SettingsError | UnusableSourceError)
     except BrokenPipeError:
         raise
     except Exception as error:  # a plug-in's, for instance: it must be reported, whatever it is
         return f"{type(error).__name__}: {error}", False
-    return "", False
 
 
 if __name__ == "__main__":

@@ -23,8 +23,11 @@ from cmsn_runtime.sources.video import VideoSource
 _ALIVE_SECONDS = 0.5  # between two signs of life before the first frame
 
 
-def film(task: Task, writer: Writer) -> None:
-    """Open the source and send all of it. Raises what open_source and its iteration raise; OSError without a reader."""
+def film(task: Task, writer: Writer) -> bool:
+    """Open the source and send all of it -> whether all that the task asks for has been sent.
+
+    Raises what open_source and its iteration raise; BrokenPipeError without a reader.
+    """
     writer.started()
     options = task.options if task.paced else with_live_options(task.address, task.options)
     with open_source(task.address, options=options) as source:
@@ -33,6 +36,7 @@ def film(task: Task, writer: Writer) -> None:
         sender = _Sender(task, writer, video)
         for frame in source:
             sender.send(frame)
+        return video is not None and video.was_enough
 
 
 class _Sender:

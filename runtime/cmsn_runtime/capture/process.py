@@ -47,13 +47,17 @@ class CaptureProcess(Closing):
             os.close(read_end)
         assert self._process.stdout is not None
         self.descriptor = self._process.stdout.fileno()
+        os.set_blocking(self.descriptor, False)  # a process that is stopped within a message must not stop this one
         with suppress(OSError):  # more than a user without privileges may have; smaller pipes work as well
             fcntl.fcntl(self.descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         _send(write_end, {**task, "parent": os.getpid(), "environment": dict(os.environ)})
 
-    def read(self, size: int = _PIPE_BYTES) -> bytes:
-        """What has come, `size` bytes at most; empty at its end. Waits until something comes."""
-        return os.read(self.descriptor, size)
+    def read(self, room: memoryview) -> int | None:
+        """Read what has come into `room` -> how many bytes; 0 at its end, None where nothing is there. Never waits."""
+        try:
+            return os.readv(self.descriptor, [room])
+        except BlockingIOError:
+            return None
 
     def status(self) -> str:
         """How it ended, once nothing more can be read."""

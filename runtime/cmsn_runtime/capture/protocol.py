@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import BinaryIO, NamedTuple, TypeAlias
 
@@ -60,7 +60,7 @@ class FrameMessage(NamedTuple):
     height: int
     width: int
     planar: bool
-    pixels: bytes
+    pixels: memoryview
 
 
 class PictureMessage(NamedTuple):
@@ -175,32 +175,42 @@ class Writer:
 
 
 class Reader:
-    """Turns bytes, in whatever pieces they come, into messages."""
+    """Turns bytes, in whatever pieces they come, into messages; a body is read to where it stays, without a copy.
+
+    `room` is where the next bytes go, and `filled` is told how many came.
+    """
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._head = bytearray(_HEAD.size)
+        self._body: bytearray | None = None
+        self._kind = 0
+        self._count = 0  # bytes of the head, or of the body, so far
 
-    def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that are whole now. Raises ProtocolError for bytes that are none; nothing can follow then."""
-        self._rest += data
-        begin = 0
-        try:
-            while len(self._rest) - begin >= _HEAD.size:
-                mark, kind, length = _HEAD.unpack_from(self._rest, begin)
-                if mark != _MARK or length > _LARGEST:
-                    raise ProtocolError("what came is no message of a capture process")
-                end = begin + _HEAD.size + length
-                if len(self._rest) < end:
-                    break
-                body = bytes(memoryview(self._rest)[begin + _HEAD.size : end])
-                begin = end
-                yield _read(kind, body)
-        finally:
-            del self._rest[:begin]
+    def room(self) -> memoryview:
+        """Where the next bytes go: never empty, and never more than belong to this message."""
+        return memoryview(self._head if self._body is None else self._body)[self._count :]
+
+    def filled(self, count: int) -> Message | None:
+        """So many bytes came, at least one -> the message, if it is whole.
+
+        Raises ProtocolError for bytes that are none; nothing can follow then.
+        """
+        self._count += count
+        if self._body is None:
+            if self._count < _HEAD.size:
+                return None
+            mark, self._kind, length = _HEAD.unpack(self._head)
+            if mark != _MARK or length > _LARGEST:
+                raise ProtocolError("what came is no message of a capture process")
+            self._body, self._count = bytearray(length), 0
+        if self._count < len(self._body):
+            return None
+        body, self._body, self._count = self._body, None, 0
+        return _read(self._kind, memoryview(body))
 
     def end(self) -> None:
         """No more bytes will come. Raises ProtocolError where the last message is cut short."""
-        if self._rest:
+        if self._count or self._body is not None:
             raise ProtocolError("the last message of a capture process is cut short")
 
 
@@ -218,23 +228,23 @@ def _exact(numerator: int, denominator: int) -> Fraction:
     return Fraction(numerator, denominator)
 
 
-def _read(kind: int, body: bytes) -> Message:
+def _read(kind: int, body: memoryview) -> Message:
     try:
         if kind == _FRAMES:
             return _frame(body)
         if kind == _PICTURES:
-            return PictureMessage(_exact(*_PICTURE.unpack_from(body)), body[_PICTURE.size :])
+            return PictureMessage(_exact(*_PICTURE.unpack_from(body)), bytes(body[_PICTURE.size :]))
         if kind == _PACKETS:
             return _packet(body)
         if kind == _CODECS:
             return _codec(body)
         if kind == _CLOCKS:
-            return ClockMessage(Fraction(body.decode()))
+            return ClockMessage(Fraction(str(body, "utf-8")))
         if kind == _ENDED:
-            facts: Mapping[str, object] = json.loads(body)
+            facts: Mapping[str, object] = json.loads(bytes(body))
             return Ended(str(facts["reason"]), bool(facts["hopeless"]))
         if kind == _OPENED:
-            return Opened(body.decode())
+            return Opened(str(body, "utf-8"))
         if kind in _EMPTY:
             return _EMPTY[kind]
     except ProtocolError:
@@ -254,7 +264,7 @@ def _padded(width: int) -> int:
     return (width + 3) // 4 * 4
 
 
-def _frame(body: bytes) -> FrameMessage:
+def _frame(body: memoryview) -> FrameMessage:
     *times, arrived, flags, height, width = _FRAME.unpack_from(body)
     pixels, planar = body[_FRAME.size :], bool(flags & _PLANAR)
     stated = sum(rows * row for rows, row in plane_sizes(height, width)) if planar else height * width * 3
@@ -272,7 +282,7 @@ def _frame(body: bytes) -> FrameMessage:
     )
 
 
-def _packet(body: bytes) -> PacketMessage:
+def _packet(body: memoryview) -> PacketMessage:
     numerator, denominator, pts, dts, duration, arrived, flags = _PACKET.unpack_from(body)
     return PacketMessage(
         _fraction(numerator, denominator),
@@ -281,12 +291,12 @@ def _packet(body: bytes) -> PacketMessage:
         duration,
         arrived,
         bool(flags & _KEY),
-        body[_PACKET.size :],
+        bytes(body[_PACKET.size :]),
     )
 
 
-def _codec(body: bytes) -> CodecMessage:
+def _codec(body: memoryview) -> CodecMessage:
     (length,) = _CODEC.unpack_from(body)
-    facts = json.loads(body[_CODEC.size : _CODEC.size + length])
-    facts.update(time_base=Fraction(facts["time_base"]), extradata=body[_CODEC.size + length :])
+    facts = json.loads(bytes(body[_CODEC.size : _CODEC.size + length]))
+    facts.update(time_base=Fraction(facts["time_base"]), extradata=bytes(body[_CODEC.size + length :]))
     return CodecMessage(**facts)

@@ -68,6 +68,7 @@ class VideoSource(Closing):
         options: SourceOptions | None = None,
     ) -> None:
         self.name = name or (public_name(url) if isinstance(url, str) else url.name)
+        self.was_enough = False  # the part that was asked for has been read, and nothing more is wanted
         self._untimed = 0
         self._url = url
         self._format = format
@@ -160,6 +161,7 @@ class VideoSource(Closing):
             last = seconds
             place = self._excerpt.place(seconds, jumped=jumped)
             if place == "after":
+                self.was_enough = True
                 return
             if place == "inside":
                 shown = True

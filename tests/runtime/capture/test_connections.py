@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cmsn_runtime.capture.items import (
     SourceLost,
 )
 from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.sources.options import SourceOptions
 
 
 def test_a_killed_server_is_one_loss_and_one_return_and_time_goes_on(server: RtspServer, captured: Captured) -> None:
@@ -141,3 +143,12 @@ def test_frames_are_those_of_the_file_and_packets_and_pictures_go_with_them(capt
     pictures = captured.of(CapturedPicture)
     assert 10 <= len(pictures) <= 14  # five a second, for 2.4 s
     assert all(abs(number_of(item.frame) - shown[item.frame.seconds]) <= 1 for item in pictures)
+
+
+def test_a_camera_of_which_only_a_part_is_wanted_ends_with_it(server: RtspServer, captured: Captured) -> None:
+    options = SourceOptions(begin=Fraction(1), length=Fraction(1))
+    with capture(server.url("yard"), captured, options=options):
+        (ended,) = captured.waited(SourceEnded)
+    times = [item.frame.seconds for item in captured.of(CapturedFrame)]
+    assert (times[0], times[-1], ended.reason) == (Fraction(1), Fraction(49, 25), "")
+    assert not captured.of(SourceLost)
