@@ -25,7 +25,7 @@ from rich.table import Table
 
 from cmsn_benchmarks.datasets.cctv_streams import splice
 from cmsn_benchmarks.quality.cctv import final_spans
-from cmsn_benchmarks.quality.later_looks import NUMBER, Reports, curves, draw
+from cmsn_benchmarks.quality.later_looks import NUMBER, Reports, changes, curves, draw
 from cmsn_benchmarks.quality.policies import Policy, reports_by_policy
 from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.bundle import Bundle, open_bundle
@@ -94,6 +94,7 @@ def measure(bundle: Bundle, streams: Streams) -> dict[str, Any]:
         "streams": len(truth),
         "actions": sum(map(len, truth.values())),
         "policies": {policy: row(found, truth, lengths) for policy, found in reports.items()},
+        "after_two_looks": changes(reports[OWN], truth, step),
         f"AR@{NUMBER}_by_delay": curves(reports[WITHOUT], reports[OWN], truth, lengths, step),
     }
 

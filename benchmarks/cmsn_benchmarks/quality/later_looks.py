@@ -8,8 +8,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cmsn_runtime.errors import MissingExtraError
-from cmsn_training.evaluation import Spans
+from cmsn_training.evaluation import Spans, tiou_matrix
 from cmsn_training.evaluation.delay import recall_by_delay
 from cmsn_training.evaluation.events import Reported
 from cmsn_training.evaluation.report import delay_name
@@ -23,6 +25,7 @@ DELAYS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, float("inf"))
 Reports = Mapping[str, Sequence[Reported]]
 Curves = dict[str, dict[str, float]]  # form -> delay, as it is headed -> AR@10 in percent
 
+_STANDING = ("provisional", "revised")
 _STYLES = (("#999999", ":"), ("#d55e00", "--"), ("#0072b2", "-"), ("#009e73", "-."), ("#cc79a7", ":"))
 
 
@@ -54,6 +57,30 @@ def curves(
             )[NUMBER].items()
         }
         for name, (reports, fair) in forms.items()
+    }
+
+
+def changes(reports: Reports, truth: Mapping[str, Spans], step: float) -> dict[str, float]:
+    """What becomes of the first proposal of an action that stood for two looks, until the action's best final.
+
+    Of actions that overlap a true one by a tIoU of 0.3 or more at either time: how many there are, how many proposals
+    moved, and the mean change of tIoU of those. step: seconds of a step.
+    """
+    moved: list[float] = []
+    count = 0
+    for name, mine in reports.items():
+        finals = {report.action: report for report in reversed(mine) if report.kind == "final"}
+        stood = {report.action: report for report in reversed(_stood_twice(mine, step)) if report.kind in _STANDING}
+        for action in stood.keys() & finals.keys():
+            pair = np.array([(report.start, report.end) for report in (stood[action], finals[action])])
+            before, after = tiou_matrix(pair, truth[name]).max(axis=1, initial=0.0)
+            if max(before, after) >= 0.3:
+                count += 1
+                moved += [float(after - before)] * bool((pair[0] != pair[1]).any())
+    return {
+        "actions": count,
+        "moved": len(moved),
+        "mean_tiou_change_of_moved": round(float(np.mean(moved)), 3) if moved else 0.0,
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cmsn_benchmarks.quality.finality import row
-from cmsn_benchmarks.quality.later_looks import curves, draw
+from cmsn_benchmarks.quality.later_looks import changes, curves, draw
 from cmsn_runtime.events import EventKind
 from cmsn_training.evaluation.events import Reported
 
@@ -34,6 +34,15 @@ def test_what_stood_for_two_looks_has_no_peak_where_the_newest_step_happens_to_b
 def test_alternatives_count_only_among_the_finals() -> None:
     found = curves({"a": GOES_ON[:-1]}, {"a": GOES_ON}, TRUTH, LENGTHS, 1.0)["in proportion, with alternatives"]
     assert (found["7 s"], found["10 s"], found["final"]) == (70, 100, 100)
+
+
+def test_changes_after_two_looks_are_counted_with_what_they_did() -> None:
+    """The first action stood at 10 s and moved to 12; the second stays, and the third is nowhere near a true one."""
+    paused = [report("provisional", 12, 10), report("revised", 15, 12), report("final", 20, 12), report("final", 20, 9)]
+    stays = [report("provisional", 12, 10, action=2), report("final", 20, 10, action=2)]
+    other = [Reported(3, "provisional", 25, 20, 22, 0.5), Reported(3, "final", 29, 20, 22, 0.5)]
+    found = changes({"a": [*paused, *stays, *other]}, TRUTH, 1.0)
+    assert found == {"actions": 2, "moved": 1, "mean_tiou_change_of_moved": -0.167}
 
 
 def test_finals_at_once_are_level() -> None:
