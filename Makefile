@@ -41,6 +41,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.streams
 	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory
 	$(BIN)/python -m cmsn_benchmarks.live.delivery
+	$(BIN)/python -m cmsn_benchmarks.live.replay
 
 # On a GPU: the tests of every available stack, none of which may be skipped, then the measurements. Installs nothing and
 # needs no network; GPU_PYTHON has what docs/gpu-testing.md lists. GPU_BUNDLE: the measured network, made where torch is installed

@@ -12,6 +12,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def replayed(folder: Path) -> dict[str, Any]:
         "equal": sum(each.equal for each in found),
         "differing": differing,
         "exact_said": sum(clip.record.exact for clip in clips),
+        "reported_by": dict(Counter(clip.record.provenance.how for clip in clips)),
         "from_within_their_segment": sum(clip.record.resume is not None for clip in clips),
         "distinct_scores": len({each.recorded.score for each in found}),
         "median_seconds_of_video": statistics.median(map(_seconds, clips)),
