@@ -102,7 +102,7 @@ class Service(Closing):
         that have ended by a fault: its cause may be gone.
         """
         found = changes(self.site, site)
-        wanted = self._outlets.wants_pictures, self._outlets.wants_packets
+        wanted = self._wanted()
         self.site = site
         for name in (*found.outputs.removed, *found.outputs.changed):
             self._change_output(name)
@@ -115,7 +115,7 @@ class Service(Closing):
             self._fleet.remove(name)
         for name in (*changed, *found.cameras.added):
             self._fleet.add(site.cameras[name])
-        if wanted != (self._outlets.wants_pictures, self._outlets.wants_packets):
+        if wanted != self._wanted():  # captures must deliver more, or less
             for name in site.cameras:
                 if name not in (*changed, *found.cameras.added):
                     self._fleet.restart(name)
@@ -148,6 +148,10 @@ class Service(Closing):
             self._fleet.run()
         except BaseException as error:
             self.error = error
+
+    def _wanted(self) -> tuple[bool, bool]:
+        """What captures deliver besides frames: pictures, packets."""
+        return self._outlets.wants_pictures, self._outlets.wants_packets
 
     def _failed_cameras(self, site: Site) -> list[str]:
         """Cameras of the new version that were given up."""
