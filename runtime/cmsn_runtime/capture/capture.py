@@ -73,6 +73,7 @@ class Capture(Closing):
         for secret in options.secrets():
             remember(secret)
         self._deliver = deliver
+        self._loop = settings.loop and paced
         self._stall_seconds = settings.stall_seconds
         self._segmented = is_segmented(address.reveal())
         self._backoff = Backoff(settings.first_retry_seconds, settings.last_retry_seconds)
@@ -101,6 +102,8 @@ class Capture(Closing):
                 ended = self._session(way)
                 if self._closed:
                     return
+                if ended.hopeless and self._loop and not ended.reason:
+                    continue
                 if ended.hopeless:
                     self._deliver(SourceEnded(ended.reason))
                     return

@@ -270,29 +270,15 @@ def _frame(body: memoryview) -> FrameMessage:
     stated = sum(rows * row for rows, row in plane_sizes(height, width)) if planar else height * width * 3
     if len(pixels) != stated:
         raise ProtocolError("a frame of a capture process has not the size it states")
-    return FrameMessage(
-        _exact(*times[:2]),
-        _fraction(*times[2:]),
-        bool(flags & _DISCONTINUITY),
-        arrived,
-        height,
-        width,
-        planar,
-        pixels,
-    )
+    seconds, duration, jumped = _exact(*times[:2]), _fraction(*times[2:]), bool(flags & _DISCONTINUITY)
+    return FrameMessage(seconds, duration, jumped, arrived, height, width, planar, pixels)
 
 
 def _packet(body: memoryview) -> PacketMessage:
     numerator, denominator, pts, dts, duration, arrived, flags = _PACKET.unpack_from(body)
-    return PacketMessage(
-        _fraction(numerator, denominator),
-        None if flags & _WITHOUT_PTS else pts,
-        None if flags & _WITHOUT_DTS else dts,
-        duration,
-        arrived,
-        bool(flags & _KEY),
-        bytes(body[_PACKET.size :]),
-    )
+    seconds, key, data = _fraction(numerator, denominator), bool(flags & _KEY), bytes(body[_PACKET.size :])
+    pts, dts = (None if flags & _WITHOUT_PTS else pts), (None if flags & _WITHOUT_DTS else dts)
+    return PacketMessage(seconds, pts, dts, duration, arrived, key, data)
 
 
 def _codec(body: memoryview) -> CodecMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from cmsn_runtime.pictures.fitting import Scaler
 from cmsn_runtime.pictures.frame import Frame
 
 _SEGMENTED_FORMATS = frozenset({"hls"})
+_PLAYLIST_SECONDS = 60  # a playlist that is joined again begins with what was played within this time
 _MOST_HELD = 2000  # packets before a session's first frame, which joins their times
 
 
@@ -47,6 +49,8 @@ class Receiver:
         self._scale = Scaler(size)
         self._held: deque[PacketMessage] = deque(maxlen=_MOST_HELD)
         self._began = False
+        self._segmented = False
+        self._last: Fraction | None = None  # newest frame, on its session's clock
 
     def new_session(self) -> None:
         """What follows comes from a new connection."""
@@ -59,13 +63,16 @@ class Receiver:
     def take(self, message: Message, watch: StallWatch) -> None:
         """Deliver what a message holds, and report its coming to `watch`."""
         if isinstance(message, FrameMessage):
+            if self._is_repeated(message):
+                watch.alive()
+                return
             watch.frame()
             self._frame(message)
         elif isinstance(message, PacketMessage):
             if self._began:
                 self._packet(message)
             else:
-                self._held.append(message)
+                self._hold(message)
         elif isinstance(message, PictureMessage):
             self._picture(message)
         elif isinstance(message, CodecMessage):
@@ -73,14 +80,15 @@ class Receiver:
         elif isinstance(message, ClockMessage):
             self._clock.reported(message.offset)
         elif isinstance(message, Opened):
-            watch.opened(segmented=message.format in _SEGMENTED_FORMATS)
+            self._segmented = message.format in _SEGMENTED_FORMATS
+            watch.opened(segmented=self._segmented)
         elif isinstance(message, Alive):
             watch.alive()
         elif isinstance(message, Started):
             watch.started()
 
     def _frame(self, message: FrameMessage) -> None:
-        pixels = self._pixels(message)
+        pixels, self._last = self._pixels(message), message.seconds
         moment = self._clock.frame(message.seconds, arrived=message.arrived, jumped=message.discontinuity)
         frame = Frame(pixels, moment.seconds, moment.discontinuity, message.duration)
         if not self._began:
@@ -88,6 +96,21 @@ class Receiver:
             while self._held:
                 self._packet(self._held.popleft())
         self._deliver(CapturedFrame(frame, message.arrived, moment.clock))
+
+    def _is_repeated(self, message: FrameMessage) -> bool:
+        """Whether a playlist that was joined again shows what it has shown before.
+
+        A server keeps it when its encoder has gone: played again, it would be taken for the camera's return.
+        """
+        if self._began or not self._segmented or self._last is None:
+            return False
+        return self._last - _PLAYLIST_SECONDS < message.seconds <= self._last
+
+    def _hold(self, message: PacketMessage) -> None:
+        """Keep a packet until the first frame. Of what a playlist repeats, only what that frame needs."""
+        if self._segmented and message.key:
+            self._held.clear()
+        self._held.append(message)
 
     def _pixels(self, message: FrameMessage) -> npt.NDArray[np.uint8]:
         if message.planar:

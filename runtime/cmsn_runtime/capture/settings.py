@@ -14,12 +14,14 @@ class CaptureSettings:
     stall_seconds: without a frame, after which the camera is lost and its connection is opened again; also the limit
         for opening it. first_retry_seconds, last_retry_seconds: waits between attempts, doubled each time up to the
         last, each shortened at random by up to a quarter, so that cameras behind one switch do not all return at once.
+    loop: begin a file that is played as a camera again at its end, as often as it takes; its clock goes on.
     picture_width: pixels of the pictures for people, at most; pictures_per_second: how many of them.
     """
 
     stall_seconds: float = 5.0
     first_retry_seconds: float = 0.5
     last_retry_seconds: float = 30.0
+    loop: bool = False
     picture_width: int = 480
     pictures_per_second: float = 5.0
 

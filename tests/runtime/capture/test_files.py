@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from captured import QUICK, Captured, capture
-from clips import numbered, spoil_packets, write_clip, write_pictures
+from clips import increasing, number_of, numbered, spoil_packets, write_clip, write_pictures
 
 from cmsn_runtime.capture.items import CapturedFrame, CapturedPacket, SourceEnded, SourceLost
 from cmsn_runtime.pictures.fitting import Scaler
@@ -30,6 +31,16 @@ def test_a_file_is_played_at_its_own_speed_with_its_own_times_and_pixels(tmp_pat
     assert len(captured.of(CapturedPacket)) == 20
     assert ended.reason == ""
     assert captured.items[-1] is ended
+
+
+def test_a_file_may_be_played_again_and_again_with_a_clock_that_goes_on(tmp_path: Path, captured: Captured) -> None:
+    path = write_clip(tmp_path / "a.mp4", numbered(10))
+    with capture(str(path), captured, paced=True, settings=replace(QUICK, loop=True)):
+        frames = captured.waited(CapturedFrame, count=25)
+    assert [number_of(item.frame) for item in frames] == [*range(10), *range(10), *range(5)]
+    assert [index for index, item in enumerate(frames) if item.frame.discontinuity] == [10, 20]
+    assert increasing(item.frame.seconds for item in frames)
+    assert not captured.of(SourceLost)
 
 
 def test_a_folder_of_pictures_is_played_too(tmp_path: Path, captured: Captured) -> None:
