@@ -10,6 +10,6 @@ sys.path.append(str(Path(__file__).resolve().parents[3] / "tests" / "fakes"))
 from chaos_proxy import ChaosProxy
 from external import has_gstreamer
 from mjpeg_server import jpegs, serving_mjpeg
-from rtsp import RtspServer, endless
+from rtsp import RtspServer, clip, endless
 
-__all__ = ["ChaosProxy", "RtspServer", "endless", "has_gstreamer", "jpegs", "serving_mjpeg"]
+__all__ = ["ChaosProxy", "RtspServer", "clip", "endless", "has_gstreamer", "jpegs", "serving_mjpeg"]
