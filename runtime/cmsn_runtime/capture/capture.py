@@ -6,6 +6,7 @@ import os
 import select
 import threading
 import time
+import warnings
 
 from cmsn_runtime.capture.backoff import Backoff
 from cmsn_runtime.capture.items import (
@@ -18,14 +19,14 @@ from cmsn_runtime.capture.items import (
     SourceLost,
 )
 from cmsn_runtime.capture.process import CaptureProcess
-from cmsn_runtime.capture.protocol import Ended, ProtocolError, Reader
+from cmsn_runtime.capture.protocol import Ended, ProtocolError, Reader, Warned
 from cmsn_runtime.capture.receiving import Receiver
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.capture.stalling import StallWatch, is_segmented
 from cmsn_runtime.capture.task import Task
 from cmsn_runtime.capture.ways import Way, way_of
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.errors import CmsnError
+from cmsn_runtime.errors import CmsnError, SourceWarning
 from cmsn_runtime.secrets import Secret, remember, scrubbed
 from cmsn_runtime.sources.addresses import redacted
 from cmsn_runtime.sources.options import SourceOptions
@@ -150,7 +151,9 @@ class Capture(Closing):
                     message = reader.filled(count)
                     if isinstance(message, Ended):
                         return message
-                    if message is not None:
+                    if isinstance(message, Warned):
+                        warnings.warn(self._safe(message.text), SourceWarning, stacklevel=2)
+                    elif message is not None:
                         self._receiver.take(message, watch)
         except ProtocolError as error:
             return Ended(f"{error}; its process ended with {process.status()}", False)

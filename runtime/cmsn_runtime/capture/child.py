@@ -24,7 +24,10 @@ def _filmed(found: dict[str, object], writer: Writer) -> tuple[str, bool]:
     from cmsn_runtime.capture.task import Task
     from cmsn_runtime.errors import CmsnError, SettingsError, SourceWarning, UnusableSourceError
 
-    warnings.simplefilter("ignore", SourceWarning)  # of rates and silence, which the parent reports itself
+    warnings.showwarning = lambda message, *_, **__: writer.warned(str(message))
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("once", SourceWarning)
+    warnings.filterwarnings("ignore", message=".*nothing came for")  # a silence, which the parent reports itself
     try:
         return "", film(Task.from_json(found), writer)
     except CmsnError as error:

@@ -23,7 +23,7 @@ _PACKET = struct.Struct("<qQqqqdB")
 _CODEC = struct.Struct("<I")
 _LARGEST = 1 << 28  # bytes of a body; a frame of 8K has 100 MB
 
-_STARTED, _OPENED, _ALIVE, _FRAMES, _PICTURES, _PACKETS, _CODECS, _CLOCKS, _ENDED = range(1, 10)
+_STARTED, _OPENED, _ALIVE, _FRAMES, _PICTURES, _PACKETS, _CODECS, _CLOCKS, _WARNED, _ENDED = range(1, 11)
 _DISCONTINUITY, _PLANAR = 1, 2
 _KEY, _WITHOUT_PTS, _WITHOUT_DTS = 1, 2, 4
 
@@ -50,7 +50,7 @@ class FrameMessage(NamedTuple):
     """A frame. arrived: time.monotonic().
 
     pixels: uint8 [height, width, 3], contiguous, at the model's size; where `planar`, of the source's own size in the
-    three planes of I420 as GStreamer lays them out (see `plane_sizes`).
+    three planes of I420 as GStreamer lays them out (see planes.py).
     """
 
     seconds: Fraction
@@ -99,6 +99,12 @@ class ClockMessage(NamedTuple):
     offset: Fraction
 
 
+class Warned(NamedTuple):
+    """What a user should know about how the source is read."""
+
+    text: str
+
+
 class Ended(NamedTuple):
     """Nothing follows. reason: of a fault, or empty. hopeless: opening it again cannot help."""
 
@@ -107,7 +113,16 @@ class Ended(NamedTuple):
 
 
 Message: TypeAlias = (
-    Started | Opened | Alive | FrameMessage | PictureMessage | PacketMessage | CodecMessage | ClockMessage | Ended
+    Started
+    | Opened
+    | Alive
+    | FrameMessage
+    | PictureMessage
+    | PacketMessage
+    | CodecMessage
+    | ClockMessage
+    | Warned
+    | Ended
 )
 
 
@@ -161,6 +176,9 @@ class Writer:
 
     def clock(self, offset: Fraction) -> None:
         self._write(_CLOCKS, str(offset).encode())
+
+    def warned(self, text: str) -> None:
+        self._write(_WARNED, text.encode())
 
     def ended(self, reason: str, hopeless: bool) -> None:
         self._write(_ENDED, json.dumps({"reason": reason, "hopeless": hopeless}).encode())
@@ -243,6 +261,8 @@ def _read(kind: int, body: memoryview) -> Message:
         if kind == _ENDED:
             facts: Mapping[str, object] = json.loads(bytes(body))
             return Ended(str(facts["reason"]), bool(facts["hopeless"]))
+        if kind == _WARNED:
+            return Warned(str(body, "utf-8"))
         if kind == _OPENED:
             return Opened(str(body, "utf-8"))
         if kind in _EMPTY:
@@ -254,21 +274,10 @@ def _read(kind: int, body: memoryview) -> Message:
     raise ProtocolError("a message of a capture process is of an unknown kind")
 
 
-def plane_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """(rows, bytes of each) of the planes of I420: rows are padded to four bytes, odd sides to even ones."""
-    rows, half = height + height % 2, (width + 1) // 2
-    return [(rows, _padded(width)), (rows // 2, _padded(half)), (rows // 2, _padded(half))]
-
-
-def _padded(width: int) -> int:
-    return (width + 3) // 4 * 4
-
-
 def _frame(body: memoryview) -> FrameMessage:
     *times, arrived, flags, height, width = _FRAME.unpack_from(body)
     pixels, planar = body[_FRAME.size :], bool(flags & _PLANAR)
-    stated = sum(rows * row for rows, row in plane_sizes(height, width)) if planar else height * width * 3
-    if len(pixels) != stated:
+    if not planar and len(pixels) != height * width * 3:
         raise ProtocolError("a frame of a capture process has not the size it states")
     seconds, duration, jumped = _exact(*times[:2]), _fraction(*times[2:]), bool(flags & _DISCONTINUITY)
     return FrameMessage(seconds, duration, jumped, arrived, height, width, planar, pixels)

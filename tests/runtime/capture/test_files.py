@@ -12,6 +12,7 @@ from captured import QUICK, Captured, capture
 from clips import increasing, number_of, numbered, spoil_packets, write_clip, write_pictures
 
 from cmsn_runtime.capture.items import CapturedFrame, CapturedPacket, SourceEnded, SourceLost
+from cmsn_runtime.errors import SourceWarning
 from cmsn_runtime.pictures.fitting import Scaler
 from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.sources.options import SourceOptions
@@ -48,6 +49,14 @@ def test_a_folder_of_pictures_is_played_too(tmp_path: Path, captured: Captured) 
     with capture(str(tmp_path), captured, paced=True, pictures=True, options=SourceOptions(fps=Fraction(20))):
         captured.waited(SourceEnded)
     assert [frame.frame.seconds for frame in captured.of(CapturedFrame)] == [Fraction(n, 20) for n in range(8)]
+
+
+def test_what_a_user_should_know_of_a_source_is_a_warning_here(tmp_path: Path, captured: Captured) -> None:
+    path = write_clip(tmp_path / "a.h264", numbered(5))
+    told = pytest.warns(SourceWarning, match="taken as 25 frames per second")
+    with told, capture(str(path), captured, paced=True):
+        captured.waited(SourceEnded)
+    assert len(captured.of(CapturedFrame)) == 5
 
 
 def test_a_file_that_is_damaged_ends_with_the_reason(tmp_path: Path, captured: Captured) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from cmsn_runtime.capture import protocol
+from cmsn_runtime.capture.planes import picture_of, plane_sizes
 from cmsn_runtime.capture.protocol import (
     Alive,
     ClockMessage,
@@ -27,8 +28,8 @@ from cmsn_runtime.capture.protocol import (
     ProtocolError,
     Reader,
     Started,
+    Warned,
     Writer,
-    plane_sizes,
 )
 
 PACKET = PacketMessage(Fraction(-7, 90000), -630, None, 3600, 12.5, True, b"packet")
@@ -69,6 +70,7 @@ def every_message() -> tuple[bytes, list[Message]]:
     planes = bytes(sum(rows * row for rows, row in plane_sizes(3, 5)))
     writer.frame(Fraction(1), planes, size=(3, 5), arrived=4.0, duration=Fraction(1, 25), planar=True)
     writer.picture(Fraction(2), b"jpeg")
+    writer.warned("25 frames per second, maybe")
     writer.ended("gone: é", hopeless=True)
     return file.getvalue(), [
         Started(),
@@ -81,6 +83,7 @@ def every_message() -> tuple[bytes, list[Message]]:
         FrameMessage(Fraction(1001, 30000), None, True, 3.25, 2, 3, False, memoryview(bytes(range(18)))),
         FrameMessage(Fraction(1), Fraction(1, 25), False, 4.0, 3, 5, True, memoryview(planes)),
         PictureMessage(Fraction(2), b"jpeg"),
+        Warned("25 frames per second, maybe"),
         Ended("gone: é", True),
     ]
 
@@ -130,6 +133,12 @@ def test_a_frame_of_another_size_than_it_states_is_refused() -> None:
     Writer(file).frame(Fraction(0), b"abc", size=(2, 2), arrived=0.0)
     with pytest.raises(ProtocolError, match="size"):
         fed(Reader(), file.getvalue())
+
+
+def test_planes_of_another_size_than_they_state_are_refused() -> None:
+    message = FrameMessage(Fraction(0), None, False, 0.0, 4, 4, True, memoryview(b"abc"))
+    with pytest.raises(ProtocolError, match="size"):
+        picture_of(message)
 
 
 def test_the_system_python_loads_it_by_its_path_with_nothing_else_of_ours() -> None:
