@@ -1,6 +1,6 @@
 """`make live-demo`: four rendered clips, played as cameras, and the page that shows them.
 
-python -m cmsn_benchmarks.live.demo [FOLDER] [--minutes 5] [--port 8750]
+python -m cmsn_benchmarks.live.demo [FOLDER] [--minutes 2] [--port 8750]
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ name = "live-demo"
 [web]
 port = {port}
 
+[capture]
+loop = true
+
 [outputs.clips]
 kind = "clips"
 folder = "clips"
@@ -43,7 +46,13 @@ url = "{clip}"
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("demo"))
-@click.option("--minutes", default=5.0, show_default=True, type=click.FloatRange(min=0.5), help="Length of each clip.")
+@click.option(
+    "--minutes",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0.5),
+    help="Length of each clip, which is repeated.",
+)
 @click.option("--port", default=8750, show_default=True, type=click.IntRange(1, 65535))
 def main(folder: Path, minutes: float, port: int) -> None:
     """Render what is missing, write the site file, and become `cmsn serve`."""
@@ -53,7 +62,7 @@ def main(folder: Path, minutes: float, port: int) -> None:
     text = _SITE.format(file=file, port=port)
     for name, seed in _CAMERAS.items():
         click.echo(f"{name}: rendering {minutes:g} minutes, unless that was done before")
-        clip = rendered_clip(folder, RenderSettings(seed=seed, seconds=60 * minutes))
+        clip = rendered_clip(folder, RenderSettings(width=480, height=270, seed=seed, seconds=60 * minutes))
         text += _CAMERA.format(name=name, clip=clip)
     file.write_text(text, encoding="utf-8")
     click.echo(f"$ cmsn serve {file}\nThe page: http://127.0.0.1:{port} (Ctrl-C ends it)", nl=True)
