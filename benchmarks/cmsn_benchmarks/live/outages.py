@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cmsn_benchmarks.live.servers import ChaosProxy, RtspServer, endless, jpegs, serving_mjpeg
+from cmsn_benchmarks.live.servers import ChaosProxy, RtspServer, children, endless, jpegs, serving_mjpeg
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem, SourceBack, SourceLost
 from cmsn_runtime.capture.settings import CaptureSettings
@@ -80,12 +80,11 @@ def _capture(address: str, counted: Counted) -> Capture:
 def _state() -> dict[str, int]:
     """What must not grow."""
     gc.collect()
-    tasks = Path("/proc/self/task").iterdir()
     status = Path("/proc/self/status").read_text().splitlines()
     return {
         "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
         "threads": threading.active_count(),
-        "children": sum(len((task / "children").read_text().split()) for task in tasks),
+        "children": len(children()),
         "kilobytes": next(int(line.split()[1]) for line in status if line.startswith("VmRSS")),
     }
 

@@ -1,4 +1,4 @@
-"""The servers of the tests, for measurements: they are in tests/fakes of the same checkout."""
+"""What the tests have for live cameras (servers above all), for measurements: tests/fakes of the same checkout."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ sys.path.append(str(Path(__file__).resolve().parents[3] / "tests" / "fakes"))
 from chaos_proxy import ChaosProxy
 from external import has_gstreamer
 from mjpeg_server import jpegs, serving_mjpeg
+from processes import capturing, children
 from rtsp import RtspServer, clip, endless
 
-__all__ = ["ChaosProxy", "RtspServer", "clip", "endless", "has_gstreamer", "jpegs", "serving_mjpeg"]
+__all__ = [
+    "ChaosProxy",
+    "RtspServer",
+    "capturing",
+    "children",
+    "clip",
+    "endless",
+    "has_gstreamer",
+    "jpegs",
+    "serving_mjpeg",
+]

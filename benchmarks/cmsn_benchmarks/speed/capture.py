@@ -24,7 +24,7 @@ from pathlib import Path
 
 import click
 
-from cmsn_benchmarks.live.servers import RtspServer, endless, has_gstreamer
+from cmsn_benchmarks.live.servers import RtspServer, capturing, endless, has_gstreamer
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem
 from cmsn_runtime.capture.protocol import FrameMessage, Message, Reader, Writer
@@ -112,12 +112,6 @@ def _start_seconds() -> float:
     return time.perf_counter() - begin
 
 
-def _children() -> list[str]:
-    tasks = Path("/proc/self/task").iterdir()
-    found = [child for task in tasks for child in (task / "children").read_text().split()]
-    return [child for child in found if "capture.child" in Path("/proc", child, "cmdline").read_text()]
-
-
 def _spent(child: str) -> float:
     """CPU seconds of a process: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
     fields = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
@@ -153,12 +147,12 @@ def _cameras(address: str, count: int, seconds: float) -> dict[str, float]:
             )
             stack.enter_context(camera)
         time.sleep(8)
-        counting, children = True, _children()
-        begin, own, theirs = time.perf_counter(), time.process_time(), sum(map(_spent, children))
+        counting, processes = True, capturing()
+        begin, own, theirs = time.perf_counter(), time.process_time(), sum(map(_spent, processes))
         time.sleep(seconds)
         passed = time.perf_counter() - begin
-        own, theirs = time.process_time() - own, sum(map(_spent, children)) - theirs
-        memory = statistics.mean(map(_megabytes, children))
+        own, theirs = time.process_time() - own, sum(map(_spent, processes)) - theirs
+        memory = statistics.mean(map(_megabytes, processes))
     late.sort()
     return {
         "cameras": count,

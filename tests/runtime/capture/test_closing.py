@@ -10,17 +10,12 @@ from pathlib import Path
 import pytest
 from captured import CLOSED_WITHIN, QUICK, Captured, capture, until
 from chaos_proxy import ChaosProxy
+from processes import children
 from rtsp import RtspServer
 
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem, SourceLost
 from cmsn_runtime.capture.settings import CaptureSettings
-
-
-def children() -> set[str]:
-    """Processes that this one has started and not yet reaped."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {child for task in tasks for child in (task / "children").read_text().split()}
 
 
 def descriptors() -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from captured import Captured, capture, until
+from processes import capturing
 from rtsp import RtspServer
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceLost
@@ -19,49 +20,48 @@ FAKES = Path(__file__).parents[2] / "fakes"
 PARENT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from pathlib import Path
 from captured import Captured, capture
+from processes import capturing
 from cmsn_runtime.capture.items import CapturedFrame
 captured = Captured()
 camera = capture(sys.argv[2], captured)
 captured.waited(CapturedFrame)
-print(*[(task / "children").read_text() for task in Path("/proc/self/task").iterdir()], flush=True)
+print(*capturing(), flush=True)
 time.sleep(60)
 """
 
 
-def child_of(camera: object) -> int:
-    tasks = Path("/proc/self/task").iterdir()
-    found = [child for task in tasks for child in (task / "children").read_text().split()]
-    (child,) = [child for child in found if "capture.child" in Path("/proc", child, "cmdline").read_text()]
-    return int(child)
+def child() -> int:
+    """The process that captures."""
+    (found,) = capturing()
+    return int(found)
 
 
 def test_it_ends_with_a_parent_that_is_killed(server: RtspServer) -> None:
     command = [sys.executable, "-c", PARENT, str(FAKES), server.url("yard")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        child = Path("/proc", parent.stdout.readline().split()[0])
-        assert child.exists()
+        process = Path("/proc", parent.stdout.readline().split()[0])
+        assert process.exists()
         parent.kill()
-    assert until(lambda: not child.exists())
+    assert until(lambda: not process.exists())
 
 
 def test_signals_that_end_programs_are_left_to_the_parent(server: RtspServer, captured: Captured) -> None:
-    with capture(server.url("yard"), captured) as camera:
+    with capture(server.url("yard"), captured):
         captured.waited(CapturedFrame)
-        child = child_of(camera)
-        assert os.getpgid(child) != os.getpgid(0)  # a terminal's Ctrl-C does not reach it
+        process = child()
+        assert os.getpgid(process) != os.getpgid(0)  # a terminal's Ctrl-C does not reach it
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # nor does a service manager end it
-            os.kill(child, number)
+            os.kill(process, number)
         captured.more_frames(10)
     assert not captured.of(SourceLost)
 
 
 def test_a_process_that_crashes_is_a_loss_and_is_started_again(server: RtspServer, captured: Captured) -> None:
-    with capture(server.url("yard"), captured) as camera:
+    with capture(server.url("yard"), captured):
         captured.waited(CapturedFrame)
-        os.kill(child_of(camera), signal.SIGSEGV)
+        os.kill(child(), signal.SIGSEGV)
         (lost,) = captured.waited(SourceLost)
         captured.more_frames(5)
     assert lost.reason.endswith("its process ended with signal 11")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from captured import Captured, capture, until
+from processes import children
 from rtsp import RtspServer, endless
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceEnded, SourceLost
@@ -22,10 +23,8 @@ def shown(text: str) -> bool:
 
 def visible() -> dict[str, str]:
     """Command lines and environments of this process's children, as any process of its user can read them."""
-    tasks = Path("/proc/self/task").iterdir()
-    found = {child for task in tasks for child in (task / "children").read_text().split()}
     seen = {}
-    for child in found:
+    for child in children():
         try:
             seen[child] = "".join(Path("/proc", child, name).read_text() for name in ("cmdline", "environ"))
         except OSError:  # it has ended
