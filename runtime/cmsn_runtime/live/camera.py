@@ -112,7 +112,7 @@ class LiveCamera(Closing):
             return self._back(item)
         if isinstance(item, Cut):
             return self._cut(item)
-        return self._ended(item)
+        return self._stream.ending()
 
     def silence_work(self) -> Work[list[StreamEvent]] | None:
         """The work of a silence that has ended the segment; None where it has not, or was worked on."""
@@ -126,12 +126,15 @@ class LiveCamera(Closing):
     def finish(self, result: list[StreamEvent] | Exception) -> None:
         """A piece of work has ended. An error ends the segment: what is under way is settled, and a gap is reported."""
         item, self._under_way = self._under_way, None
-        if isinstance(result, Exception):
-            self._out(self._stream.settle())
+        failed = isinstance(result, Exception)
+        self._out(self._stream.settle() if isinstance(result, Exception) else result)
+        if failed:
             self._due("gap", f"frames were lost: {result}")
-            return
-        self._out(result)
-        if isinstance(item, CapturedFrame):
+        if isinstance(item, SourceEnded):
+            self.ended = item
+        elif isinstance(item, SourceLost):
+            self._out([self._notice("source_lost", item.reason)])
+        elif isinstance(item, CapturedFrame) and not failed:
             self._frames += 1
             self._outlets.advance(self.name, item.frame.seconds)
             if (preview := self._stream.take_preview()) is not None:
@@ -199,13 +202,6 @@ class LiveCamera(Closing):
         )
         self._due("gap", f"{item.count} frames were left out")
         return _known([*events, self._notice("overload", reason)])
-
-    def _ended(self, item: SourceLost | SourceEnded) -> Work[list[StreamEvent]]:
-        events = yield from self._stream.ending()
-        if isinstance(item, SourceEnded):
-            self.ended = item
-            return events
-        return [*events, self._notice("source_lost", item.reason)]
 
     def _due(self, kind: NoticeKind, reason: str) -> None:
         """Report this with the next frame."""

@@ -71,28 +71,14 @@ class Member:
     ) -> None:
         """Begin to capture. take: gets what comes, by way of the intake, with the number of the capture.
 
-        Where the intake is full, frames are left out: an item in their place states how many.
+        See _Delivery for what happens where the intake is full.
         """
         self._captures += 1
-        number = self._captures
-        left_out: list[float] = []  # when they arrived
-
-        def deliver(item: CaptureItem) -> None:
-            if intake.full and isinstance(item, CapturedFrame | CapturedPacket | CapturedPicture):
-                if isinstance(item, CapturedFrame):
-                    left_out.append(item.arrived)
-                return
-            if left_out and isinstance(item, CapturedFrame):
-                cut = Cut(len(left_out), item.arrived - left_out[0])
-                left_out.clear()
-                intake.put(partial(take, self, number, cut))
-            intake.put(partial(take, self, number, item))
-
         self._capture = opener(
             self.settings.address,
             name=self.settings.name,
             size=size,
-            deliver=deliver,
+            deliver=_Delivery(intake, partial(take, self, self._captures)),
             options=self.settings.options,
             settings=self.settings.capture,
             pictures=pictures,
@@ -124,3 +110,32 @@ class Member:
         thread = threading.Thread(target=capture.close, name=f"cmsn-closing-{self.settings.name}", daemon=True)
         thread.start()
         return thread
+
+
+class _Delivery:
+    """Puts what a capture delivers into the intake. Called by the capture's thread.
+
+    Where the intake is full, frames, packets and pictures are left out: an item in the place of the frames states how
+    many there were.
+    """
+
+    def __init__(self, intake: Intake, take: Callable[[CaptureItem | Cut], None]) -> None:
+        self._intake = intake
+        self._take = take
+        self._left_out = 0
+        self._since = 0.0  # arrival of the first of them, time.monotonic()
+
+    def __call__(self, item: CaptureItem) -> None:
+        if self._intake.full and isinstance(item, CapturedFrame | CapturedPacket | CapturedPicture):
+            self._leave_out(item)
+            return
+        if self._left_out and isinstance(item, CapturedFrame):
+            cut = Cut(self._left_out, item.arrived - self._since)
+            self._left_out = 0
+            self._intake.put(partial(self._take, cut))
+        self._intake.put(partial(self._take, item))
+
+    def _leave_out(self, item: CaptureItem) -> None:
+        if isinstance(item, CapturedFrame):
+            self._since = self._since if self._left_out else item.arrived
+            self._left_out += 1

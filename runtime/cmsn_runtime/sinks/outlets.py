@@ -60,7 +60,7 @@ class Outlets(Closing):
             for source in self._open.elements():
                 self._to(sink, source, partial(sink.end, source, Ending(None, reason)))
             if sink in self._sinks:
-                self._sinks.remove(sink)
+                self._forget(sink)
         self._ending(sink, sink.close)
 
     def held(self) -> AbstractContextManager[object]:
@@ -147,14 +147,19 @@ class Outlets(Closing):
         try:
             hook()
         except Exception as error:
-            self._muted.add((sink, source))
-            if not sink.one_each:
+            if sink.one_each:
+                self._muted.add((sink, source))
+            else:
                 self._drop(sink)
             if not isinstance(error, BrokenPipeError):
                 self._report(sink, error)
 
-    def _drop(self, sink: Sink) -> None:
+    def _forget(self, sink: Sink) -> None:
         self._sinks.remove(sink)
+        self._muted = {muted for muted in self._muted if muted[0] is not sink}
+
+    def _drop(self, sink: Sink) -> None:
+        self._forget(sink)
         with suppress(Exception):  # it has failed already, and its error is reported
             sink.close()
         self.deserted |= not sink.passive and all(other.passive for other in self._sinks)

@@ -283,6 +283,28 @@ def test_a_failure_of_the_networks_costs_one_segment_of_one_camera(
     assert "gap" not in running.notes.kinds("yard")
 
 
+@pytest.mark.parametrize("how", ["end", "lose"])
+def test_a_camera_whose_last_hop_fails_is_settled_and_its_end_or_loss_reported(
+    tiny: Bundle, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    def fails(self: OnnxRuntimeBackend, asks: Sequence[Extract]) -> list[StepFeatures]:
+        raise BackendError("out of memory")
+
+    running = Running(tiny, until_ended=True)
+    door = running.add("door")
+    door.frames(UNDER_WAY[:-4])
+    running.wait_until_processed(door)
+    monkeypatch.setattr(OnnxRuntimeBackend, "extract", fails)
+    getattr(door, how)("the cable was cut")
+    if how == "lose":
+        wait_for(lambda: "source_lost" in running.notes.kinds("door"))
+        door.end()
+    running.join()
+    assert [str(error) for _, error in running.failures][:1] == ["out of memory"]
+    assert "final" in running.notes.kinds("door")
+    assert running.notes.endings["door"].reason == ("the cable was cut" if how == "end" else "")
+
+
 def test_networks_that_only_fail_end_the_run(tiny: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(self: OnnxRuntimeBackend, asks: Sequence[Extract]) -> list[StepFeatures]:
         raise BackendError("the device is lost")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -188,6 +190,22 @@ def test_an_output_that_is_removed_ends_its_open_sources_and_is_closed() -> None
         assert leaving not in outlets and staying in outlets
     assert leaving.calls == ["begin", "end", "close"]
     assert staying.calls == ["begin", "event", "close"]
+
+
+def test_outputs_that_failed_or_were_removed_are_not_kept() -> None:
+    """One that is opened again every minute would fill the memory in weeks."""
+
+    def gone(outlets: Outlets, sink: Failing) -> weakref.ref[Sink]:
+        outlets.add(sink)
+        outlets.events("a", [FINAL])
+        outlets.remove(sink, "no longer wanted")
+        return weakref.ref(sink)
+
+    with Outlets([sound()], on_failure=lambda error: None) as outlets:
+        outlets.begin("a", None)
+        left = [gone(outlets, make("event", BrokenPipeError())) for make in (Failing, Picture)]
+        gc.collect()
+        assert [sink() for sink in left] == [None, None]
 
 
 def test_an_output_that_fails_when_it_is_added_is_closed_and_reported() -> None:
