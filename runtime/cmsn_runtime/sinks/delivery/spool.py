@@ -44,7 +44,7 @@ class Spool(Closing):
         self._lock = threading.RLock()
         self._unwritten: Counter[str] = Counter()  # lost since the disk failed
         self._full = self._closed = False
-        self._database = self._opened()
+        self._database = self._opened(first=1)
 
     @property
     def waiting(self) -> int:
@@ -107,6 +107,9 @@ class Spool(Closing):
                     return work()
                 except sqlite3.OperationalError:  # the disk is full or absent
                     raise
+                except sqlite3.ProgrammingError:  # it is closed: the replacement of a damaged one failed
+                    self._database = self._opened(first=self._database.next)
+                    return work()
                 except sqlite3.DatabaseError as error:
                     self._database.close()
                     self._database = self._replacement(error, first=self._database.next)
@@ -117,13 +120,13 @@ class Spool(Closing):
                     self._report(f"the spool cannot be written ({error}); events are lost until it can")
                 return None
 
-    def _opened(self) -> SpoolDatabase:
+    def _opened(self, *, first: int) -> SpoolDatabase:
         try:
-            return SpoolDatabase(self.path, first=1)
+            return SpoolDatabase(self.path, first=first)
         except sqlite3.OperationalError:  # the disk is full or absent
             raise
         except sqlite3.DatabaseError as error:
-            return self._replacement(error, first=1)
+            return self._replacement(error, first=first)
 
     def _replacement(self, error: sqlite3.Error, *, first: int) -> SpoolDatabase:
         """A new file in the place of a damaged one. Its numbers go on: a sender remembers which it has sent."""

@@ -39,6 +39,7 @@ class Sender(Closing):
         self._retry_seconds, self._drain_seconds = retry_seconds, drain_seconds
         self._outage = Outage(name, report)
         self._refusals: set[str] = set()  # reasons that were reported
+        self._settled = 0  # number of the newest event that was taken or refused; it stays in the spool of a full disk
         self._woken, self._ending = threading.Event(), threading.Event()
         self._deadline: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"webhook {name}", daemon=True)
@@ -79,7 +80,7 @@ class Sender(Closing):
     def _post_all(self) -> bool:
         """Post what waits -> whether to go on; at the end, only while attempts succeed and there is time."""
         wait = self._retry_seconds[0]
-        while oldest := self._spool.after(0, 1):
+        while oldest := self._spool.after(self._settled, 1):
             answer = self._receiver.post(oldest[0].message)
             if answer.verdict == "later":
                 self._outage.begins(answer.reason, waiting=self._spool.waiting)
@@ -88,7 +89,8 @@ class Sender(Closing):
             else:
                 wait = self._retry_seconds[0]
                 self._settle(answer)
-                self._spool.acknowledge(oldest[0].number)
+                self._settled = oldest[0].number
+                self._spool.acknowledge(self._settled)
             if self._is_over(answer):
                 return False
         return True

@@ -19,6 +19,7 @@ from cmsn_runtime.identity import Numbering
 from cmsn_runtime.secrets import remember
 from cmsn_runtime.sinks.delivery.messages import Message, message_of
 from cmsn_runtime.sinks.delivery.spool import Spool, open_spool
+from cmsn_runtime.sinks.delivery.spool_database import SpoolDatabase
 
 MOST = 2**20
 
@@ -161,6 +162,29 @@ def test_one_that_is_damaged_while_it_is_open_is_moved_aside_and_nothing_new_is_
         assert [stored.number > sent for stored in spool.after(0, -1)] == [True] * spool.waiting
         assert keys(spool)[-3:] == [9, 10, 11] and spool.waiting == 3
     assert len(lines) == 1 and "is damaged" in lines[0]
+
+
+def test_one_whose_replacement_fails_too_is_replaced_once_the_disk_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path, *, first: int) -> SpoolDatabase:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    lines: list[str] = []
+    with opened(tmp_path, lines) as spool:
+        spool.add(message(1, size=9000))
+        with sqlite3.connect(spool.path) as other:
+            other.execute("pragma wal_checkpoint(truncate)")
+        other.close()
+        damage_pages(spool.path)
+        with monkeypatch.context() as full:
+            full.setattr("cmsn_runtime.sinks.delivery.spool.SpoolDatabase", fails)
+            spool.add(message(2))
+            spool.add(message(3))
+        assert spool.failing
+        spool.add(message(4))
+        assert keys(spool) == [4] and not spool.failing
+    assert ["is damaged" in line for line in lines].count(True) == 1 and "lost: 2 final" in lines[-1]
 
 
 def test_where_the_disk_fails_events_are_lost_counted_and_reported_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import sqlite3
 import ssl
 import threading
 import time
@@ -22,6 +23,7 @@ from cmsn_runtime.errors import OutputError, SettingsError
 from cmsn_runtime.events import Event, EventKind, Proposal, StreamEvent
 from cmsn_runtime.identity import Numbering
 from cmsn_runtime.sinks.delivery.messages import Message
+from cmsn_runtime.sinks.delivery.spool_database import SpoolDatabase
 from cmsn_runtime.sinks.kinds import SinkContext, find_sink
 from cmsn_runtime.sinks.webhook.receiver import _wait_seconds, signed_headers
 from cmsn_runtime.sinks.webhook.sink import WebhookSink
@@ -190,6 +192,24 @@ def test_one_that_fails_half_the_time_gets_everything_and_doubles_share_their_id
         wait(lambda: sink.status.delivered == 60, 60)
     taken = [posted.headers["webhook-id"] for posted in receiver.accepted]
     assert set(taken) == {f"home/door/r{number}/1" for number in range(60)} and len(taken) > 60
+
+
+def test_a_disk_that_fails_does_not_repeat_what_was_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove_until = SpoolDatabase.remove_until
+
+    def fails(database: SpoolDatabase, number: int) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(SpoolDatabase, "remove_until", fails)
+    with HookReceiver() as receiver, opened(receiver, tmp_path) as sink:
+        for number in range(3):
+            sink.event("door", event(number))
+        wait(lambda: sink.status.delivered >= 3)
+        assert actions(receiver) == [0, 1, 2] and sink.status.waiting == 3
+        monkeypatch.setattr(SpoolDatabase, "remove_until", remove_until)
+        sink.event("door", event(3))
+        wait(lambda: not sink.status.waiting)
+        assert len(receiver.got) == 4
 
 
 def test_one_that_hangs_blocks_no_hook_and_ends_in_time(tmp_path: Path) -> None:
