@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.streams.current_segment import TimedSettings
 from cmsn_runtime.streams.resampling import Resampler
 from cmsn_runtime.streams.segment import StepCallback
-from cmsn_runtime.streams.timed import Prepared, TimedSettings, TimedStream
+from cmsn_runtime.streams.timed import Prepared, TimedStream
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,9 +10,10 @@ from cmsn_runtime.pictures.fitting import FittedFrame, Fitting
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.provenance import StreamSetup
+from cmsn_runtime.streams.current_segment import TimedSettings
 from cmsn_runtime.streams.resampling import Resampler
 from cmsn_runtime.streams.segment import StepCallback
-from cmsn_runtime.streams.timed import Prepared, TimedSettings, TimedStream
+from cmsn_runtime.streams.timed import Prepared, TimedStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -15,24 +14,14 @@ from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.events import Notice, StagePreview, StreamEvent
 from cmsn_runtime.provenance import ResumePoint
+from cmsn_runtime.streams.current_segment import CurrentSegment, TimedSettings
 from cmsn_runtime.streams.exclusive import Exclusive
-from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
+from cmsn_runtime.streams.extracting import Moment
 from cmsn_runtime.streams.health import StreamHealth, StreamWatch
 from cmsn_runtime.streams.resampling import Resampler, SegmentStart, Tick, Timed, require_exact, require_times
-from cmsn_runtime.streams.segment import Segment, SegmentSettings, StepCallback
+from cmsn_runtime.streams.segment import StepCallback
 
 Given = TypeVar("Given", bound=Timed, contravariant=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedSettings(SegmentSettings):
-    """All settings that every stream has except its backend; filled in by a bundle.
-
-    delay_steps: that of the extractor. chunk_frames: moments (frames or rows) per run, see StreamingExtractor.
-    """
-
-    delay_steps: int
-    chunk_frames: int | None = None
 
 
 class Prepared(Timed, Protocol):
@@ -71,30 +60,20 @@ class TimedStream(Closing, Generic[Given]):
         on_step: StepCallback | None = None,
     ) -> None:
         self.backend = backend
-        self._segment_settings = settings
-        self._on_step = on_step
+        self._stride = settings.grid.stride
         self._resampler = resampler
-        self._extractor = StreamingExtractor(
-            backend,
-            stride=settings.grid.stride,
-            delay_steps=settings.delay_steps,
-            chunk_frames=settings.chunk_frames,
-        )
         self._watch = StreamWatch(resampler.max_gap)
         self._closed = False
         self._work = Exclusive()
         self._events: list[StreamEvent] = []  # not yet returned by any call
         self._reset_due = False
         self._now = Fraction(0)
-        self._frames = 0  # model frames of this segment
-        self._segments = 0  # number of the newest
-        self._resume: ResumePoint | None = None
-        self._segment = self._new_segment(Fraction(0), first_action=1)
+        self._segment = CurrentSegment(backend, settings, on_event=self._events.append, on_step=on_step)
 
     @property
     def segments(self) -> int:
         """Number of segments so far: that of the newest one."""
-        return self._segments
+        return self._segment.number
 
     def take_preview(self) -> StagePreview | None:
         """The stages that may still change, each hop's once; None where there is no newer hop."""
@@ -106,8 +85,8 @@ class TimedStream(Closing, Generic[Given]):
         From `point.hop` on, the hops and their events equal those of the other stream, if what they look at, the window
         and the receptive field before it, lies at or after `point.step`.
         """
-        self._resume = point
-        self._resampler.resume(point.origin, point.step * self._segment_settings.grid.stride)
+        self._segment.resume(point)
+        self._resampler.resume(point.origin, point.step * self._stride)
 
     @abstractmethod
     def _prepared(self, moment: Given) -> Prepared:
@@ -144,10 +123,9 @@ class TimedStream(Closing, Generic[Given]):
         """
         self._require_open()
         self._work.abandon()
-        self._segment.settle(now=self._now, until=self._until())
         self._resampler.flush()
-        self._extractor.reset()
-        self._begin(Fraction(0))
+        self._segment.settle(now=self._now)
+        self._reset_due = False
         return self._unreported()
 
     def steps(self, moment: Given) -> Work[list[StreamEvent]]:
@@ -172,13 +150,12 @@ class TimedStream(Closing, Generic[Given]):
         """Release state and window, without another report. May be called twice."""
         self._work.abandon()
         self._closed = True
-        self._extractor.reset()
         self._segment.close()
 
     def _seen_until(self, seconds: Fraction, items: _Items) -> Fraction:
         """Newest time of the segment that ended: a clock that was set back does not affect its last reports."""
         ended = bool(items) and isinstance(items[-1], SegmentStart)
-        return max(seconds, self._now) if ended and self._frames else seconds
+        return max(seconds, self._now) if ended and self._segment.frames else seconds
 
     def _guarded(self, work: Work[None]) -> Work[list[StreamEvent]]:
         """Run work without interruption by other work -> all events it leads to."""
@@ -190,28 +167,24 @@ class TimedStream(Closing, Generic[Given]):
         items = self._resampler.push(moment)
         self._now = self._seen_until(moment.seconds, items)
         if not (items and isinstance(items[-1], SegmentStart)):
-            self._segment.newest = max(self._segment.newest, moment.seconds)
+            self._segment.saw(moment.seconds)
         yield from self._taken(items)
 
     def _taken(self, items: _Items) -> Work[None]:
         for item in items:
             if isinstance(item, SegmentStart):
                 yield from self._next_segment(item)
-                continue
-            self._frames += 1
-            features = yield from self._extractor.steps(item.moment.values())
-            if features is not None:
-                yield from self._segment.steps(features, now=self._now, until=self._until())
+            else:
+                yield from self._segment.steps(item.moment.values(), now=self._now)
 
     def _next_segment(self, start: SegmentStart) -> Work[None]:
-        began = self._frames > 0 or self._reset_due
-        yield from self._segment_ended()
-        self._segments += 1
-        resume, self._resume = self._resume, None
+        began = self._segment.frames > 0 or self._reset_due
+        yield from self._segment.ending(now=self._now)
         if began:
             self._watch.broke(start)
-            self._events.append(Notice("reset", start.origin, start.reason, self._segments))
-        self._begin(start.origin, resume=resume)
+            self._events.append(Notice("reset", start.origin, start.reason, self.segments + 1))
+        self._segment.begin_next(start.origin)
+        self._reset_due = False
         self._now = start.origin
 
     def _flushed(self) -> Work[list[StreamEvent]]:
@@ -221,7 +194,6 @@ class TimedStream(Closing, Generic[Given]):
     def _ended(self) -> Work[None]:
         yield from self._taken(self._resampler.flush())
         yield from self._segment_ended()
-        self._begin(Fraction(0))
 
     def _fallen_silent(self, until: Fraction) -> Work[None]:
         ticks = self._resampler.idle(until)
@@ -230,41 +202,17 @@ class TimedStream(Closing, Generic[Given]):
         self._now = max(self._now, until)
         yield from self._taken(ticks)
         yield from self._segment_ended()
-        self._begin(Fraction(0))
         self._reset_due = True
 
     def _segment_ended(self) -> Work[None]:
-        until = self._until()
-        while (features := (yield from self._extractor.ending())) is not None:
-            yield from self._segment.steps(features, now=self._now, until=until)
-        yield from self._segment.ending(now=self._now, until=until)
+        yield from self._segment.ending(now=self._now)
+        self._segment.begin()
+        self._reset_due = False
 
     def _unreported(self) -> list[StreamEvent]:
         events = self._events.copy()
         self._events.clear()
         return events
-
-    def _begin(self, origin: Fraction, *, resume: ResumePoint | None = None) -> None:
-        self._frames = resume.step * self._segment_settings.grid.stride if resume else 0
-        self._reset_due = False
-        self._segment.close()
-        self._segment = self._new_segment(origin, first_action=self._segment.next_action, resume=resume)
-
-    def _new_segment(self, origin: Fraction, *, first_action: int, resume: ResumePoint | None = None) -> Segment:
-        settings = self._segment_settings
-        return Segment(
-            self.backend,
-            settings,
-            origin=origin,
-            first_action=first_action,
-            number=self._segments,
-            on_event=self._events.append,
-            on_step=self._on_step,
-            resume=resume,
-        )
-
-    def _until(self) -> Fraction:
-        return self._segment_settings.grid.frame_time(self._frames, self._segment.origin)
 
     def _require_usable(self) -> None:
         self._require_open()
