@@ -10,14 +10,13 @@ sys.path.append(str(Path(__file__).resolve().parents[3] / "tests" / "fakes"))
 from chaos_proxy import ChaosProxy
 from external import has_gstreamer
 from mjpeg_server import jpegs, serving_mjpeg
-from processes import capturing, children
+from processes import capturing
 from rtsp import RtspServer, clip, endless
 
 __all__ = [
     "ChaosProxy",
     "RtspServer",
     "capturing",
-    "children",
     "clip",
     "endless",
     "has_gstreamer",

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import click
 
+from cmsn_benchmarks.live.processes import cpu_seconds, megabytes
 from cmsn_benchmarks.live.servers import RtspServer, capturing, endless, has_gstreamer
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem
@@ -112,18 +113,6 @@ def _start_seconds() -> float:
     return time.perf_counter() - begin
 
 
-def _spent(child: str) -> float:
-    """CPU seconds of a process: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
-    fields = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _megabytes(child: str) -> float:
-    """Its share of the memory: what it has with others counts in parts."""
-    lines = Path("/proc", child, "smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
-
-
 def _cameras(address: str, count: int, seconds: float) -> dict[str, float]:
     """Cores, memory and latency of so many captures of one address."""
     late: list[float] = []
@@ -147,12 +136,12 @@ def _cameras(address: str, count: int, seconds: float) -> dict[str, float]:
             )
             stack.enter_context(camera)
         time.sleep(8)
-        counting, processes = True, capturing()
-        begin, own, theirs = time.perf_counter(), time.process_time(), sum(map(_spent, processes))
+        counting, processes = True, [int(child) for child in capturing()]
+        begin, own, theirs = time.perf_counter(), time.process_time(), sum(map(cpu_seconds, processes))
         time.sleep(seconds)
         passed = time.perf_counter() - begin
-        own, theirs = time.process_time() - own, sum(map(_spent, processes)) - theirs
-        memory = statistics.mean(map(_megabytes, processes))
+        own, theirs = time.process_time() - own, sum(map(cpu_seconds, processes)) - theirs
+        memory = statistics.mean(megabytes(process, shared=True) for process in processes)
     late.sort()
     return {
         "cameras": count,
