@@ -113,11 +113,11 @@ def test_of_an_rtsp_camera_that_loses_its_connection(bundle: Bundle, tmp_path: P
     ):
         fleet.add(camera(server.url("yard")))
         with running(fleet):
-            wait_for(lambda: sink.counts["saved"] >= 2)
+            wait_for(lambda: sink.counts["saved"] >= 1)
             server.restart()
             wait_for(lambda: fleet.statuses()[0].returns == 1)
             before = sink.counts["saved"]
             wait_for(lambda: sink.counts["saved"] >= before + 1)
     found = replayed(folder, bundle)
-    assert len(found) >= 3 and [each.equal for each in found] == [True] * len(found)
-    assert sink.counts["inexact"] == 0 and len({each.recorded.score for each in found}) > 1
+    assert len(found) >= 2 and [each.equal for each in found] == [True] * len(found)
+    assert sink.counts["inexact"] == 0

@@ -228,7 +228,8 @@ def test_an_installed_sink_is_chosen_by_its_name(video: Path, tiny_bundle: Path,
 
 def test_the_custom_sink_of_the_documentation_works(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     docs = (Path(__file__).parents[3] / "docs/outputs.md").read_text(encoding="utf-8")
-    code, line = (docs.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "toml"))
+    section = docs.partition("\n## An output of your own\n")[2]
+    code, line = (section.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "toml"))
     package = tmp_path / "site/my_package"
     package.mkdir(parents=True)
     (package / "counting.py").write_text(code)
