@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from cmsn_runtime.events import Event, Notice, StreamEvent, WallClock
-from cmsn_runtime.sinks.base import Ending, OpenSources, Sink, is_chosen
-from cmsn_runtime.sinks.delivery.messages import message_of
+from cmsn_runtime.sinks.base import Ending, OpenSources
+from cmsn_runtime.sinks.delivery.messages import Message, message_of
 from cmsn_runtime.sinks.delivery.settings import drain_seconds, given_secret, spool_of, tls_context
+from cmsn_runtime.sinks.delivery.sink import DeliverySink
 from cmsn_runtime.sinks.delivery.status import DeliveryStatus
 from cmsn_runtime.sinks.kinds import SinkContext
 from cmsn_runtime.sinks.mqtt.connection import Login
@@ -36,7 +37,7 @@ class _Camera:
     lagged: float = 0.0
 
 
-class MqttSink(Sink):
+class MqttSink(DeliverySink[Sender]):
     """Each event goes through the spool to the broker, at least once; those of a camera in order.
 
     Beside them, retained: whether the site and each camera are available, whether an action is going on, how far a
@@ -47,13 +48,12 @@ class MqttSink(Sink):
         self._settings = settings
         self._topics = Topics(settings.topic, context.site)
         self._cameras: OpenSources[_Camera] = OpenSources()
-        self._report = context.report
         files = settings.ca, settings.certificate, settings.key
         tls = tls_context(*files, context) if settings.tls else None
         password = given_secret(settings.password, settings.password_file, context, field="password")
-        self._spool = spool_of("mqtt", settings.name.partition("://")[2], settings.spool_megabytes, context)
+        spool = spool_of("mqtt", settings.name.partition("://")[2], settings.spool_megabytes, context)
         # The same after a restart, so that the broker ends a connection that it still takes for alive.
-        client = hashlib.sha256(f"{platform.node()} {self._spool.path}".encode()).hexdigest()[:16]
+        client = hashlib.sha256(f"{platform.node()} {spool.path}".encode()).hexdigest()[:16]
         login = Login(
             host=settings.host,
             port=settings.port_number,
@@ -63,22 +63,19 @@ class MqttSink(Sink):
             tls=tls,
         )
         try:
-            self._sender = Sender(
+            sender = Sender(
                 login,
-                self._spool,
+                spool,
                 self._topics,
-                name=self.name,
+                name=settings.name,
                 birth=birth_topic(settings.discovery_prefix) if settings.discovery else None,
                 drain_seconds=drain_seconds(context),
                 report=context.report,
             )
         except BaseException:
-            self._spool.close()
+            spool.close()
             raise
-
-    @property
-    def name(self) -> str:
-        return self._settings.name
+        super().__init__(settings.name, spool, sender, events=settings.events, report=context.report)
 
     @property
     def status(self) -> DeliveryStatus:
@@ -108,10 +105,7 @@ class MqttSink(Sink):
 
     def event(self, source: str, event: StreamEvent) -> None:
         """Store the event, and show what it changes."""
-        self._raise_error()
-        if is_chosen(event, self._settings.events):
-            self._spool.add(message_of(source, event, event_type=event.kind))
-            self._sender.wake()
+        super().event(source, event)
         camera = self._cameras[source]
         if event.stamp is not None and event.stamp.clock is not None:
             camera.clock = event.stamp.clock
@@ -127,23 +121,8 @@ class MqttSink(Sink):
             self._end_actions(source, camera)
             self._set_online(source, camera, False)
 
-    def finish(self) -> None:
-        """Begin to send what waits."""
-        self._sender.finish()
-
-    def close(self) -> None:
-        """Disconnect; what is not sent by then stays in the spool."""
-        self._sender.close()
-        if self._spool.waiting:
-            self._report(f"{self.name}: {self._spool.waiting} events wait in the spool; the next start sends them")
-        self._spool.close()
-        self._raise_error()
-
-    def _raise_error(self) -> None:
-        """Raise what ended the sender, once."""
-        if self._sender.error is not None:
-            error, self._sender.error = self._sender.error, None
-            raise error
+    def _message(self, source: str, event: StreamEvent) -> Message:
+        return message_of(source, event, event_type=event.kind)  # as Home Assistant calls it
 
     def _follow(self, source: str, camera: _Camera, event: Event) -> None:
         before = bool(camera.actions)
