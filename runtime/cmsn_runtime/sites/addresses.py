@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.paths import expanded_path
 from cmsn_runtime.secrets import Address, Secret, expanded_text, from_file
-from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.sites.tables import CameraTable
 from cmsn_runtime.sources.addresses import is_camera, scheme_of
 from cmsn_runtime.sources.pipelines import PREFIX

@@ -9,9 +9,9 @@ from pathlib import Path
 from cmsn_runtime.bundle_files import locate_bundle, read_manifest
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import Manifest
+from cmsn_runtime.paths import bundle_path
 from cmsn_runtime.site import tuned
 from cmsn_runtime.sites.outputs import check_output, context_of
-from cmsn_runtime.sites.paths import bundle_path
 from cmsn_runtime.sites.places import within
 from cmsn_runtime.sites.tables import Site
 from cmsn_runtime.sources.addresses import public_name

@@ -11,10 +11,10 @@ from signal import Signals as Signal
 
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import CmsnError
+from cmsn_runtime.paths import bundle_path, expanded_path
 from cmsn_runtime.sites.checking import check_site
 from cmsn_runtime.sites.journal import log
 from cmsn_runtime.sites.lock import locked_folder
-from cmsn_runtime.sites.paths import bundle_path, expanded_path
 from cmsn_runtime.sites.reading import read_site
 from cmsn_runtime.sites.service import IDLE_SECONDS, FleetOpener, Service
 from cmsn_runtime.sites.signals import Signals

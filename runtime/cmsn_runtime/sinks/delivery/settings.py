@@ -7,10 +7,10 @@ import ssl
 from pathlib import Path
 
 from cmsn_runtime.errors import OutputError, SettingsError
+from cmsn_runtime.paths import expanded_path
 from cmsn_runtime.secrets import Secret, expanded, from_file
 from cmsn_runtime.sinks.delivery.spool import Spool, open_spool
 from cmsn_runtime.sinks.kinds import SinkContext
-from cmsn_runtime.sites.paths import expanded_path
 from cmsn_runtime.state import state_folder
 from cmsn_runtime.text import file_name
 
