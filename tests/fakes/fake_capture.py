@@ -10,12 +10,10 @@ import numpy as np
 from command_line import FPS
 
 from cmsn_runtime.capture.items import CapturedFrame, Deliver, SourceBack, SourceEnded, SourceLost
-from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.events import WallClock
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.secrets import Secret
-from cmsn_runtime.sources.options import SourceOptions
 
 Colour = tuple[int, int, int]
 
@@ -66,17 +64,7 @@ class FakeCaptures:
         self.opened: list[FakeCapture] = []
 
     def __call__(
-        self,
-        address: Secret,
-        *,
-        name: str,
-        size: tuple[int, int],
-        deliver: Deliver,
-        options: SourceOptions,
-        settings: CaptureSettings,
-        pictures: bool,
-        packets: bool,
-        paced: bool,
+        self, address: Secret, *, name: str, size: tuple[int, int], deliver: Deliver, **ignored: object
     ) -> FakeCapture:
         self.opened.append(FakeCapture(name, deliver, size))
         return self.opened[-1]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler
 
 import av
 import numpy as np
+from http_server import serving
 
 
 def jpegs(shown: Sequence[np.ndarray]) -> list[bytes]:
@@ -30,34 +31,21 @@ def serving_mjpeg(pictures: Sequence[bytes], *, fps: float, count: int | None = 
     """
     ended = threading.Event()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            with suppress(OSError):  # the client has gone
-                self._send()
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        request.end_headers()
+        begin, number = time.monotonic(), 0
+        while not ended.is_set() and number != count:
+            data = pictures[number % len(pictures)]
+            head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
+            request.wfile.write(head + data + b"\r\n")
+            request.wfile.flush()
+            number += 1
+            ended.wait(max(0.0, begin + number / fps - time.monotonic()))
 
-        def _send(self) -> None:
-            begin, number = time.monotonic(), 0
-            while not ended.is_set() and number != count:
-                data = pictures[number % len(pictures)]
-                head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
-                self.wfile.write(head + data + b"\r\n")
-                self.wfile.flush()
-                number += 1
-                ended.wait(max(0.0, begin + number / fps - time.monotonic()))
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/video"
-    finally:
-        ended.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(answer) as address:
+        try:
+            yield f"{address}/video"
+        finally:
+            ended.set()

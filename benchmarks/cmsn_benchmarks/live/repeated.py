@@ -11,13 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.capture.items import CapturedFrame, Deliver, SourceEnded
-from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.events import WallClock
 from cmsn_runtime.live.fleet import Fleet
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.secrets import Secret
-from cmsn_runtime.sources.options import SourceOptions
 
 _MOST_WAITING = 200  # frames
 
@@ -31,19 +29,7 @@ class Repeated:
         self._pictures = pictures
         self._rate = rate
 
-    def __call__(
-        self,
-        address: Secret,
-        *,
-        name: str,
-        size: tuple[int, int],
-        deliver: Deliver,
-        options: SourceOptions,
-        settings: CaptureSettings,
-        pictures: bool,
-        packets: bool,
-        paced: bool,
-    ) -> Closing:
+    def __call__(self, address: Secret, *, name: str, deliver: Deliver, **ignored: object) -> Closing:
         threading.Thread(target=self._play, args=(name, deliver), daemon=True).start()
         return Closing()
 

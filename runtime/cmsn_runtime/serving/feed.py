@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 
 Message = Mapping[str, object]
 
@@ -65,8 +66,9 @@ class Feed:
         self._soon(self._drop_all)
 
     def _soon(self, call: Callable[..., None], *arguments: object) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call, *arguments)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it is closed: nobody reads any more
+                self._loop.call_soon_threadsafe(call, *arguments)
 
     def _put(self, data: bytes) -> None:
         for queue in tuple(self._queues):

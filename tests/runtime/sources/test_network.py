@@ -5,11 +5,8 @@ from __future__ import annotations
 import http.server
 import shutil
 import socket
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,35 +14,12 @@ import av
 import numpy as np
 import pytest
 from clips import number_of, numbered, read, write_clip
+from http_server import Answer, serving
 
 from cmsn_runtime.errors import SourceError, SourceWarning
 from cmsn_runtime.sources.opening import SourceOptions, open_source
 
 QUICK = SourceOptions(demuxer={"m3u8_hold_counters": "3"})  # few reloads: nothing new will come
-Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def serving(answer: Answer) -> Iterator[str]:
-    """A server on this machine that gives every request the same answer -> its address."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            with suppress(ConnectionError):  # the client has seen enough
-                answer(self)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def files_of(folder: Path, *, lengths: bool = True) -> Answer:
