@@ -17,6 +17,7 @@ from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.reporting import report
 from cmsn_runtime.sinks.backlog import Backlog, Call, Level
 from cmsn_runtime.sinks.base import Ending, Sink
+from cmsn_runtime.sinks.failures import Failures
 from cmsn_runtime.text import printable
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ThreadedSink(Sink):
             on_full=self._full,
             on_caught_up=self._caught_up,
         )
-        self._failures = _Failures(sink.one_each)
+        self._failures = Failures(sink.one_each)
         self._deadline: float | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"output {self.name}", daemon=True)
@@ -195,55 +196,6 @@ class ThreadedSink(Sink):
 
     def _caught_up(self, lost: Counter[str]) -> None:
         self._report(f"{printable(self.name)}: has caught up; left out: {_listed(lost)}")
-
-
-class _Failures:
-    """Errors of a sink: those not raised yet, and the sources that they concern; all, unless each has an output."""
-
-    def __init__(self, one_each: bool) -> None:
-        self._one_each = one_each
-        self._lock = threading.Lock()
-        self._new: list[tuple[str, Exception]] = []
-        self._failed: set[str] = set()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the sink takes nothing any more."""
-        return bool(self._failed) and not self._one_each
-
-    def add(self, source: str, error: Exception) -> None:
-        with self._lock:
-            self._new.append((source, error))
-            self._failed.add(source)
-
-    def add_last(self, error: Exception) -> None:
-        """An error while closing; it counts only where no other was the reason to close."""
-        with self._lock:
-            if self._one_each or not self._failed:
-                self._new.append(("", error))
-
-    def next(self, source: str, *, beginning: bool) -> Exception | None:
-        """The error that a hook for this source must raise. One of a former round of the source waits for `rest`."""
-        if not self._new:
-            return None
-        with self._lock:
-            for place, (failed, error) in enumerate(self._new):
-                if not self._one_each or (failed == source and not beginning):
-                    del self._new[place]
-                    return error
-        return None
-
-    def concerns(self, call: Call) -> bool:
-        """Whether a call is not to be made any more: its source has failed, and has not begun again."""
-        with self._lock:
-            if call.kind == "begin" and self._one_each:
-                self._failed.discard(call.source)
-            return call.source in self._failed if self._one_each else bool(self._failed)
-
-    def rest(self) -> list[Exception]:
-        with self._lock:
-            errors, self._new = [error for _, error in self._new], []
-        return errors
 
 
 def _frame_bytes(frame: Frame) -> int:

@@ -122,13 +122,17 @@ class Service(Closing):
         return found
 
     def revive(self) -> None:
-        """Open outputs that have failed again, at most once a minute: a full disk may have room again."""
+        """Open outputs that have failed, and a page that could not be opened, again, at most once a minute: a full disk
+        may have room again, and a port may be free again.
+        """
         if time.monotonic() - self._opened < _AGAIN_SECONDS:
             return
         self._opened = time.monotonic()
         for name in self.site.outputs:
             if name not in self._sinks or self._sinks[name] not in self._outlets:
                 self._try_output(name)
+        if self._web is None:
+            self._try_page()
 
     def close(self) -> None:
         """Settle all actions, write everything and end, in about a second."""
@@ -201,10 +205,13 @@ class Service(Closing):
         self._close_page()
         if self._page is not None:
             self._outlets.remove(self._page, _CHANGED)
+        self._try_page()
+
+    def _try_page(self) -> None:
         try:
             self._open_page()
         except CmsnError as error:
-            report(error)
+            report(f"{error}; it is tried again every {_AGAIN_SECONDS:.0f} s")
 
     def _close_page(self) -> None:
         if self._web is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,17 @@ def test_an_output_that_cannot_be_opened_after_a_change_is_reported_and_tried_ag
     running.act("door")
     running.service.close()
     assert finals(state / "absent" / "more.jsonl", "door")
+
+
+def test_a_page_that_cannot_be_opened_after_a_change_is_tried_again(
+    running: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cmsn_runtime.sites.service._AGAIN_SECONDS", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        running.change(f"{BASE}[web]\nport = {other.getsockname()[1]}\n")
+        assert running.service.page_url is None and "tried again" in capsys.readouterr().err
+    running.service.revive()
+    assert running.service.page_url is not None
 
 
 def test_an_output_that_cannot_be_opened_at_the_start_ends_it(tmp_path: Path, tiny_bundle: Path, state: Path) -> None:
