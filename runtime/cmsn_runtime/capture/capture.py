@@ -127,6 +127,8 @@ class Capture(Closing):
                 ended = self._read(process, patient=way.patient)
         except OSError as error:
             ended = Ended(f"its process cannot be started: {error.strerror}", False)
+        except Exception as error:  # no thread may end in silence: the camera would be neither there nor lost
+            ended = Ended(f"{type(error).__name__}: {error}", False)
         if self._seen > begun:
             self._backoff.worked(self._seen - begun)
         final = self._task.paced or way.once or ended.hopeless

@@ -8,11 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from captured import Captured, capture, until
+from clips import pictures
+from mjpeg_server import jpegs, serving_mjpeg
 from processes import capturing
 from rtsp import RtspServer
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceLost
+from cmsn_runtime.capture.protocol import FrameMessage, Message
+from cmsn_runtime.capture.receiving import Receiver
+from cmsn_runtime.capture.stalling import StallWatch
 
 FAKES = Path(__file__).parents[2] / "fakes"
 
@@ -65,4 +71,21 @@ def test_a_process_that_crashes_is_a_loss_and_is_started_again(server: RtspServe
         (lost,) = captured.waited(SourceLost)
         captured.more_frames(5)
     assert lost.reason.endswith("its process ended with signal 11")
+    assert captured.outages() == 1
+
+
+def test_what_cannot_be_processed_is_a_loss_and_the_camera_is_opened_again(
+    captured: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, failing = Receiver.take, [True]
+
+    def once(self: Receiver, message: Message, watch: StallWatch) -> None:
+        if isinstance(message, FrameMessage) and failing and failing.pop():
+            raise MemoryError("no memory for a frame")
+        take(self, message, watch)
+
+    monkeypatch.setattr(Receiver, "take", once)
+    with serving_mjpeg(jpegs(pictures(30)), fps=25) as address, capture(address, captured):
+        captured.waited(CapturedFrame)
+    assert [lost.reason for lost in captured.of(SourceLost)] == ["MemoryError: no memory for a frame"]
     assert captured.outages() == 1
