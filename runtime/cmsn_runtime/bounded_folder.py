@@ -35,8 +35,8 @@ class BoundedFolder:
         self._max_bytes = max_bytes
         self._marks = marks
         self._kept: deque[_Kept] = deque()
+        self.renew()
         with written_to(folder):
-            folder.mkdir(parents=True, exist_ok=True)
             for paths in self._found():
                 self._add(paths)
         self._make_room(0)
@@ -45,8 +45,14 @@ class BoundedFolder:
         """Remove the oldest until this many bytes fit; false, and nothing is removed, where they never will."""
         if needed > self._max_bytes:
             return False
+        self.renew()
         self._make_room(needed)
         return True
+
+    def renew(self) -> None:
+        """Create it again where somebody has removed it. Raises OutputError."""
+        with written_to(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def add(self, *paths: Path) -> None:
         """Count the files of a new recording, which is complete."""

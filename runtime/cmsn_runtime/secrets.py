@@ -105,8 +105,10 @@ def from_file(path: Path) -> Secret:
     """The content of a file, without the line break at its end. Raises SettingsError."""
     try:
         return Secret(path.read_text(encoding="utf-8").rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: the secret in it cannot be read ({type(error).__name__})") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: the secret in it cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: the secret in it cannot be read (it is not UTF-8)") from None
 
 
 def _variable(name: str) -> str:

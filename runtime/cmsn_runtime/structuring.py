@@ -65,7 +65,8 @@ def _faults(error: BaseException, path: str, private: bool) -> Iterator[str]:
     """One line for each field at fault below `path`."""
     path += _steps(error)
     if isinstance(error, (ClassValidationError, IterableValidationError)):
-        for nested in error.exceptions:
+        # A misspelt field is also missing, which says less.
+        for nested in sorted(error.exceptions, key=lambda each: not isinstance(each, ForbiddenExtraKeysError)):
             yield from _faults(nested, path, private)
     else:
         yield one_line(_fault(error, path.removeprefix("."), private))
@@ -94,7 +95,7 @@ def _fault(error: BaseException, path: str, private: bool) -> str:
         return f"{path}.{error}".removeprefix(".")
     if isinstance(error, _MismatchError):
         return f"{where} {error.private if private else error}"
-    return f"{where}: {error}"
+    return f"{path}: {error}" if path else str(error)
 
 
 def _integer(value: object, _: object) -> int:

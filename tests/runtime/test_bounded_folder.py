@@ -34,6 +34,12 @@ def test_the_oldest_go_first_with_their_sidecars_and_are_counted(tmp_path: Path)
     assert (folder.removed, folder.bytes) == (1, 80)
 
 
+def test_a_folder_that_was_removed_is_created_again(tmp_path: Path) -> None:
+    folder = BoundedFolder(tmp_path / "clips", max_bytes=100, marks=MARKS)
+    folder.path.rmdir()
+    assert folder.make_room(10) and folder.path.is_dir()
+
+
 def test_room_is_made_before_a_clip_is_written(tmp_path: Path) -> None:
     folder = BoundedFolder(tmp_path, max_bytes=100, marks=MARKS)
     folder.add(*pair(tmp_path, "a"))

@@ -123,7 +123,7 @@ def test_a_variable_that_is_not_set_is_named_and_nothing_else_is_shown(monkeypat
 def test_a_secret_from_a_file_lacks_the_last_line_break(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("s3cr3t \n")
     assert from_file(tmp_path / "password").reveal() == "s3cr3t "
-    with pytest.raises(SettingsError, match=r"nothing: the secret in it cannot be read \(FileNotFoundError\)"):
+    with pytest.raises(SettingsError, match=r"nothing: the secret in it cannot be read \(No such file or directory\)"):
         from_file(tmp_path / "nothing")
 
 

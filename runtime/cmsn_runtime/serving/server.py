@@ -10,12 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.errors import MissingExtraError
 from cmsn_runtime.identity import LOCAL_SITE
 from cmsn_runtime.live.status import CameraStatus
 from cmsn_runtime.serving.health import camera_fields
 from cmsn_runtime.serving.listening import listening
-from cmsn_runtime.serving.settings import WebSettings
+from cmsn_runtime.serving.settings import WebSettings, require_web
 from cmsn_runtime.serving.sink import PageSink
 from cmsn_runtime.serving.watch import Watch, Watched
 
@@ -74,14 +73,13 @@ def start_web(
     after which the health is bad; far beyond the lag at which a camera is cut.
     Raises SettingsError where it cannot listen there, and MissingExtraError.
     """
-    try:
-        import uvicorn
+    require_web()
+    import uvicorn
 
-        from cmsn_runtime.serving.access import Access
-        from cmsn_runtime.serving.app import Page, application
-        from cmsn_runtime.serving.clips import ClipFinder
-    except ImportError as error:
-        raise MissingExtraError(error.name or "starlette", "live", "the page of live cameras") from error
+    from cmsn_runtime.serving.access import Access
+    from cmsn_runtime.serving.app import Page, application
+    from cmsn_runtime.serving.clips import ClipFinder
+
     listener = listening(settings)
     host, port = listener.getsockname()[:2]
     access = Access(settings.token, port=port, hosts=settings.names)

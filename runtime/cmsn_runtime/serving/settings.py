@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cmsn_runtime.checking import require
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.extras import require_library
 from cmsn_runtime.secrets import Secret
 
 _LEAST_TOKEN = 12  # characters; shorter ones can be guessed over the network
@@ -43,6 +44,12 @@ class WebSettings:
     def names(self) -> tuple[str, ...]:
         """The names of this machine under which the page may be asked for."""
         return self.hosts if _is_address(self.host) else (*self.hosts, self.host)
+
+
+def require_web() -> None:
+    """Raise MissingExtraError where what the page needs is not installed."""
+    for module in ("starlette", "uvicorn", "prometheus_client"):
+        require_library(module, extra="live", purpose="the page of live cameras")
 
 
 def is_loopback(host: str) -> bool:

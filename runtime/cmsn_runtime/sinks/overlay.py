@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.errors import MissingExtraError
 from cmsn_runtime.events import Proposal
+from cmsn_runtime.extras import require_library
 from cmsn_runtime.sinks.colours import STAGE_COLOURS
 from cmsn_runtime.sinks.scene import Scene
 from cmsn_runtime.stages import Stage
@@ -57,6 +57,11 @@ class _Layout:
         return self.proposals[0] - 2 * self.unit
 
 
+def require_pillow() -> None:
+    """Raise MissingExtraError where what draws is not installed."""
+    require_library("PIL", package="pillow", extra="video", purpose="an annotated video")
+
+
 class Overlay:
     """Draws onto pictures of any size; those narrower than 320 pixels should be enlarged before, for the text.
 
@@ -64,10 +69,7 @@ class Overlay:
     """
 
     def __init__(self) -> None:
-        try:
-            import PIL  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("pillow", "video", "an annotated video") from error
+        require_pillow()
 
     def __call__(self, picture: Pixels, scene: Scene) -> Pixels:
         """Uint8 [height, width, 3] RGB -> a new one."""

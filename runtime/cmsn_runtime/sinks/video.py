@@ -22,7 +22,7 @@ from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.reporting import report
 from cmsn_runtime.sinks.base import Ending, OpenSources, Sink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind
-from cmsn_runtime.sinks.overlay import Overlay
+from cmsn_runtime.sinks.overlay import Overlay, require_pillow
 from cmsn_runtime.sinks.scene import SceneKeeper
 from cmsn_runtime.sinks.timeline import picture_path
 from cmsn_runtime.sinks.video_file import VideoFile
@@ -191,6 +191,7 @@ def _paths(value: str, sources: Sequence[str]) -> list[Path]:
 
 
 def _structured(table: Mapping[str, object], context: SinkContext) -> VideoSettings:
+    require_pillow()
     return structure(table, VideoSettings, private=True)
 
 

@@ -58,6 +58,7 @@ class FolderTarget:
 
     def next(self, source: str, wall: float) -> VideoFile:
         """A new file. wall: POSIX time of its begin."""
+        self.folder.renew()
         begin = datetime.fromtimestamp(wall, timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
         name = scrubbed(f"{self._site}_{video_id(source)}_{begin}")
         return VideoFile(self.path / file_name(name, after=RECORDING_SUFFIX))

@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from cmsn_runtime.backends.registry import AUTO, find_backend
 from cmsn_runtime.bundle_files import locate_bundle, read_manifest
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import Manifest
 from cmsn_runtime.paths import bundle_path
+from cmsn_runtime.serving.settings import require_web
 from cmsn_runtime.site import tuned
 from cmsn_runtime.sites.outputs import check_output, context_of
 from cmsn_runtime.sites.places import within
@@ -19,13 +21,21 @@ from cmsn_runtime.sources.pipelines import is_pipeline
 
 
 def check_site(site: Site) -> Manifest:
-    """The manifest of the site's bundle. Raises SettingsError for what is not allowed, BundleError for the bundle."""
+    """The manifest of the site's bundle.
+
+    Raises SettingsError for what is not allowed, BundleError for the bundle, MissingExtraError for missing libraries.
+    """
     manifest = read_manifest(locate_bundle(bundle_path(site.model.bundle, site.folder)))
     with within(f"{site.path}:"):
         if manifest.features is not None:
             raise SettingsError(f"site.bundle: {manifest.name} takes feature rows, which no camera delivers")
         if not site.outputs and site.web is None:
             raise SettingsError("it has neither outputs nor a page: add a table [outputs.NAME] or [web]")
+        with within("site.backend:"):
+            if site.model.backend != AUTO:
+                find_backend(site.model.backend)
+        if site.web is not None:
+            require_web()
         tuned(manifest.proposals, manifest.tracking, site.settings)
         for camera in site.cameras.values():
             with within(f"cameras.{camera.name}:"):

@@ -91,7 +91,10 @@ class JournalSink(Sink):
     def end(self, source: str, ending: Ending) -> None:
         """It has ended."""
         self._silent.discard(source)
-        log.info("%s: ended%s", source, f": {ending.reason}" if ending.reason else "")
+        if ending.reason:
+            log.warning("%s: ended: %s", source, ending.reason)
+        else:
+            log.info("%s: ended", source)
 
 
 class _Cuts:

@@ -46,11 +46,12 @@ def _kind(table: Table) -> SinkKind:
     name = table["kind"]
     if not isinstance(name, str):
         raise SettingsError('kind must be text, such as "json"')
-    kind = find_sink(name)
-    if kind.open_table is None:
-        usable = ", ".join(each for each in plugin_names(SINKS) if find_sink(each).open_table is not None)
-        raise SettingsError(f"kind {name} cannot be used in a site file; these can: {usable}")
-    return kind
+    if name in plugin_names(SINKS) and (kind := find_sink(name)).open_table is not None:
+        return kind
+    usable = ", ".join(each for each in plugin_names(SINKS) if find_sink(each).open_table is not None)
+    raise SettingsError(
+        f"kind is {name!r}; in a site file it must be one of {usable} (if one is missing, install cmsn again)"
+    )
 
 
 def _own(table: Table) -> Table:

@@ -36,9 +36,8 @@ def serve_site(path: Path, open_fleet: FleetOpener) -> None:
         bundle = stack.enter_context(_bundle_of(site))
         service = stack.enter_context(Service(site, bundle, open_fleet))
         signals = stack.enter_context(Signals())
+        log.info("%s", _begun(service, bundle))
         service.start()
-        page = f", the page is {service.page_url}" if service.page_url else ""
-        log.info("site %s: %s, %d cameras%s", site.name, bundle, len(site.cameras), page)
         notify("READY=1", _status(service))
         asked = _until_asked(service, signals)
         if asked is not None:
@@ -75,6 +74,14 @@ def _reload(service: Service) -> None:
     except CmsnError as error:
         log.error("%s; nothing was changed", error)
     notify("READY=1", _status(service))
+
+
+def _begun(service: Service, bundle: Bundle) -> str:
+    """What is run, where and on what."""
+    site, count = service.site, len(service.site.cameras)
+    page = f", the page is {service.page_url}" if service.page_url else ", without a page"
+    cameras = f"{count} camera{'' if count == 1 else 's'}"
+    return f"site {site.name}: {cameras} on bundle {bundle.manifest.name}, {bundle.backend.name}{page}"
 
 
 def _status(service: Service) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from command_line import cmsn
 
-from cmsn_runtime.errors import BundleError, SettingsError
+from cmsn_runtime.errors import BundleError, MissingExtraError, SettingsError
 from cmsn_runtime.sites.checking import check_site
 from cmsn_runtime.sites.reading import read_site
 
@@ -30,11 +31,20 @@ def check(folder: Path, text: str) -> None:
         (PAGE + CAMERA + "proposals = { min_score = 2 }\n", "site.toml: cameras.door: proposals.min_score is 2.0"),
         ("[outputs.json]\n", "site.toml: outputs.json: path is missing"),
         ("[outputs.json]\npath = 'x'\nevent = 'all'\n", "outputs.json: the content holds 'event', which is unknown"),
-        ("[outputs.a]\nkind = 'jsn'\n", "outputs.a: the output is 'jsn'; it must be one of "),
+        (
+            "[outputs.a]\nkind = 'jsn'\n",
+            "outputs.a: kind is 'jsn'; in a site file it must be one of clips, csv, json, mqtt, video, webhook",
+        ),
+        (PAGE + "[site]\nbackend = 'gpu'\n", "site.toml: site.backend: the backend is 'gpu'; it must be one of auto, "),
+        (
+            "[outputs.mqtt]\nhots = 'x'\n",
+            "outputs.mqtt: the content holds 'hots', which is unknown; its fields are host",
+        ),
+        ("[outputs.webhook]\n", "outputs.webhook: it has no address: give url"),
         ("[outputs.a]\nkind = 1\n", 'outputs.a: kind must be text, such as "json"'),
         (
             "[outputs.timeline]\npath = 'x'\n",
-            "outputs.timeline: kind timeline cannot be used in a site file; these can",
+            "outputs.timeline: kind is 'timeline'; in a site file it must be one of clips, csv, json,",
         ),
         (
             "[outputs.json]\npath = 'x'\n[outputs.csv]\npath = './x'\n",
@@ -46,6 +56,23 @@ def test_what_would_fail_later_is_refused(tmp_path: Path, text: str, message: st
     with pytest.raises(SettingsError) as caught:
         check(tmp_path, text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "module", "extra"),
+    [
+        (PAGE, "uvicorn", "live"),
+        ("[outputs.mqtt]\nhost = 'broker'\n", "paho", "live"),
+        ("[outputs.webhook]\nurl = 'https://door/hook'\n", "urllib3", "live"),
+        ("[outputs.video]\nfolder = 'recordings'\n", "PIL", "video"),
+    ],
+)
+def test_what_is_not_installed_is_found_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"pip install 'cmsn\[{extra}\]'"):
+        check(tmp_path, text)
 
 
 def test_a_bundle_that_does_not_exist_is_reported(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_changes_of_a_camera_are_a_line_each(in_journal: bool, capsys: pytest.Ca
         sink.event("door", Notice("source_lost", Fraction(2), "no frame for 5 s"))
         sink.event("door", Notice("source_back", Fraction(9), "after 7.0 s"))
         sink.end("door", Ending(Fraction(9)))
+        sink.end("yard", Ending(None, "no such device"))
     information, warning = ("<6>", "<4>") if in_journal else ("", "warning: ")
     assert lines(capsys.readouterr().err) == [
         f"{information}door: opening",
@@ -46,6 +47,7 @@ def test_changes_of_a_camera_are_a_line_each(in_journal: bool, capsys: pytest.Ca
         f"{warning}door: source_lost: no frame for 5 s",
         f"{information}door: source_back: after 7.0 s",
         f"{information}door: ended",
+        f"{warning}yard: ended: no such device",
     ]
 
 

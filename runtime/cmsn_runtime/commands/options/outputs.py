@@ -21,7 +21,12 @@ output_options = grouped(
         "--timeline", metavar="PNG", type=_PATH, help="A picture; PNG-stem-SOURCE.png for each of several sources."
     ),
     click.option(
-        "--sink", "sinks", metavar="NAME=VALUE", multiple=True, help="An output of any installed kind; may be repeated."
+        "--sink",
+        "sinks",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Another output: clips=FOLDER, video=FILE.mp4, mqtt=mqtt://HOST, webhook=https://HOST/PATH, or any other "
+        "installed kind; may be repeated.",
     ),
     click.option(
         "--events",

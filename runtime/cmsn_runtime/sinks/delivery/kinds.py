@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from cmsn_runtime.errors import MissingExtraError
+from cmsn_runtime.extras import require_library
 from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind
 
@@ -17,22 +17,21 @@ def delivering_kind(
     *,
     of_address: Callable[[str, SinkContext], Settings],
     of_table: Callable[[Mapping[str, object], SinkContext], Settings],
+    module: str,
     package: str,
     feature: str,
 ) -> SinkKind:
     """make: the output, by its settings. of_address, of_table: these settings, from what the user gives.
 
-    package: without which there is no such `feature`; it is part of the extra [live].
+    module, package: without which there is no such `feature`; it is part of the extra [live].
     """
 
-    def opened(settings: Settings, context: SinkContext) -> Sink:
-        try:
-            return make(settings, context)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(package, "live", feature) from error
+    def usable(settings: Settings) -> Settings:
+        require_library(module, package=package, extra="live", purpose=feature)
+        return settings
 
     return SinkKind(
-        open=lambda address, context: opened(of_address(address, context), context),
-        open_table=lambda table, context: opened(of_table(table, context), context),
-        check_table=of_table,
+        open=lambda address, context: make(usable(of_address(address, context)), context),
+        open_table=lambda table, context: make(usable(of_table(table, context)), context),
+        check_table=lambda table, context: usable(of_table(table, context)),
     )

@@ -11,7 +11,7 @@ from cmsn_runtime.paths import expanded_path
 from cmsn_runtime.secrets import Secret, expanded, from_file
 from cmsn_runtime.sinks.delivery.spool import Spool, open_spool
 from cmsn_runtime.sinks.kinds import SinkContext
-from cmsn_runtime.state import state_folder
+from cmsn_runtime.state import STATE_VARIABLE, state_folder
 from cmsn_runtime.text import file_name
 
 LIVE_DRAIN_SECONDS = 0.4  # at the end of a live run, for what waits: the whole program ends within 2
@@ -69,6 +69,8 @@ def spool_of(kind: str, receiver: str, megabytes: float, context: SinkContext) -
     try:
         return open_spool(folder, stem, most_bytes=int(megabytes * 2**20), report=context.report)
     except Exception as error:
+        reason = getattr(error, "strerror", None) or error
         raise OutputError(
-            f"{folder}: the spool of this output cannot be opened ({error}); its folder must be writable and have room"
+            f"{folder}: the spool of this output cannot be opened ({reason}); its folder must be writable and have "
+            f"room, and {STATE_VARIABLE} names another one"
         ) from error

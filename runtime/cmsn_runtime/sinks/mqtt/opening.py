@@ -7,5 +7,10 @@ from cmsn_runtime.sinks.mqtt.settings import mqtt_address, mqtt_table
 from cmsn_runtime.sinks.mqtt.sink import MqttSink
 
 MQTT = delivering_kind(
-    MqttSink, of_address=mqtt_address, of_table=mqtt_table, package="paho-mqtt", feature="an MQTT output"
+    MqttSink,
+    of_address=mqtt_address,
+    of_table=mqtt_table,
+    module="paho",
+    package="paho-mqtt",
+    feature="an MQTT output",
 )

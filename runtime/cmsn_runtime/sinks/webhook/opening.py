@@ -7,5 +7,10 @@ from cmsn_runtime.sinks.webhook.settings import webhook_address, webhook_table
 from cmsn_runtime.sinks.webhook.sink import WebhookSink
 
 WEBHOOK = delivering_kind(
-    WebhookSink, of_address=webhook_address, of_table=webhook_table, package="urllib3", feature="a webhook"
+    WebhookSink,
+    of_address=webhook_address,
+    of_table=webhook_table,
+    module="urllib3",
+    package="urllib3",
+    feature="a webhook",
 )

@@ -42,8 +42,8 @@ class WebhookSettings:
     spool_megabytes: float = 64.0
 
     def __post_init__(self) -> None:
-        given = self.url is not None or bool(self.url_file)
-        require(given, "url", None, "the address of a receiver, or url_file the path of a file that has it")
+        if self.url is None and not self.url_file:
+            raise SettingsError('it has no address: give url = "https://..." or url_file = "PATH"')
         for name in ("timeout_seconds", "first_retry_seconds", "spool_megabytes"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         last = self.last_retry_seconds

@@ -297,7 +297,7 @@ def test_secrets_are_shown_nowhere(tmp_path: Path, url: str, status: int) -> Non
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({}, "url is None; it must be the address of a receiver"),
+        ({}, "it has no address: give url = "),
         ({"url": "ftp://c4nary/x"}, "url is not an address of a web server"),
         ({"url": "https://c4nary nary/x"}, "url is not an address of a web server"),
         ({"url": "http://[c4nary"}, "url is not an address of a web server"),
