@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -78,13 +76,3 @@ def capture(address: str, captured: Captured, **changes: Any) -> Capture:
         **changes,
     }
     return Capture(Secret(address), **arguments)
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
-    """Whether a condition became true within that time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from fractions import Fraction
 
 from fake_capture import FakeCapture, FakeCaptures
+from waiting import wait_for
 
 from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.capture.settings import CaptureSettings
@@ -101,14 +100,6 @@ class Running:
             self.fleet.run(until_ended=until_ended)
         except BaseException as error:
             self.error = error
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
-    """Return when it holds; fail where it does not within this time."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.005)
 
 
 def content(events: list[StreamEvent]) -> list[tuple[object, ...]]:

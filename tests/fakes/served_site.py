@@ -15,13 +15,6 @@ from typing import Any
 from cmsn_runtime.closing import Closing
 
 
-def settle_seconds() -> float:
-    """The two seconds in which a program that is asked to end has written everything; on a machine with more work than
-    cores, as many times longer as it has more.
-    """
-    return 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 class ServedSite(Closing):
     """Runs from creation on. folder: gets site.toml, the state and the log. environment: more variables."""
 

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from captured import CLOSED_WITHIN, QUICK, Captured, capture, until
+from captured import CLOSED_WITHIN, QUICK, Captured, capture
 from chaos_proxy import ChaosProxy
 from processes import children
 from rtsp import RtspServer
+from waiting import wait_for
 
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem, SourceLost
@@ -26,7 +27,7 @@ def closed_in(camera: Capture) -> float:
     begin = time.monotonic()
     camera.close()
     passed = time.monotonic() - begin
-    assert until(lambda: not camera._thread.is_alive())
+    wait_for(lambda: not camera._thread.is_alive())
     return passed
 
 
@@ -65,7 +66,7 @@ def test_it_may_be_closed_by_what_it_delivers_to(server: RtspServer) -> None:
 
     camera.append(capture(server.url("yard"), seen, deliver=deliver))
     ready.set()
-    assert until(lambda: not camera[0]._thread.is_alive())
+    wait_for(lambda: not camera[0]._thread.is_alive())
     assert len(seen.items) == 1
 
 
@@ -81,5 +82,5 @@ def test_sessions_leave_no_descriptor_thread_or_process_behind(
             proxy.reset()
             captured.waited(SourceLost, count=number)
             captured.more_frames(3)
-        assert until(lambda: descriptors() <= running)
+        wait_for(lambda: descriptors() <= running)
     assert (threading.active_count(), children()) == before

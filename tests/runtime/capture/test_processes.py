@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from captured import Captured, capture, until
+from captured import Captured, capture
 from clips import pictures
 from mjpeg_server import jpegs, serving_mjpeg
 from processes import capturing
 from rtsp import RtspServer
+from waiting import wait_for
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceLost
 from cmsn_runtime.capture.protocol import FrameMessage, Message
@@ -50,7 +51,7 @@ def test_it_ends_with_a_parent_that_is_killed(server: RtspServer) -> None:
         process = Path("/proc", parent.stdout.readline().split()[0])
         assert process.exists()
         parent.kill()
-    assert until(lambda: not process.exists())
+    wait_for(lambda: not process.exists())
 
 
 def test_signals_that_end_programs_are_left_to_the_parent(server: RtspServer, captured: Captured) -> None:

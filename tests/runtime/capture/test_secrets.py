@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from captured import Captured, capture, until
+from captured import Captured, capture
 from processes import children
 from rtsp import RtspServer, endless
+from waiting import wait_for
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceEnded, SourceLost
 from cmsn_runtime.sources.options import SourceOptions
@@ -51,9 +52,9 @@ def test_a_reason_has_no_password_wherever_it_stands(
 ) -> None:
     monkeypatch.setenv("CAMERA_PASSWORD", CANARY)  # as a site file takes it, by ${CAMERA_PASSWORD}
     with capture(address, captured) as camera:
-        assert until(lambda: bool(visible() or captured.items))
+        wait_for(lambda: bool(visible() or captured.items))
         seen = visible()
-        assert until(lambda: bool(captured.of(SourceLost) or captured.of(SourceEnded)))
+        wait_for(lambda: bool(captured.of(SourceLost) or captured.of(SourceEnded)))
         reasons = [item.reason for item in captured.of(SourceLost)] + [item.reason for item in captured.of(SourceEnded)]
         assert not shown(f"{camera!r} {camera._task!r} {camera._address!r} {vars(camera)}")
     assert reasons

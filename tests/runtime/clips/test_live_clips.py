@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from command_line import ACTION
 from external import require_gstreamer
 from mjpeg_server import jpegs, serving_mjpeg
 from rtsp import RtspServer, endless
+from waiting import wait_for
 
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.capture.capture import Capture
@@ -77,7 +77,7 @@ def test_of_a_camera_without_times_of_its_own(bundle: Bundle, tmp_path: Path) ->
     ):
         fleet.add(camera(address))
         with running(fleet):
-            wait_for(lambda: sink.counts["saved"] >= 1)
+            wait_for(lambda: sink.counts["saved"] >= 1, seconds=60)
     found = replayed(folder, bundle)
     assert found and [(each.equal, each.notes) for each in found] == [(True, ())] * len(found)
 
@@ -94,13 +94,6 @@ def running(fleet: Fleet) -> Iterator[None]:
     assert not thread.is_alive()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_of_an_rtsp_camera_that_loses_its_connection(bundle: Bundle, tmp_path: Path, yard: Path) -> None:
     """Of both sessions: the second one has a phase of its own, and the first is still in the ring when it ends."""
     require_gstreamer()
@@ -113,11 +106,11 @@ def test_of_an_rtsp_camera_that_loses_its_connection(bundle: Bundle, tmp_path: P
     ):
         fleet.add(camera(server.url("yard")))
         with running(fleet):
-            wait_for(lambda: sink.counts["saved"] >= 1)
+            wait_for(lambda: sink.counts["saved"] >= 1, seconds=60)
             server.restart()
-            wait_for(lambda: fleet.statuses()[0].returns == 1)
+            wait_for(lambda: fleet.statuses()[0].returns == 1, seconds=60)
             before = sink.counts["saved"]
-            wait_for(lambda: sink.counts["saved"] >= before + 1)
+            wait_for(lambda: sink.counts["saved"] >= before + 1, seconds=60)
     found = replayed(folder, bundle)
     assert len(found) >= 2 and [each.equal for each in found] == [True] * len(found)
     assert sink.counts["inexact"] == 0

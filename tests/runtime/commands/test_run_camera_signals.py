@@ -15,8 +15,7 @@ import pytest
 from command_line import ACTION, clip, command
 from external import require_gstreamer
 from rtsp import RtspServer, endless
-from running_fleet import wait_for
-from served_site import settle_seconds
+from waiting import settle_seconds, wait_for
 
 pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
 

@@ -13,8 +13,8 @@ from chaos_proxy import ChaosProxy
 from command_line import ACTION, clip, cmsn_process
 from external import require_gstreamer
 from rtsp import RtspServer, endless
-from running_fleet import wait_for
-from served_site import ServedSite, settle_seconds
+from served_site import ServedSite
+from waiting import settle_seconds, wait_for
 
 pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
 

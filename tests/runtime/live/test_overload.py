@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import pytest
 from command_line import ACTION
 from fake_capture import FakeCaptures
-from running_fleet import Running, wait_for
+from running_fleet import Running
+from waiting import wait_for
 
 from cmsn_runtime.backends.asks import Extract, StepFeatures
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_fleet import wait_for
 from served_page import STEP_SECONDS, TOKEN, FakeFleet, Served, event, frame, notice, saving_clips, served, status
+from waiting import wait_for
 
 from cmsn_runtime.secrets import Secret
 from cmsn_runtime.serving.access import host_name

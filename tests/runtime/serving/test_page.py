@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from clips import pictures, write_clip
 from external import require_program
-from running_fleet import wait_for
 from served_page import STEP_SECONDS, TOKEN, Served, event, frame, notice, saving_clips, served, status
+from waiting import wait_for
 
 from cmsn_runtime.clips.saving import clip_stem
 from cmsn_runtime.events import StagePreview

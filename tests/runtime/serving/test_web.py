@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import av
 import pytest
-from running_fleet import wait_for
 from served_page import STEP_SECONDS, TOKEN, FakeFleet, Reader, Served, event, frame, saving_clips, served, status
+from waiting import wait_for
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.live.status import CameraStatus

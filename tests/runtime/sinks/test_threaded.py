@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from cmsn_runtime.errors import OutputError
 from cmsn_runtime.events import Event, EventKind, Notice, Proposal, StreamEvent
@@ -68,7 +68,7 @@ def held(limits: ThreadLimits | None = None) -> tuple[Held, ThreadedSink, list[s
     sink = Held()
     threaded = ThreadedSink(sink, limits, on_report=lines.append)
     threaded.begin("a", None)
-    wait(lambda: bool(sink.got))
+    wait_for(lambda: bool(sink.got))
     threaded.event("a", event(0))
     assert sink.busy.wait(10)
     return sink, threaded, lines
@@ -118,7 +118,7 @@ def test_a_second_burst_is_reported_again() -> None:
     for _ in range(3):
         threaded.picture("a", frame())
     sink.released.set()
-    wait(lambda: len(lines) == 2)
+    wait_for(lambda: len(lines) == 2)
     sink.released.clear()
     sink.busy.clear()
     threaded.event("a", event(1))
@@ -191,7 +191,7 @@ def test_an_error_is_raised_by_the_next_hook_and_the_sink_is_closed(error: Excep
     threaded = ThreadedSink(sink)
     threaded.event("a", event(13))
     threaded.event("a", event(1))
-    wait(lambda: sink.closed == 1)
+    wait_for(lambda: sink.closed == 1)
     with pytest.raises(type(error)) as caught:
         threaded.advance("a", Fraction(1))
     assert caught.value is error
@@ -219,7 +219,7 @@ def test_outlets_close_and_report_it_and_the_others_go_on() -> None:
         outlets.advance("a", Fraction(1))
         return bool(outlets.failures)
 
-    wait(reported)
+    wait_for(reported)
     assert [str(error) for error in outlets.failures] == ["disk full"]
     outlets.events("a", [event(2)])
     outlets.close()
@@ -237,7 +237,7 @@ def test_where_each_source_has_an_output_only_that_of_the_failed_one_ends() -> N
         outlets.advance("a", Fraction(1))
         return bool(outlets.failures)
 
-    wait(reported)
+    wait_for(reported)
     outlets.events("a", [event(2)])
     outlets.events("b", [event(3)])
     outlets.begin("a", None)
@@ -261,10 +261,3 @@ def test_a_hung_pipe_blocks_no_hook() -> None:
     os.close(reader)  # the thread that hangs in `write` gets a broken pipe, and ends
     threaded._thread.join(10)
     os.close(end)
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from command_line import ACTION
 from fake_capture import FakeCaptures
-from running_fleet import wait_for
+from waiting import wait_for
 
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import BackendError, CmsnError
