@@ -15,9 +15,9 @@ from cmsn_benchmarks.gpu.inputs import POOL, POSITION, pictures
 from cmsn_benchmarks.gpu.timing import Way
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.counters import counters
 from cmsn_runtime.backends.shapes import EngineSizes, Shape, engine_shapes
 from cmsn_runtime.backends.tensorrt.cuda import DeviceMemory, Staging
-from cmsn_runtime.backends.tensorrt.extracting import counters
 from cmsn_runtime.bundle_files import read_graph, read_manifest
 
 

@@ -10,14 +10,11 @@ import numpy.typing as npt
 
 from cmsn_runtime.backends.onnxruntime.provider import on_device, part_of
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.manifest.contents import StateDtype, StateTensor
+from cmsn_runtime.manifest.contents import StateTensor
 
 # Input name ("past." and the state's name) -> its tensor [cameras, ...]: an array, or ONNX Runtime's value (or some
 # cameras of one) on a device.
 Tensors = dict[str, Any]
-
-# ONNX Runtime's names of the element types that arrays can hold; bfloat16 is not among them.
-_TYPES: dict[StateDtype, str] = {"float32": "tensor(float)", "float16": "tensor(float16)", "int8": "tensor(int8)"}
 
 
 class _Group:
@@ -53,17 +50,6 @@ class OrtState:
     def move(self, group: _Group, slot: int) -> None:
         """Record that its camera ran in another group."""
         self._group, self._slot = group, slot
-
-
-def type_in_graphs(state: StateTensor) -> str:
-    """ONNX Runtime's name of the element type of a state. Raises BackendError for a type that arrays cannot hold."""
-    found = _TYPES.get(state.dtype)
-    if found is None:
-        raise BackendError(
-            f"the state {state.name} is {state.dtype}; this backend supports {', '.join(_TYPES)}; "
-            "choose another precision of the bundle, or export the model again"
-        )
-    return found
 
 
 def new_state(states: Sequence[StateTensor], device: str | None) -> OrtState:

@@ -7,15 +7,13 @@ from contextlib import ExitStack
 from math import prod
 
 from cmsn_runtime.backends.asks import Extract, Moments
+from cmsn_runtime.backends.counters import counters
 from cmsn_runtime.backends.shapes import Shape
 from cmsn_runtime.backends.tensorrt.cuda import Device
 from cmsn_runtime.backends.tensorrt.engine import Tensor
 from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.backends.tensorrt.states import DeviceFeatures, DeviceState, Rack, StateLayout, StatePool, neighbours
 from cmsn_runtime.errors import BackendError
-
-_FAR = 2**20  # frames; longer than any receptive field
-_END_UNKNOWN = 2**30  # frames
 
 
 class DeviceExtractor:
@@ -130,15 +128,6 @@ class DeviceExtractor:
         addresses = {name: staging.address for name, staging in self._staging.items()}
         addresses |= rack.addresses(side, slot)
         self._engine.run(addresses, {name: (cameras, *shape) for name, shape in self._shapes.items()})
-
-
-def counters(position: int, length: int, *, stride: int) -> tuple[int, int]:
-    """Position and length within an int32, for streams of any length: only the distance to either end matters.
-
-    All positions beyond the receptive field are equivalent; TensorRT 8.6 has no int64.
-    """
-    near = min(position, _FAR // stride * stride)
-    return near, min(near + length - position, _END_UNKNOWN)
 
 
 def _of_one_side(states: Sequence[DeviceState]) -> list[tuple[int, int]]:

@@ -25,10 +25,10 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.counters import counters
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
 from cmsn_runtime.backends.tensorrt.backend import TensorRTBackend
-from cmsn_runtime.backends.tensorrt.extracting import counters
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_manifest
 from cmsn_runtime.errors import BackendError, BundleError, SettingsError
