@@ -11,11 +11,11 @@ from cmsn_runtime.capture.items import CapturedFrame, SourceBack, SourceLost
 
 def test_mjpeg_at_ten_frames_per_second_takes_the_time_of_the_wall_clock(captured: Captured) -> None:
     with serving_mjpeg(jpegs(pictures(30, 480, 640)), fps=10) as address, capture(address, captured):
-        frames = captured.waited(CapturedFrame, count=60)
+        frames = captured.waited(CapturedFrame, count=40)
     first, last = frames[0], frames[-1]
     passed = last.arrived - first.arrived
     assert abs(float(last.frame.seconds - first.frame.seconds) / passed - 1) < 0.02
-    assert passed > 5
+    assert passed > 3
     assert last.clock.origin == "arrival"
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import cmsn, command, finals, start
+from command_line import ACTION, clip, cmsn, command, finals, start
 from mjpeg_server import jpegs, serving_mjpeg
+from waiting import wait_for
 
-from cmsn_benchmarks.live.broker import wait
 from cmsn_runtime.commands.options.sources import SourceChoice
 
 RUN_ONLY = ("wall", "id", "key", "start_wall", "end_wall", "clock")  # of a run, not of what it found
@@ -26,11 +26,13 @@ def found(lines: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_file_played_as_a_camera_gives_the_same_events(video: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_file_played_as_a_camera_gives_the_same_events(tiny_bundle: Path, tmp_path: Path) -> None:
+    video = clip(tmp_path / "action.mp4", ACTION[32:160])
     plain = cmsn("run", video, "--bundle", tiny_bundle)
     live = cmsn("run", "--live", video, "--bundle", tiny_bundle, "--csv", tmp_path / "found.csv")
     assert (live.returncode, live.stderr) == (0, "")
     assert found(live.stdout) == found(plain.stdout)
+    assert finals(live.stdout)
     assert len((tmp_path / "found.csv").read_text().splitlines()) == 1 + len(finals(live.stdout))
     assert all(json.loads(line)["clock"] == "arrival" for line in live.stdout.splitlines())
 
@@ -71,7 +73,7 @@ def test_what_the_last_run_wrote_of_a_camera_is_continued(tiny_bundle: Path, tmp
         process = subprocess.Popen(
             command("run", address, "--bundle", tiny_bundle, "--csv", table, "--json", lines), stderr=subprocess.PIPE
         )
-        wait(lambda count=count: lines.exists() and lines.read_text().count("\n") == count)  # type: ignore[misc]
+        wait_for(lambda count=count: lines.exists() and lines.read_text().count("\n") == count)  # type: ignore[misc]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
         assert [event["kind"] for event in found(lines.read_text())] == ["source_lost"] * count
