@@ -33,11 +33,18 @@ class Clip:
 
 
 def read_clip(path: Path) -> Clip:
-    """A clip by the path of its video or its sidecar. Raises SourceError, also where the video was changed."""
+    """A clip by the path of its video or its sidecar; both may have been renamed, if they are still called alike.
+
+    Raises SourceError, also where the video was changed.
+    """
+    if path.is_dir():
+        raise SourceError(f"{path}: is a folder; give the clips in it, such as {path}/*{CLIP_MARK}.mp4")
     stem = path.name.rpartition(f"{CLIP_MARK}.")[0] or path.stem
     sidecar = path.with_name(f"{stem}{SIDECAR_SUFFIX}")
+    if not sidecar.exists():
+        raise SourceError(f"{path}: is not a saved clip, or lacks its sidecar, {sidecar.name}; keep both in one folder")
     record = read_record(sidecar)
-    video = path.with_name(record.clip)
+    video = path.with_name(record.clip) if path.name == sidecar.name else path
     try:
         found = hashlib.sha256(video.read_bytes()).hexdigest()
     except OSError as error:

@@ -232,6 +232,21 @@ def test_a_clip_that_was_changed_is_refused(bundle: Bundle, sink: ClipSink, tmp_
         read_clip(path)
 
 
+def test_a_renamed_copy_is_what_is_read_and_not_the_original_beside_it(
+    bundle: Bundle, sink: ClipSink, tmp_path: Path, clips: Path
+) -> None:
+    with bundle.stream() as stream:
+        play(stream, sink, Session(clips / "action.mp4"))
+    (path,) = saved(tmp_path)
+    copy = path.with_name("copy.clip.mp4")
+    copy.write_bytes(path.read_bytes())
+    copy.with_suffix(".json").write_bytes(path.with_suffix(".json").read_bytes())
+    assert read_clip(copy).path == copy
+    copy.write_bytes(copy.read_bytes()[:-1])
+    with pytest.raises(SourceError, match=r"copy\.clip\.mp4: was changed since it was saved"):
+        read_clip(copy)
+
+
 def test_the_same_frames_in_another_phase_differ(bundle: Bundle, sink: ClipSink, tmp_path: Path) -> None:
     """What the sidecar's phase is for."""
     video = coloured(tmp_path / "video.mp4", ACTION * 4, gop=25)

@@ -76,6 +76,10 @@ def test_a_model_that_is_not_here_names_the_option(saved: list[Path]) -> None:
 def test_what_is_no_clip_is_reported_and_the_others_are_replayed(
     saved: list[Path], bundle: Bundle, tmp_path: Path
 ) -> None:
-    done = cmsn("replay", tmp_path / "none.mp4", saved[0], "--bundle", bundle.path)
+    broken = tmp_path / "broken.clip.json"
+    broken.write_text("{")
+    done = cmsn("replay", tmp_path / "none.mp4", saved[0], tmp_path, broken, "--bundle", bundle.path)
     assert done.returncode == 1 and ": equal: " in done.stdout
-    assert "is not the sidecar of a clip" in done.stderr and done.stderr.count("\n") == 1
+    missing, folder, damaged = done.stderr.splitlines()
+    assert "none.mp4: is not a saved clip, or lacks its sidecar, none.clip.json" in missing
+    assert "is a folder; give the clips in it" in folder and "is not the sidecar of a clip" in damaged

@@ -74,7 +74,9 @@ def webhook_address(address: str, context: SinkContext) -> WebhookSettings:
     Raises SettingsError.
     """
     parts = _parts(address)
-    if parts is not None and (parts.username or parts.password or parts.query):
+    if parts is None:
+        raise SettingsError("--sink webhook: that is not an address of a web server; give https://HOST/PATH")
+    if parts.username or parts.password or parts.query:
         raise SettingsError(
             "--sink webhook: the address holds a login or a query, which every user of this machine could read; "
             'give it in a site file, as url = "https://HOST/${NAME}" or url_file'
