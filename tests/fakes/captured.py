@@ -17,9 +17,9 @@ Item = TypeVar("Item")
 # A machine that runs many tests at once may take seconds for what takes none: a short stall limit is for tests of it.
 PATIENT = CaptureSettings(stall_seconds=15.0, first_retry_seconds=0.1, last_retry_seconds=0.5)
 QUICK = replace(PATIENT, stall_seconds=1.5)
-TOLD_WITHIN = QUICK.stall_seconds + 1.0  # of the last frame
+REPORTED_WITHIN = QUICK.stall_seconds + 1.0  # of the last frame
 # Of a capture's beginning: on a machine that is busy with other tests a process takes seconds to start.
-TOLD_AT_FIRST_WITHIN = TOLD_WITHIN + 4.0
+REPORTED_AT_FIRST_WITHIN = REPORTED_WITHIN + 4.0
 CLOSED_WITHIN = 1.2
 
 
@@ -53,11 +53,11 @@ class Captured:
         return self.waited(CapturedFrame, count=len(self.of(CapturedFrame)) + count, seconds=seconds)
 
     def outages(self) -> int:
-        """How many there were. Raises AssertionError unless each was told once, and each return once."""
+        """How many there were. Raises AssertionError unless each was reported once, and each return once."""
         with self._changed:
-            told = [type(item) for item in self.items if isinstance(item, SourceLost | SourceBack)]
-        assert told == [SourceLost, SourceBack] * (len(told) // 2) + [SourceLost] * (len(told) % 2)
-        return told.count(SourceLost)
+            reported = [type(item) for item in self.items if isinstance(item, SourceLost | SourceBack)]
+        assert reported == [SourceLost, SourceBack] * (len(reported) // 2) + [SourceLost] * (len(reported) % 2)
+        return reported.count(SourceLost)
 
     def _count(self, kind: type[Any]) -> int:
         return sum(isinstance(item, kind) for item in self.items)

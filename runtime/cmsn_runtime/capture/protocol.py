@@ -195,7 +195,7 @@ class Writer:
 class Reader:
     """Turns bytes, in whatever pieces they come, into messages; a body is read to where it stays, without a copy.
 
-    `room` is where the next bytes go, and `filled` is told how many came.
+    `room` is where the next bytes go, and `filled` gets their number.
     """
 
     def __init__(self) -> None:

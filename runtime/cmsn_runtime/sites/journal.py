@@ -111,7 +111,7 @@ class _Cuts:
         return due
 
     def taken(self) -> str:
-        """What the line says of those that were not logged."""
+        """What the line reports of those that were not logged."""
         more, self._since, self._logged = self._since, 0, time.monotonic()
         return f" ({more} more since the last line)" if more else ""
 

@@ -1,4 +1,4 @@
-"""A camera's connection: lost, told once, opened again."""
+"""A camera's connection: lost, reported once, opened again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from captured import QUICK, TOLD_AT_FIRST_WITHIN, TOLD_WITHIN, Captured, capture
+from captured import QUICK, REPORTED_AT_FIRST_WITHIN, REPORTED_WITHIN, Captured, capture
 from chaos_proxy import ChaosProxy
 from clips import number_of, numbered, write_clip
 from rtsp import RtspServer, clip
@@ -55,7 +55,7 @@ def test_a_server_that_is_away_at_first_is_one_loss_however_often_it_is_tried(ca
     assert captured.items == [lost]
 
 
-def test_a_frozen_server_is_told_within_the_stall_limit_and_comes_back(server: RtspServer, captured: Captured) -> None:
+def test_a_frozen_server_is_reported_within_the_limit_and_comes_back(server: RtspServer, captured: Captured) -> None:
     with capture(server.url("yard"), captured, settings=QUICK):
         captured.waited(CapturedFrame, count=10)
         server.freeze()
@@ -64,7 +64,7 @@ def test_a_frozen_server_is_told_within_the_stall_limit_and_comes_back(server: R
         server.thaw()
         captured.waited(SourceBack)
     assert lost.reason == "no frame for 1.5 s"
-    assert lost.arrived - last.arrived < TOLD_WITHIN
+    assert lost.arrived - last.arrived < REPORTED_WITHIN
 
 
 def test_a_short_freeze_loses_nothing(server: RtspServer, proxy: ChaosProxy, captured: Captured) -> None:
@@ -80,7 +80,7 @@ def test_a_short_freeze_loses_nothing(server: RtspServer, proxy: ChaosProxy, cap
 
 
 @pytest.mark.parametrize("fault", ["hold", "silence", "refuse", "garbage", "halve", "reset"])
-def test_every_fault_of_a_network_is_told_in_time_and_overcome(
+def test_every_fault_of_a_network_is_reported_in_time_and_overcome(
     server: RtspServer, proxy: ChaosProxy, captured: Captured, fault: str
 ) -> None:
     """hold: the cable is out. silence: it answers nobody. halve: half a packet is the last that comes."""
@@ -92,26 +92,26 @@ def test_every_fault_of_a_network_is_told_in_time_and_overcome(
         proxy.heal()
         captured.waited(SourceBack)
         frames = captured.more_frames(10)
-    assert lost.arrived - last.arrived < TOLD_WITHIN
+    assert lost.arrived - last.arrived < REPORTED_WITHIN
     assert captured.outages()
     assert all(one.frame.seconds < other.frame.seconds for one, other in pairwise(frames))
 
 
-def test_a_server_that_never_answers_is_told_within_the_limit(captured: Captured) -> None:
+def test_a_server_that_never_answers_is_reported_within_the_limit(captured: Captured) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/yard"
         with capture(address, captured, settings=QUICK) as camera:
             begun = camera._seen
             (lost,) = captured.waited(SourceLost)
     assert lost.reason == "nothing came within 1.5 s of connecting; check that it is sending"
-    assert lost.arrived - begun < TOLD_AT_FIRST_WITHIN
+    assert lost.arrived - begun < REPORTED_AT_FIRST_WITHIN
 
 
-def test_a_name_that_does_not_resolve_is_told_and_tried_again(captured: Captured) -> None:
+def test_a_name_that_does_not_resolve_is_reported_and_tried_again(captured: Captured) -> None:
     with capture("rtsp://camera.invalid/yard", captured, settings=QUICK) as camera:
         begun = camera._seen
         (lost,) = captured.waited(SourceLost)
-    assert lost.arrived - begun < TOLD_AT_FIRST_WITHIN
+    assert lost.arrived - begun < REPORTED_AT_FIRST_WITHIN
     assert lost.retry_seconds > 0
     assert not captured.of(SourceEnded)
 

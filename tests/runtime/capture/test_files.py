@@ -53,8 +53,8 @@ def test_a_folder_of_pictures_is_played_too(tmp_path: Path, captured: Captured) 
 
 def test_what_a_user_should_know_of_a_source_is_a_warning_here(tmp_path: Path, captured: Captured) -> None:
     path = write_clip(tmp_path / "a.h264", numbered(5))
-    told = pytest.warns(SourceWarning, match="taken as 25 frames per second")
-    with told, capture(str(path), captured, paced=True):
+    warned = pytest.warns(SourceWarning, match="taken as 25 frames per second")
+    with warned, capture(str(path), captured, paced=True):
         captured.waited(SourceEnded)
     assert len(captured.of(CapturedFrame)) == 5
 

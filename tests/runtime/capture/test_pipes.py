@@ -1,4 +1,4 @@
-"""Named pipes, standard input and raw frames: waited for, told when silent, and always stoppable."""
+"""Named pipes, standard input and raw frames: waited for, reported when silent, and always stoppable."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from captured import CLOSED_WITHIN, QUICK, TOLD_AT_FIRST_WITHIN, Captured, capture
+from captured import CLOSED_WITHIN, QUICK, REPORTED_AT_FIRST_WITHIN, Captured, capture
 from clips import numbered, write_clip
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceBack, SourceLost
 
 FAKES = Path(__file__).parents[2] / "fakes"
 
-# Captures standard input, prints what it gets, and ends when told to by SIGTERM's default, or at the end of its source.
+# Captures standard input, prints what it gets, and ends by SIGTERM's default, or at the end of its source.
 READER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -42,7 +42,7 @@ def read_stdin(address: str, wanted: str, stdin: int) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_silent_standard_input_is_told_at_the_limit_and_can_be_stopped() -> None:
+def test_a_silent_standard_input_is_reported_at_the_limit_and_can_be_stopped() -> None:
     read_end, write_end = os.pipe()
     try:
         assert read_stdin("-", "silent", read_end) == [
@@ -74,7 +74,7 @@ def test_raw_frames_on_standard_input_are_read_at_their_rate(tmp_path: Path) -> 
     feeder.wait()
 
 
-def test_a_silent_named_pipe_is_told_at_the_limit_and_goes_on_when_it_is_written_to(
+def test_a_silent_named_pipe_is_reported_at_the_limit_and_goes_on_when_it_is_written_to(
     tmp_path: Path, captured: Captured
 ) -> None:
     pipe = tmp_path / "frames"
@@ -82,7 +82,7 @@ def test_a_silent_named_pipe_is_told_at_the_limit_and_goes_on_when_it_is_written
     with capture(f"raw:64x48@10:{pipe}", captured, settings=QUICK) as camera:
         begun = camera._seen
         (lost,) = captured.waited(SourceLost)
-        assert lost.arrived - begun < TOLD_AT_FIRST_WITHIN
+        assert lost.arrived - begun < REPORTED_AT_FIRST_WITHIN
         with pipe.open("wb", buffering=0) as file:
             for picture in numbered(20):
                 file.write(picture.tobytes())

@@ -37,8 +37,8 @@ def captured_frames(address: str) -> list[Frame]:
     return [item.frame for item in captured.of(CapturedFrame) if item.arrived <= lost.arrived]
 
 
-def told(event: StreamEvent) -> tuple[object, ...]:
-    """All of an event but the time at which it was told."""
+def content(event: StreamEvent) -> tuple[object, ...]:
+    """All of an event but the time at which it was reported."""
     assert isinstance(event, Event)
     return event.kind, event.action, event.rank, event.proposal, event.segment
 
@@ -55,7 +55,7 @@ def test_over_rtsp_they_are_equal(tiny_bundle: Path, video: Path, server: RtspSe
     expected = of_file(tiny_bundle, video)
     found = events(tiny_bundle, frames)
     assert any(event.kind == "final" for event in expected)
-    assert [told(event) for event in found] == [told(event) for event in expected]
+    assert [content(event) for event in found] == [content(event) for event in expected]
     # RTP counts in ticks, to which the server rounds the frames of 30000/1001 a second.
     assert all(abs(one.seconds - other.seconds) <= RTP_TICK for one, other in zip(found, expected, strict=True))
 

@@ -143,7 +143,7 @@ def test_a_changed_file_changes_the_cameras_after_sighup_and_a_faulty_one_does_n
         assert served.stop()[0] == 0
 
 
-def test_systemd_is_told_when_it_is_ready_works_reloads_and_stops(
+def test_systemd_is_notified_when_it_is_ready_works_reloads_and_stops(
     tmp_path: Path, tiny_bundle: Path, server: RtspServer
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -1,4 +1,4 @@
-"""The main loop of `cmsn serve`: what systemd is told while cameras are looked after, and when they are not."""
+"""The main loop of `cmsn serve`: what systemd is notified of while cameras are looked after, and when they are not."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class Scripted:
 
 
 @pytest.mark.parametrize(
-    ("idle_seconds", "told"), [(0.1, ["WATCHDOG=1\nSTATUS=cameras: none"] * 2), (IDLE_SECONDS + 1, [])]
+    ("idle_seconds", "expected"), [(0.1, ["WATCHDOG=1\nSTATUS=cameras: none"] * 2), (IDLE_SECONDS + 1, [])]
 )
 def test_the_watchdog_hears_of_cameras_only_while_they_are_looked_after(
-    monkeypatch: pytest.MonkeyPatch, idle_seconds: float, told: list[str]
+    monkeypatch: pytest.MonkeyPatch, idle_seconds: float, expected: list[str]
 ) -> None:
     sent: list[str] = []
     monkeypatch.setattr(serving, "notify", lambda *fields: sent.append("\n".join(fields)))
     service = Idle(idle_seconds)
     signals = Scripted(None, None, signal.SIGTERM)
     asked = serving._until_asked(cast("Service", service), cast("Signals", signals))
-    assert (asked, sent, service.revived) == (signal.SIGTERM, told, 2)
+    assert (asked, sent, service.revived) == (signal.SIGTERM, expected, 2)
 
 
 def test_it_ends_where_the_cameras_have_ended() -> None:

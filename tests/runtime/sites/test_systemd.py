@@ -1,4 +1,4 @@
-"""What systemd is told, by its own protocol."""
+"""What systemd is notified of, by its own protocol."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Message:
 
     @property
     def lasting(self) -> bool:
-        """Whether it says something that no later event repeats: a final, or a notice."""
+        """Whether it reports what no later event repeats: a final, or a notice."""
         return self.kind not in _CHANGING
 
     @property

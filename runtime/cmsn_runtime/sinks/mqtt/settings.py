@@ -23,7 +23,7 @@ class MqttSettings:
     """A broker. port: by default 1883, or 8883 with tls. ca: PEM file of the authority that signed its certificate; by
     default those of the system. certificate, key: PEM files of this client's own. topic: begin of all topics.
 
-    discovery: whether Home Assistant is told of the cameras, below discovery_prefix. events: `final` omits those that
+    discovery: whether cameras are announced to Home Assistant, below discovery_prefix. events: `final` omits those that
     may still change. spool_megabytes: bound of what waits for the broker.
     """
 

@@ -27,7 +27,7 @@ class WebhookSettings:
     those of the system. events: `final` omits those that may still change.
 
     timeout_seconds: for an answer. first_retry_seconds, last_retry_seconds: between attempts, doubled from the first to
-    the last, unless the receiver says how long. spool_megabytes: bound of what waits for the receiver.
+    the last, unless the receiver states how long. spool_megabytes: bound of what waits for the receiver.
     """
 
     url: Address | None = None

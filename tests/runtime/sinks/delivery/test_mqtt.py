@@ -1,4 +1,4 @@
-"""MQTT with a real broker: nothing is lost, states are right, and Home Assistant is told."""
+"""MQTT with a real broker: nothing is lost, states are right, and Home Assistant is informed."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _changes(payloads: list[bytes]) -> list[bytes]:
     return [payload for place, payload in enumerate(payloads) if place == 0 or payload != payloads[place - 1]]
 
 
-def test_home_assistant_is_told_at_each_connection_and_each_of_its_starts(broker: Broker, tmp_path: Path) -> None:
+def test_home_assistant_is_informed_at_each_connection_and_each_of_its_starts(broker: Broker, tmp_path: Path) -> None:
     with Reader(broker) as reader, opened(broker, tmp_path) as sink:
         sink.begin("door/süd", None)
 
