@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from cmsn_runtime.closing import Closing
 
@@ -27,7 +26,7 @@ class CaptureProcess(Closing):
     stdin: whether it reads this process's standard input. Raises OSError where it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], task: Mapping[str, Any], *, stdin: bool = False) -> None:
+    def __init__(self, command: Sequence[str], task: Mapping[str, object], *, stdin: bool = False) -> None:
         read_end, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -80,6 +79,6 @@ def needed_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _NEEDED if name in os.environ}
 
 
-def _send(descriptor: int, task: Mapping[str, Any]) -> None:
+def _send(descriptor: int, task: Mapping[str, object]) -> None:
     with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
         file.write(json.dumps(task).encode())

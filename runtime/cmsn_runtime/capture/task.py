@@ -29,7 +29,7 @@ class Task:
     def __repr__(self) -> str:
         return f"Task({self.size[1]}x{self.size[0]})"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For the process; see from_json."""
         options = self.options
         return {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from cmsn_runtime.serving.clips import ClipFinder
+    from cmsn_runtime.serving.guard import Guard
     from cmsn_runtime.serving.outputs import Outputs
 
 _END_SECONDS = 0.5  # for answers under way; then they are cut
@@ -74,8 +75,6 @@ def start_web(
     Raises SettingsError where it cannot listen there, and MissingExtraError.
     """
     require_web()
-    import uvicorn
-
     from cmsn_runtime.serving.access import Access
     from cmsn_runtime.serving.app import Page, application
     from cmsn_runtime.serving.clips import ClipFinder
@@ -87,9 +86,16 @@ def start_web(
     sink.metrics.outputs = outputs
     watch = Watch(fleet, partial(_show, sink, finder), stuck_seconds=stuck_seconds)
     page = Page(site, sink, watch, finder, needs_token=access.needs_token)
-    # Of a request, nothing is logged: neither who asked nor for what.
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return Web(url, _server(application(page, access)), listener, sink, watch)
+
+
+def _server(application: Guard) -> uvicorn.Server:
+    """Of a request, nothing is logged: neither who asked nor for what."""
+    import uvicorn
+
     config = uvicorn.Config(
-        application(page, access),
+        application,
         log_config=None,
         access_log=False,
         http="h11",
@@ -99,8 +105,7 @@ def start_web(
         server_header=False,
         proxy_headers=False,
     )
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    return Web(url, uvicorn.Server(config), listener, sink, watch)
+    return uvicorn.Server(config)
 
 
 def _show(sink: PageSink, finder: ClipFinder, cameras: Sequence[CameraStatus]) -> None:

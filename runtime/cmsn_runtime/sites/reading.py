@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.errors import SettingsError, SourceWarning
@@ -62,7 +61,7 @@ def read_site(path: Path) -> Site:
 
 
 def _camera(
-    name: str, content: Mapping[str, Any], site: SiteTables, settings: Mapping[str, object], folder: Path
+    name: str, content: Mapping[str, object], site: SiteTables, settings: Mapping[str, object], folder: Path
 ) -> CameraSettings | None:
     """None where it is not enabled; its secrets need not exist then."""
     where = f"cameras.{name}"

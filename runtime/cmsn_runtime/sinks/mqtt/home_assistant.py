@@ -25,7 +25,26 @@ def birth_topic(prefix: str) -> str:
 def discovery(prefix: str, topics: Topics, camera: str) -> tuple[str, bytes]:
     """Topic and payload, which announce a camera."""
     device = f"cmsn_{_identifier(topics.site, camera)}"
-    entities: dict[str, dict[str, object]] = {
+    entities = _entities(topics, camera)
+    payload = {
+        "device": {
+            "identifiers": [device],
+            "name": camera,
+            "manufacturer": "cmsn",
+            "model": f"camera of {topics.site}",
+        },
+        "origin": {"name": "cmsn", "sw_version": version("cmsn")},
+        "availability": [{"topic": topics.site_available}, {"topic": topics.available(camera)}],
+        "availability_mode": "all",
+        "components": {name: {**entity, "unique_id": f"{device}_{name}"} for name, entity in entities.items()},
+        "qos": 1,
+    }
+    return f"{prefix}/device/{device}/config", json.dumps(payload).encode()
+
+
+def _entities(topics: Topics, camera: str) -> dict[str, dict[str, object]]:
+    """By their names: whether an action is going on, the newest event, and how far the camera lags behind."""
+    return {
         "action": {
             "platform": "binary_sensor",
             "name": "Action",
@@ -51,20 +70,6 @@ def discovery(prefix: str, topics: Topics, camera: str) -> tuple[str, bytes]:
             "entity_category": "diagnostic",
         },
     }
-    payload = {
-        "device": {
-            "identifiers": [device],
-            "name": camera,
-            "manufacturer": "cmsn",
-            "model": f"camera of {topics.site}",
-        },
-        "origin": {"name": "cmsn", "sw_version": version("cmsn")},
-        "availability": [{"topic": topics.site_available}, {"topic": topics.available(camera)}],
-        "availability_mode": "all",
-        "components": {name: {**entity, "unique_id": f"{device}_{name}"} for name, entity in entities.items()},
-        "qos": 1,
-    }
-    return f"{prefix}/device/{device}/config", json.dumps(payload).encode()
 
 
 def _identifier(site: str, camera: str) -> str:
