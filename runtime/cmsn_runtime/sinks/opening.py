@@ -11,6 +11,7 @@ from typing import TextIO
 from cmsn_runtime.files import STDOUT, descriptor_of
 from cmsn_runtime.sinks.base import Sink
 from cmsn_runtime.sinks.kinds import SinkContext, SinkKind, find_sink
+from cmsn_runtime.sinks.outages import OutageSink
 from cmsn_runtime.sinks.outputs import Outputs
 from cmsn_runtime.sinks.places import Place, require_separate, source_places
 
@@ -40,6 +41,8 @@ class PlannedSinks:
             from cmsn_runtime.sinks.console import ProgressSink
 
             yield ProgressSink(events=context.events)
+        elif context.live:
+            yield OutageSink()
         if self.lines:
             from cmsn_runtime.sinks.jsonl import JsonLinesSink
 

@@ -60,8 +60,10 @@ def test_a_camera_that_can_not_be_reached_is_reported_and_waited_for(tiny_bundle
         port = taken.getsockname()[1]
     process = start("run", f"rtsp://127.0.0.1:{port}/a", "--bundle", tiny_bundle, kind="source_lost")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    _, messages = process.communicate(timeout=20)
     assert process.returncode == 130
+    lost, _ = messages.splitlines()
+    assert lost.startswith(f"cmsn: warning: rtsp://127.0.0.1:{port}/a: source_lost: cannot be opened: ")
 
 
 def test_what_the_last_run_wrote_of_a_camera_is_continued(tiny_bundle: Path, tmp_path: Path) -> None:
