@@ -1,4 +1,4 @@
-"""Figures for Prometheus: counters, histograms and gauges per camera. docs/live-metrics.md lists them."""
+"""Figures for Prometheus: counters, histograms and gauges per camera. docs/outputs.md lists them."""
 
 from __future__ import annotations
 

@@ -194,6 +194,17 @@ class CountedStamps:
         return (self._count - 1) / self.rate
 
 
+def shown_seconds(stamps: Stamps, duration: int | None, usual: Fraction) -> Fraction | None:
+    """Seconds for which a container shows a frame, where they are more than `usual`; shorter ones are guesses.
+
+    duration: that the frame carries, in units of its stamps.
+    """
+    if not isinstance(stamps, PresentationStamps | DecodingStamps):
+        return None
+    shown = (duration or 0) * stamps.time_base
+    return shown if shown > usual else None
+
+
 class _InDecoder:
     """The packets between a decoder's two ends, as (PTS they carry, DTS)."""
 

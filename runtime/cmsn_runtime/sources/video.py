@@ -35,7 +35,7 @@ from cmsn_runtime.sources.options import SourceOptions
 from cmsn_runtime.sources.pipes import PipeReader
 from cmsn_runtime.sources.playlists import is_open_ended, open_playlist, warn_of_end
 from cmsn_runtime.sources.seeking import seek
-from cmsn_runtime.sources.stamps import DecodingStamps, PresentationStamps, Stamps
+from cmsn_runtime.sources.stamps import PresentationStamps, Stamps, shown_seconds
 from cmsn_runtime.sources.timing import stamps_of
 
 PacketWatch: TypeAlias = Callable[["Packet[VideoStream]"], None]
@@ -157,7 +157,8 @@ class VideoSource(Closing):
             if seconds is None:
                 self._untimed += last is not None
                 continue
-            stands = self._stands(decoded, _USUAL_INTERVAL if last is None else seconds - last)
+            usual = _USUAL_INTERVAL if last is None else seconds - last
+            stands = None if self.live else shown_seconds(self._stamps, decoded.duration, usual)
             last = seconds
             place = self._excerpt.place(seconds, jumped=jumped)
             if place == "after":
@@ -167,13 +168,6 @@ class VideoSource(Closing):
                 shown = True
                 yield DecodedFrame(decoded, seconds, discontinuity=jumped, duration=stands, maker=self._maker)
         self._check(last, shown=shown)
-
-    def _stands(self, decoded: VideoFrame, usual: Fraction) -> Fraction | None:
-        """Seconds that the container says a frame stands, where it is longer than `usual`; shorter ones are guesses."""
-        if self.live or not isinstance(self._stamps, PresentationStamps | DecodingStamps):
-            return None
-        stands = (decoded.duration or 0) * self._stamps.time_base
-        return stands if stands > usual else None
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Slice threads only, PyAV's default: frame threads delay a camera and conceal damage differently each time."""
