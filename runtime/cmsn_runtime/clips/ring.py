@@ -49,6 +49,8 @@ class PacketRing:
     def add(self, packet: CapturedPacket) -> None:
         """Keep a packet, and drop what is too old or too much."""
         if not self._parts or not _continues(packet, self._parts[-1].codec):
+            if self._parts and not self._parts[-1].groups:  # a session that ended before its first key frame
+                self._parts.pop()
             self._parts.append(Part(packet.codec))
         groups = self._parts[-1].groups
         if packet.key:

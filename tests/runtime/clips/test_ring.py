@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given
@@ -55,6 +56,15 @@ def test_a_group_that_is_too_large_goes_up_to_the_next_key_frame() -> None:
     assert found.part_of(Fraction(2)) is None and found.bytes == 0
     found.add(packet(3, key=True))
     assert held(found, 3) == [3]
+
+
+def test_sessions_without_a_key_frame_leave_nothing_and_hold_up_no_ageing() -> None:
+    found = ring(packet(0, key=True), max_seconds=5)
+    for session in range(2, 6):
+        found.add(packet(session, codec=replace(CODEC, session=session)))
+    for number in range(6, 20):
+        found.add(packet(number, key=number % 3 == 0, codec=replace(CODEC, session=6)))
+    assert found.part_of(Fraction(0)) is None and found.begin == 12
 
 
 def test_another_session_begins_a_part_and_the_old_one_ages_with_it() -> None:
