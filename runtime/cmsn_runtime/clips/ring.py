@@ -34,13 +34,10 @@ class PacketRing:
 
     Whole groups go, the oldest first; what precedes the first key frame is not kept. Where one group alone is larger,
     it goes too, up to the next key frame. A change of session or codec begins a new part.
-
-    overflows: groups that went for their bytes although not old enough.
     """
 
     def __init__(self, *, max_bytes: int, max_seconds: Fraction) -> None:
         self.bytes = 0
-        self.overflows = 0
         self._max_bytes = max_bytes
         self._max_seconds = max_seconds
         self._parts: deque[Part] = deque()
@@ -64,7 +61,6 @@ class PacketRing:
         while self._is_first_old():
             self._drop_first()
         while self.bytes > self._max_bytes:
-            self.overflows += 1
             self._drop_first()
 
     @property

@@ -13,6 +13,7 @@ from socket import AF_INET, SHUT_RDWR, SOCK_STREAM, fromfd
 
 import pytest
 from external import require_program
+from site_context import site_context
 
 from cmsn_benchmarks.live.broker import MOSQUITTO, PASSWORD, USER, Broker, Reader, wait
 from cmsn_runtime.errors import SettingsError
@@ -42,15 +43,7 @@ def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(broker: Broker, folder: Path, lines: list[str] | None = None, **table: object) -> MqttSink:
-    context = SinkContext(
-        Fraction(1),
-        site="home",
-        name="home",
-        folder=folder,
-        site_folder=folder,
-        live=True,
-        report=([] if lines is None else lines).append,
-    )
+    context = site_context(folder, lines)
     login = {"host": "127.0.0.1", "port": broker.port, "user": USER, "password": "${MQTT_PASSWORD}"}
     open_table = find_sink("mqtt").open_table
     assert open_table is not None

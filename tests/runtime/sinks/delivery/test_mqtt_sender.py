@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from external import require_program
+from waiting import settle_seconds
 
 from cmsn_benchmarks.live.broker import MOSQUITTO, PASSWORD, USER, Broker, wait
 from cmsn_runtime.events import Event, Proposal
@@ -157,7 +158,7 @@ def test_a_broker_that_never_answers_holds_up_neither_events_nor_the_end(tmp_pat
     with ThreadedSink(open_table({"host": "127.0.0.1", "port": silent_port}, context), on_report=lines.append) as sink:
         sink.begin("door", None)
         sink.event("door", FINAL)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < settle_seconds()
     assert [line.partition(": ")[2] for line in lines] == ["1 events wait in the spool; the next start sends them"]
 
 
@@ -182,6 +183,6 @@ def test_a_broker_that_freezes_holds_up_neither_events_nor_the_end(
         for _ in range(30):
             sink.event("door", FINAL)
         sink.close()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < settle_seconds()
         os.kill(broker.process.pid, signal.SIGCONT)
     assert [line.partition(": ")[2] for line in lines] == ["30 events wait in the spool; the next start sends them"]

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from external import require_program
+from site_context import site_context
 
 from cmsn_benchmarks.live.broker import free_port, make_certificates, wait
 from cmsn_benchmarks.live.hook_receiver import HookReceiver, Posted, Reply
@@ -34,15 +35,7 @@ SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 
 def opened(receiver: HookReceiver | str, folder: Path, lines: list[str] | None = None, **table: object) -> WebhookSink:
     url = receiver if isinstance(receiver, str) else f"{receiver.url}/hook"
-    context = SinkContext(
-        Fraction(1),
-        site="home",
-        name="home",
-        folder=folder,
-        site_folder=folder,
-        live=True,
-        report=([] if lines is None else lines).append,
-    )
+    context = site_context(folder, lines)
     open_table = find_sink("webhook").open_table
     assert open_table is not None
     quick = {"first_retry_seconds": 0.02, "last_retry_seconds": 0.1}
