@@ -7,6 +7,7 @@ import select
 import threading
 import time
 import warnings
+from dataclasses import replace
 
 from cmsn_runtime.capture.backoff import Backoff
 from cmsn_runtime.capture.items import (
@@ -29,6 +30,7 @@ from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import CmsnError, SourceWarning
 from cmsn_runtime.secrets import Secret, remember, scrubbed
 from cmsn_runtime.sources.addresses import redacted
+from cmsn_runtime.sources.excerpt import Excerpt
 from cmsn_runtime.sources.options import SourceOptions
 
 _CLOSE_SECONDS = 1.0
@@ -38,7 +40,8 @@ _CLOSED_BY_PEER = "the connection was closed by the other side"
 class Capture(Closing):
     """Delivers what a camera sends, from a thread of its own, from its creation until `close`.
 
-    address, options: as of open_source; its process alone sees them. name: of the camera, for messages. size: (height,
+    address, options: as of open_source; its process alone sees them. `begin` and `length` are on the camera's clock,
+        over all connections. name: of the camera, for messages. size: (height,
         width) of frames. deliver: called from that thread with each item (see items.py); it must not wait for long.
     pictures, packets: whether these are delivered too. paced: the address is a file, played at its own speed; its end
         is a SourceEnded.
@@ -74,6 +77,8 @@ class Capture(Closing):
         for secret in options.secrets():
             remember(secret)
         self._deliver = deliver
+        self._excerpt = None if paced else Excerpt(options)  # a file's process knows its end
+        self._enough = False
         self._loop = settings.loop and paced
         self._stall_seconds = settings.stall_seconds
         self._segmented = is_segmented(address.reveal())
@@ -123,7 +128,7 @@ class Capture(Closing):
         begun = time.monotonic()
         self._receiver.new_session()
         try:
-            with CaptureProcess(way.command, self._task.to_json(), stdin=way.stdin) as process:
+            with CaptureProcess(way.command, self._asked().to_json(), stdin=way.stdin) as process:
                 ended = self._read(process, patient=way.patient)
         except OSError as error:
             ended = Ended(f"its process cannot be started: {error.strerror}", False)
@@ -133,6 +138,12 @@ class Capture(Closing):
             self._backoff.worked(self._seen - begun)
         final = self._task.paced or way.once or ended.hopeless
         return Ended(self._safe(ended.reason) or ("" if final else _CLOSED_BY_PEER), final)
+
+    def _asked(self) -> Task:
+        """Of the next session: once the requested part was begun, none skips anything."""
+        if self._excerpt is None or not self._excerpt.begun:
+            return self._task
+        return replace(self._task, options=replace(self._task.options, begin=None))
 
     def _read(self, process: CaptureProcess, *, patient: bool) -> Ended:
         watch, reader = StallWatch(self._stall_seconds, segmented=self._segmented), Reader()
@@ -157,6 +168,8 @@ class Capture(Closing):
                         warnings.warn(self._safe(message.text), SourceWarning, stacklevel=2)
                     elif message is not None:
                         self._receiver.take(message, watch)
+                    if self._enough:
+                        return Ended("", True)
         except ProtocolError as error:
             return Ended(f"{error}; its process ended with {process.status()}", False)
         return Ended("", False)
@@ -168,6 +181,11 @@ class Capture(Closing):
                 self._deliver(SourceBack(item.arrived - self._lost_since, item.arrived))
                 self._lost_since = None
             self._seen = item.arrived
+        if isinstance(item, CapturedFrame) and self._excerpt is not None:
+            place = self._excerpt.place(item.frame.seconds, jumped=False)
+            self._enough = place == "after"
+            if place != "inside":
+                return
         self._deliver(item)
 
     def _lost(self, reason: str, retry_seconds: float) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.checking import require
+from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.secrets import Secret
 from cmsn_runtime.sources.options import SourceOptions
+from cmsn_runtime.sources.pipelines import is_pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,13 @@ class CameraSettings:
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     streaming: Mapping[str, object] = field(default_factory=dict)
     paced: bool = False
+
+    def __post_init__(self) -> None:
+        unused = self.options.fps is not None or self.options.video_stream is not None
+        if unused and is_pipeline(self.address.reveal()):
+            raise SettingsError(
+                "fps and video_stream are for what FFmpeg opens; a GStreamer pipeline chooses by its own elements"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,14 +74,15 @@ def _camera(
         options = SourceOptions(fps=table.fps, demuxer=demuxer, video_stream=table.video_stream)
         own = table_settings({"proposals": table.proposals, "tracking": table.tracking})
     capture = structure({**site.capture, **table.capture}, CaptureSettings, path=f"{where}.capture", private=True)
-    return CameraSettings(
-        name=name,
-        address=address,
-        options=options,
-        capture=capture,
-        streaming={**settings, **own},
-        paced=is_file(address) if table.paced is None else table.paced,
-    )
+    with within(f"{where}:"):
+        return CameraSettings(
+            name=name,
+            address=address,
+            options=options,
+            capture=capture,
+            streaming={**settings, **own},
+            paced=is_file(address) if table.paced is None else table.paced,
+        )
 
 
 def _readable_by_others(path: Path) -> bool:

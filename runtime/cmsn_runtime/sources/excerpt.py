@@ -20,6 +20,11 @@ class Excerpt:
         self._end: Fraction | None = None
         self._last: Fraction | None = None  # of the frames inside
 
+    @property
+    def begun(self) -> bool:
+        """Whether a frame lay inside."""
+        return self._last is not None
+
     def place(self, seconds: Fraction, *, jumped: bool) -> Literal["before", "inside", "after"]:
         """seconds: the frame's time. jumped: the clock was set back before it."""
         if self._last is None:

@@ -45,6 +45,17 @@ def test_a_killed_server_is_one_loss_and_one_return_and_time_goes_on(server: Rts
     assert all(one.frame.seconds < other.frame.seconds for one, other in pairwise(frames))
 
 
+def test_a_part_is_not_counted_anew_by_another_connection(server: RtspServer, captured: Captured) -> None:
+    part = SourceOptions(begin=Fraction(1, 2), length=Fraction(4))
+    with capture(server.url("yard"), captured, options=part):
+        captured.waited(CapturedFrame, count=10)
+        server.restart()
+        (ended,) = captured.waited(SourceEnded, seconds=30.0)
+    seconds = [item.frame.seconds for item in captured.of(CapturedFrame)]
+    assert ended.reason == "" and captured.outages() == 1
+    assert Fraction(1, 2) <= seconds[0] < seconds[-1] < Fraction(9, 2)
+
+
 def test_a_server_that_is_away_at_first_is_one_loss_however_often_it_is_tried(captured: Captured) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

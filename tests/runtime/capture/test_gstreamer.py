@@ -16,6 +16,7 @@ from rtsp import RtspServer, clip
 from cmsn_runtime.capture.gstreamer_child import launch_line
 from cmsn_runtime.capture.items import CapturedFrame, CapturedPicture, SourceBack, SourceEnded, SourceLost
 from cmsn_runtime.sources.addresses import public_name, secret_parts
+from cmsn_runtime.sources.options import SourceOptions
 from cmsn_runtime.sources.order import has_no_end
 from cmsn_runtime.sources.pipelines import secrets_of
 
@@ -55,6 +56,15 @@ def test_rtsp_by_gstreamer_gives_the_frames_of_the_file_with_exact_times(
     pictures = captured.of(CapturedPicture)
     assert len(pictures) >= 5
     assert pictures[0].frame.pixels.shape == (48, 64, 3)
+
+
+def test_a_part_of_a_pipeline_ends(captured: Captured) -> None:
+    address = "gst:videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=20/1"
+    with capture(address, captured, options=SourceOptions(begin=Fraction(1, 2), length=Fraction(1))):
+        (ended,) = captured.waited(SourceEnded)
+    seconds = [item.frame.seconds for item in captured.of(CapturedFrame)]
+    assert ended.reason == "" and not captured.of(SourceLost)
+    assert Fraction(1, 2) <= seconds[0] < seconds[-1] < Fraction(3, 2)
 
 
 def test_a_server_that_ends_is_a_loss_and_a_return(server: RtspServer, captured: Captured) -> None:

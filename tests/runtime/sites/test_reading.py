@@ -165,6 +165,7 @@ def test_what_is_no_file_is_neither_paced_nor_made_a_path(tmp_path: Path, addres
         ("[cameras.door]\nurl = 'x'\ntracking = { a = 0 }\n", "cameras.door: setting 'tracking.a' is unknown"),
         ("[cameras.door]\nurl = 'x'\nurl_file = 'x'\n", "cameras.door: it has url and url_file: give only one"),
         ("[cameras.door]\nurl = '${CMSN_NOT_SET}'\n", "cameras.door.url: ${CMSN_NOT_SET} is not set; set this"),
+        ("[cameras.door]\nurl = 'gst:videotestsrc'\nfps = '10'\n", "cameras.door: fps and video_stream are for"),
         ("[cameras.door]\nurl_file = 'none'\n", "none: the secret in it cannot be read (No such file or directory)"),
         ("[cameras.door]\nurl_file = '${CMSN_NOT_SET}/a'\n", "cameras.door: ${CMSN_NOT_SET} is not set"),
         ("[cameras.door]\nurl = 'x'\nuser = 'a'\npassword = 'b'\n", "user and password are for URLs, and url is none"),
