@@ -85,12 +85,12 @@ $(VENV)/.live: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
-	$(PIP) install -e '.[features,live,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist selenium
+	$(PIP) install -e '.[features,live,openvino,plot,render]' hypothesis onnx pytest pytest-timeout pytest-xdist selenium
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[features,live,plot,render,train,export,dev]'
+	$(PIP) install -c constraints.txt -e '.[features,live,openvino,plot,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.live $(VENV)/.runtime
 
 # TensorRT's Python bindings, without its libraries: the tests check that the API we use exists in each version.

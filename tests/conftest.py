@@ -24,6 +24,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests that import ONNX Runtime themselves: see cmsn_runtime.backends.onnxruntime.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+# Without OpenVINO, which compiles for 0.3 s where the cache is empty, as it is in every test; its own tests name it.
+os.environ["CMSN_AUTO_BACKENDS"] = "tensorrt,ort-cuda,onnxruntime"
+
 
 _numbers = itertools.count()
 

@@ -15,6 +15,7 @@ from cmsn_runtime.backends.asks import evaluate, stages
 from cmsn_runtime.backends.host_window import on_host
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.manifest.contents import StateTensor
+from cmsn_runtime.pictures.example import moving_picture
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_training.models.cmsn import CMSN
@@ -56,22 +57,11 @@ def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
     """Frames uint8 [T, height, width, 3], or rows float32 [T, width] of the size that the model was trained with."""
     extractor = model.extractor
     if isinstance(extractor, IncrementalExtractor):
-        return _moving_picture(rng, extractor.preprocessing.crop)
+        return moving_picture(rng, extractor.preprocessing.crop, _FRAMES)
     mean, deviation = (part[: extractor.width].numpy() for part in (extractor.mean, extractor.deviation))
     count = _FRAMES // extractor.stride * extractor.stride  # a single pass omits a last incomplete step
     rows: npt.NDArray[np.float32] = (mean + deviation * rng.normal(size=(count, extractor.width))).astype(np.float32)
     return rows
-
-
-def _moving_picture(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Frames with structure and motion, since noise alone hardly activates a network: uint8 [T, height, width, 3]."""
-    height, width = size
-    coarse = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
-    still = np.kron(coarse, np.ones((8, 8, 1), dtype=np.int64))
-    offsets = (8 * (1 + np.sin(np.arange(_FRAMES) / 5)) / 2).astype(int)
-    moving = np.stack([still[offset : offset + height, offset : offset + width] for offset in offsets])
-    noisy: npt.NDArray[np.uint8] = np.clip(moving + rng.integers(-8, 9, moving.shape), 0, 255).astype(np.uint8)
-    return noisy
 
 
 def _stream(model: CMSN, backend: OnnxRuntimeBackend, frames: npt.NDArray[Any], chunk: int) -> npt.NDArray[np.float32]:

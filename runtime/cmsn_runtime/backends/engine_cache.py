@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from cmsn_runtime.errors import BackendError
@@ -43,6 +44,13 @@ def make_folder(folder: Path) -> None:
     for level in levels:
         level.mkdir(mode=0o700, exist_ok=True)
     require_private(folder)
+
+
+def made_folder(folder: Path) -> bool:
+    """`make_folder`, for what works without: whether the folder exists by now and can be written."""
+    with suppress(OSError):
+        make_folder(folder)
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def require_private(folder: Path) -> None:

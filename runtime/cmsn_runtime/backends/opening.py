@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.registry import AUTO, Networks, backend_names, find_backend
 from cmsn_runtime.errors import BackendError, BackendWarning, MissingExtraError, SettingsError
 
+AUTO_VARIABLE = "CMSN_AUTO_BACKENDS"
+
 
 def open_backend(name: str, networks: Networks) -> GraphBackend:
     """Open the networks with a library: a name of `backend_names()`, or `auto`.
 
     `auto` takes TensorRT where engines are named or were built by this user, else ONNX Runtime on the GPU where the
-    package with CUDA is installed, else on the CPU. A BackendWarning says why a better one cannot be used.
+    package with CUDA is installed, else the CPU: OpenVINO in FP32 where it is installed, else ONNX Runtime. The names
+    in CMSN_AUTO_BACKENDS, separated by commas, are tried instead. A BackendWarning says why a better one cannot be
+    used.
     Raises SettingsError for an unknown name; MissingExtraError and BackendError where the library is missing, refuses
     the graphs, or the graphs differ from what the manifest declares.
     """
@@ -31,9 +36,9 @@ def open_backend(name: str, networks: Networks) -> GraphBackend:
 
 
 def _open_best(networks: Networks) -> GraphBackend:
-    kinds = {name: find_backend(name) for name in backend_names()}
+    kinds = {name: find_backend(name) for name in _named() or backend_names()}
     ranked = sorted((kind.rank, name) for name, kind in kinds.items() if kind.rank is not None)
-    tried = [name for _, name in ranked if kinds[name].is_there(networks)]
+    tried = [name for name in _named() or [name for _, name in ranked] if kinds[name].is_there(networks)]
     for name in tried[:-1]:
         try:
             return kinds[name].open(networks)
@@ -44,5 +49,14 @@ def _open_best(networks: Networks) -> GraphBackend:
                 stacklevel=4,
             )
     if not tried:
-        raise SettingsError("no backend is available; its entry points are out of date, so install cmsn again")
+        raise SettingsError(
+            f"none of the backends in {AUTO_VARIABLE} ({', '.join(_named())}) is available; name another one"
+            if _named()
+            else "no backend is available; its entry points are out of date, so install cmsn again"
+        )
     return kinds[tried[-1]].open(networks)
+
+
+def _named() -> list[str]:
+    """The names that the user lets `auto` try, in their order; none for all that have a rank."""
+    return [name.strip() for name in os.environ.get(AUTO_VARIABLE, "").split(",") if name.strip()]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 _SMALL_EXTRACTOR = 16 * 2**20  # bytes of its graph: a third of the paper's width
 
 
-def usual_threads(graphs: Mapping[str, bytes]) -> int:
-    """One thread for a small extractor, whose operators are too short to be divided; otherwise one per core.
+def usual_threads(extractor_bytes: int) -> int:
+    """One thread for an extractor with a small graph, whose operators are too short to be divided; else one per core.
 
     Streams of several threads share the networks and run side by side either way.
     """
-    return 1 if len(graphs["extractor"]) < _SMALL_EXTRACTOR else cores()
+    return 1 if extractor_bytes < _SMALL_EXTRACTOR else cores()
 
 
 def cores() -> int:

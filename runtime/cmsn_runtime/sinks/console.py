@@ -59,11 +59,14 @@ class TableSink(Sink):
 
 
 class ProgressSink(Sink):
-    """Bars and events, for a terminal. Meant for stderr, so that stdout has only results."""
+    """Bars and events, for a terminal. Meant for stderr, so that stdout has only results.
+
+    networks: what runs them, shown once, above the first bar.
+    """
 
     passive = True
 
-    def __init__(self, console: Console | None = None, *, events: EventChoice = "all") -> None:
+    def __init__(self, console: Console | None = None, *, events: EventChoice = "all", networks: str = "") -> None:
         # stdout is left alone: where it is a pipe, rich would write what is meant for it to the terminal instead.
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -77,6 +80,7 @@ class ProgressSink(Sink):
             redirect_stderr=False,
         )
         self._events = events
+        self._networks = networks
         self._bars: OpenSources[_Bar] = OpenSources()
 
     @property
@@ -87,6 +91,9 @@ class ProgressSink(Sink):
         """Show a bar; that of a live source, which has no end, shows only its time."""
         self._bars.begin(source, lambda: _Bar(self._progress, source, duration))
         self._progress.start()
+        if self._networks:
+            self._progress.console.print(Text(f"networks: {printable(self._networks)}", style="dim"))
+            self._networks = ""
 
     def advance(self, source: str, seconds: Fraction) -> None:
         """Move the bar."""

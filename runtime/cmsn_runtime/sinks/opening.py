@@ -40,7 +40,7 @@ class PlannedSinks:
         if self.bar:
             from cmsn_runtime.sinks.console import ProgressSink
 
-            yield ProgressSink(events=context.events)
+            yield ProgressSink(events=context.events, networks=context.networks)
         elif context.live:
             yield OutageSink()
         if self.lines:

@@ -14,6 +14,7 @@ from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.errors import BackendError, BackendWarning, SettingsError
 
 SHIPPED = ["onnxruntime", "ort-cuda", "ort-tensorrt", "tensorrt"]
+SHIPPED += ["openvino", "openvino-bf16", "openvino-fp16", "openvino-int8"]
 
 
 def test_every_shipped_backend_is_found_by_its_name() -> None:
@@ -30,6 +31,7 @@ def test_an_unknown_backend_is_refused_with_the_known_names(tiny_bundle: Path) -
 def plugged(monkeypatch: pytest.MonkeyPatch) -> dict[str, BackendKind]:
     """Backends in place of the installed ones."""
     kinds: dict[str, BackendKind] = {}
+    monkeypatch.delenv("CMSN_AUTO_BACKENDS")
     monkeypatch.setattr("cmsn_runtime.backends.opening.backend_names", lambda: sorted(kinds))
     monkeypatch.setattr("cmsn_runtime.backends.opening.find_backend", kinds.__getitem__)
     return kinds
@@ -58,3 +60,23 @@ def test_auto_falls_back_to_the_next_backend_with_a_warning(tiny_bundle: Path, p
         open_bundle(tiny_bundle) as bundle,
     ):
         assert "CPU" in bundle.backend.name
+
+
+def test_auto_tries_the_names_of_the_user_in_their_order(
+    tiny_bundle: Path, plugged: dict[str, BackendKind], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugged["best"] = BackendKind(open=broken, is_there=lambda networks: True, rank=1)
+    plugged["by-name"] = BackendKind(open=CPU.open, is_there=lambda networks: True)
+    plugged["later"] = BackendKind(open=broken, is_there=lambda networks: True, rank=2)
+    monkeypatch.setenv("CMSN_AUTO_BACKENDS", "by-name, later")
+    with open_bundle(tiny_bundle) as bundle:
+        assert "CPU" in bundle.backend.name
+
+
+@pytest.mark.parametrize(("names", "reason"), [("nonsense", "must be one of"), ("ort-cuda", "none of the backends in")])
+def test_names_that_auto_cannot_try_are_refused(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, names: str, reason: str
+) -> None:
+    monkeypatch.setenv("CMSN_AUTO_BACKENDS", names)
+    with pytest.raises(SettingsError, match=reason):
+        open_bundle(tiny_bundle)

@@ -223,7 +223,7 @@ def test_pictures_that_were_not_drawn_leave_no_rest(tmp_path: Path) -> None:
 def test_a_terminal_shows_several_sources_at_once(names: tuple[str, str]) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)
-    with ProgressSink(console) as progress, TableSink(console) as table:
+    with ProgressSink(console, networks="ONNX Runtime 1.0") as progress, TableSink(console) as table:
         for sink in (progress, table):
             for name in names:
                 sink.begin(name, Fraction(20))
@@ -237,6 +237,7 @@ def test_a_terminal_shows_several_sources_at_once(names: tuple[str, str]) -> Non
     shown = screen.getvalue()
     assert shown.count("final after") == len(set(names))
     assert shown.count("score 0.900") == 2
+    assert shown.count("networks: ONNX Runtime 1.0") == 1
 
 
 @pytest.mark.parametrize(("end", "rows"), [(12.0, 1), (608.5, 5), (7200.0, 12), (10.0, 1)])

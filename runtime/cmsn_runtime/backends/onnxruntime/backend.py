@@ -56,7 +56,7 @@ class OnnxRuntimeBackend(Closing):
         provider = provider or Provider()
         provider.prepare()
         self._device = provider.device
-        threads = threads or usual_threads(graphs)
+        threads = threads or usual_threads(len(graphs["extractor"]))
         self._extractor = GraphSession(
             "extractor", graphs["extractor"], threads=threads, provider=provider, states=self._states
         )

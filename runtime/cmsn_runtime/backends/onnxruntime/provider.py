@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
-from cmsn_runtime.backends.engine_cache import make_folder, require_private
+from cmsn_runtime.backends.engine_cache import made_folder, require_private
 from cmsn_runtime.backends.shapes import Shapes
 from cmsn_runtime.errors import BackendError
 
@@ -105,17 +104,10 @@ class Provider:
         for place, index in (("min", 0), ("opt", 1), ("max", 2)):
             items = (f"{name}:{'x'.join(map(str, shape[index]))}" for name, shape in self.shapes.get(graph, {}).items())
             options[f"trt_profile_{place}_shapes"] = ",".join(items)
-        if self.cache is not None and _made(self.cache):
+        if self.cache is not None and made_folder(self.cache):
             require_private(self.cache)
             options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(self.cache)}
         return options
-
-
-def _made(folder: Path) -> bool:
-    """Whether the folder exists by now; ONNX Runtime creates only its last part, and throws where it cannot."""
-    with suppress(OSError):
-        make_folder(folder)
-    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def has_cuda() -> bool:

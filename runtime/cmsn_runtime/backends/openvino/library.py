@@ -1,0 +1,70 @@
+"""Imports OpenVINO without what it reports to its maker."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from typing import Any, cast
+
+from cmsn_runtime.errors import MissingExtraError
+
+_TELEMETRY = "openvino_telemetry"
+DEVICE = "CPU"
+
+
+def is_installed() -> bool:
+    """Whether OpenVINO is there, found without importing it."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+@cache
+def load_openvino() -> Any:
+    """The library. Raises MissingExtraError where it is not installed."""
+    try:
+        with _without_telemetry():
+            return import_module("openvino")
+    except ImportError as error:
+        raise MissingExtraError("openvino", "openvino", "the backend openvino") from error
+
+
+@cache
+def core() -> Any:
+    """The process's only ov::Core: what it loads for a device is shared."""
+    return load_openvino().Core()
+
+
+def version() -> str:
+    """OpenVINO's version, without the commit that it was built from."""
+    return str(load_openvino().__version__).split("-")[0]
+
+
+def processor() -> str:
+    """The processor as OpenVINO calls it."""
+    return str(core().get_property(DEVICE, "FULL_DEVICE_NAME"))
+
+
+def capabilities() -> frozenset[str]:
+    """The precisions that this processor has: FP32, BF16, FP16, INT8 ..."""
+    return frozenset(core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """`import openvino` sends an event, with an identity that it leaves in the home folder, unless it lacks a package.
+
+    Its own stub takes over then, for as long as the process lives. https://docs.openvino.ai/2025/about-openvino/additional-resources/telemetry.html
+    """
+    modules = cast(dict[str, Any], sys.modules)
+    absent = object()
+    before = modules.get(_TELEMETRY, absent)
+    modules[_TELEMETRY] = None  # its import raises ImportError
+    try:
+        yield
+    finally:
+        del modules[_TELEMETRY]
+        if before is not absent:
+            modules[_TELEMETRY] = before

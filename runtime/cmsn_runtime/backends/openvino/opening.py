@@ -1,0 +1,113 @@
+"""OpenVINO as backends: in FP32, and in the half precision that the processor has."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmsn_runtime.backends.base import GraphBackend
+from cmsn_runtime.backends.engine_cache import graphs_folder, made_folder, require_private
+from cmsn_runtime.backends.onnxruntime.opening import CPU as ONNX_RUNTIME
+from cmsn_runtime.backends.openvino.library import is_installed, load_openvino, processor, version
+from cmsn_runtime.backends.openvino.precisions import BF16, FP16, FP32, INT8, Precision
+from cmsn_runtime.backends.registry import BackendKind, Networks
+from cmsn_runtime.backends.threads import cores, usual_threads
+from cmsn_runtime.errors import BackendError, BackendWarning, SettingsError
+
+if TYPE_CHECKING:
+    from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
+
+
+def _open(networks: Networks, precision: Precision) -> GraphBackend:
+    """The networks in a precision, once its features are measured to be within its limit.
+
+    Where half precision is not, FP32 takes over with a BackendWarning; where FP32 is not, BackendError is raised.
+    """
+    load_openvino()
+    precision.require()
+    backend = _opened(networks, precision)
+    error, limit = _error(backend, networks, precision), precision.limit_in(networks.manifest)
+    if error <= limit:
+        return backend
+    backend.close()
+    fault = (
+        f"OpenVINO {version()} in {precision.name} computes features that differ from FP32 by {error:.1e}; at most "
+        f"{limit:.0e} is allowed (relative to the largest)"
+    )
+    if precision == FP32:
+        raise BackendError(f"{fault}; take --backend onnxruntime")
+    warnings.warn(f"{fault}; FP32 takes over", BackendWarning, stacklevel=4)
+    return _open(networks, FP32)
+
+
+def _opened(networks: Networks, precision: Precision) -> OpenVinoBackend:
+    from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
+    from cmsn_runtime.backends.openvino.compiling import Compilation
+    from cmsn_runtime.backends.openvino.extracting import OpenVinoExtractor
+
+    manifest = networks.manifest
+    files = manifest.variant(precision.variant).graphs
+    threads = _threads(networks, files["extractor"].bytes)
+    states = manifest.state_tensors(precision.variant)
+    compilation = Compilation(
+        hint=precision.hint, threads=threads, streams=max(1, cores() // threads), cache=_cache(networks, precision)
+    )
+    extractor = OpenVinoExtractor(
+        partial(networks.read, files["extractor"]), states, compilation, stride=manifest.grid.stride
+    )
+    return OpenVinoBackend(
+        extractor,
+        {name: networks.read(files[name]) for name in ("stages", "evaluator")},
+        states,
+        precision=precision.name,
+        threads=threads,
+        largest_batch=1 if networks.largest_batch is None else networks.largest_batch,
+    )
+
+
+def _threads(networks: Networks, extractor_bytes: int) -> int:
+    if networks.threads is None:
+        return usual_threads(extractor_bytes)
+    if networks.threads < 1:
+        raise SettingsError(f"threads is {networks.threads}; it must be at least 1; omit it for the default")
+    return networks.threads
+
+
+def _error(backend: OpenVinoBackend, networks: Networks, precision: Precision) -> float:
+    """How far its features are from those of ONNX Runtime in FP32: measured once for these graphs on this machine."""
+    from cmsn_runtime.backends.openvino import self_check
+
+    graphs = sorted(file.sha256 for file in networks.manifest.graph_files)
+    facts = [*graphs, backend.name, processor()]
+    file = self_check.remembered(_cache(networks, precision), facts)
+    error = self_check.read_error(file)
+    if error is None:
+        with ONNX_RUNTIME.open(networks) as reference:
+            error = self_check.feature_error(backend, reference, networks.manifest)
+        self_check.write_error(file, error)
+    return error
+
+
+def _cache(networks: Networks, precision: Precision) -> Path | None:
+    """The folder of what was compiled, which OpenVINO loads unchecked; None where it cannot be created.
+
+    One for each precision: OpenVINO's own key leaves the hint out.
+    """
+    folder = (networks.engines or graphs_folder(networks.manifest)) / f"openvino-{version()}-{precision.name.lower()}"
+    if not made_folder(folder):
+        return None
+    require_private(folder)
+    return folder
+
+
+def _kind(precision: Precision, rank: int | None = None) -> BackendKind:
+    return BackendKind(open=partial(_open, precision=precision), is_there=lambda networks: is_installed(), rank=rank)
+
+
+# `auto` takes FP32 only: what it finds must not depend, beyond rounding, on which library is installed.
+CPU_FP32 = _kind(FP32, rank=50)
+CPU_BF16 = _kind(BF16)
+CPU_FP16 = _kind(FP16)
+CPU_INT8 = _kind(INT8)

@@ -1,0 +1,44 @@
+"""The precisions in which OpenVINO runs an extractor, and how far its features may then be from FP32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cmsn_runtime.backends.openvino.library import capabilities, processor
+from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """hint: OpenVINO's INFERENCE_PRECISION_HINT. capability: its name of what the processor needs.
+
+    limit: largest absolute difference of the features from those of ONNX Runtime in FP32, over their largest value;
+    None for the tolerance that the bundle declares. variant: that of the bundle whose graphs run.
+    """
+
+    name: str
+    hint: str
+    capability: str
+    limit: float | None
+    variant: str = FULL_PRECISION
+
+    def require(self) -> None:
+        """Raise BackendError where the processor lacks it."""
+        found = capabilities()
+        if self.capability not in found:
+            raise BackendError(
+                f"this processor ({processor()}) has no {self.name} in OpenVINO, which lists "
+                f"{', '.join(sorted(found))}; take --backend openvino, which computes in FP32"
+            )
+
+    def limit_in(self, manifest: Manifest) -> float:
+        """The limit for a bundle."""
+        return manifest.variant(self.variant).parity.tolerance if self.limit is None else self.limit
+
+
+FP32 = Precision("FP32", "f32", "FP32", 1e-5)
+BF16 = Precision("BF16", "bf16", "BF16", 1e-2)
+FP16 = Precision("FP16", "f16", "FP16", 1e-2)
+# Graphs with quantisation inside; what is not quantised runs in FP32.
+INT8 = Precision("INT8", "f32", "INT8", None, variant="int8")
