@@ -12,7 +12,7 @@ from urllib.parse import quote
 import av
 import pytest
 from served_page import STEP_SECONDS, TOKEN, FakeFleet, Reader, Served, event, frame, saving_clips, served, status
-from waiting import wait_for
+from waiting import settle_seconds, wait_for
 
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.live.status import CameraStatus
@@ -172,7 +172,7 @@ def test_it_ends_within_a_second_whoever_is_reading() -> None:
         still.sendall(b"GET / HTTP/1.1\r\nHost: lo")
         begin = time.monotonic()
         page.web.close()
-        assert time.monotonic() - begin < 1.5  # its promise is 1 s; this machine may be busy
+        assert time.monotonic() - begin < settle_seconds()
         page.web.close()
         for each in readers:
             each.close()
