@@ -30,7 +30,7 @@ class Backoff:
     def worked(self, seconds: float) -> None:
         """A session ended that had frames for so long: where it outlasted the wait before it, waits begin anew.
 
-        A camera that comes and goes every second is not asked every second for ever.
+        A camera that comes and goes every second is not asked every second indefinitely.
         """
         if seconds >= self._waited:
             self._next = self._first

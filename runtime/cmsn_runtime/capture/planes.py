@@ -17,11 +17,11 @@ def plane_sizes(height: int, width: int) -> list[tuple[int, int]]:
 def picture_of(message: FrameMessage) -> VideoFrame:
     """The picture of a planar frame; scaled by libswscale, it equals that of the same frame read by FFmpeg.
 
-    Raises ProtocolError where it has not the size it states.
+    Raises ProtocolError where it is not of the size it states.
     """
     sizes = plane_sizes(message.height, message.width)
     if len(message.pixels) != sum(rows * row for rows, row in sizes):
-        raise ProtocolError("a frame of a capture process has not the size it states")
+        raise ProtocolError("a frame of a capture process is not of the size it states")
     picture = VideoFrame(message.width, message.height, "yuv420p")
     begin = 0
     for plane, (rows, row) in zip(picture.planes, sizes, strict=True):

@@ -278,7 +278,7 @@ def _frame(body: memoryview) -> FrameMessage:
     *times, arrived, flags, height, width = _FRAME.unpack_from(body)
     pixels, planar = body[_FRAME.size :], bool(flags & _PLANAR)
     if not planar and len(pixels) != height * width * 3:
-        raise ProtocolError("a frame of a capture process has not the size it states")
+        raise ProtocolError("a frame of a capture process is not of the size it states")
     seconds, duration, jumped = _exact(*times[:2]), _fraction(*times[2:]), bool(flags & _DISCONTINUITY)
     return FrameMessage(seconds, duration, jumped, arrived, height, width, planar, pixels)
 

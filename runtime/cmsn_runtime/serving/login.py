@@ -15,7 +15,7 @@ _WRONG_SECONDS = 0.5
 
 
 class Login:
-    """Wrong tokens are answered one after the other, each after a while, so that guessing takes for ever."""
+    """Wrong tokens are answered one after the other, each after a while, so that guessing takes too long."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
