@@ -40,6 +40,10 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.memory
 	$(BIN)/python -m cmsn_benchmarks.speed.streams
 	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory
+	$(BIN)/python -m cmsn_benchmarks.speed.capture
+	$(BIN)/python -m cmsn_benchmarks.live.cameras --search
+	$(BIN)/python -m cmsn_benchmarks.live.endurance
+	$(BIN)/python -m cmsn_benchmarks.live.isolation
 	$(BIN)/python -m cmsn_benchmarks.live.delivery
 	$(BIN)/python -m cmsn_benchmarks.live.replay
 
