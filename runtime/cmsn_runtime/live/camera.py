@@ -26,7 +26,8 @@ _NANOSECONDS = 1_000_000_000
 class LiveCamera(Closing):
     """What waits of one camera, its stream, and what is known of it. Only `status` may be called by other threads.
 
-    outlets: get its events, stamped. now: time.monotonic, for tests.
+    outlets: get its events, stamped. stall_seconds: of its capture; none for a file that is played, which is never
+    silent: only the machine can be late. now: time.monotonic, for tests.
 
     `take` receives what its capture delivers. `next_work` is the work that this leads to, in order; its result goes
     to `finish`. One piece of work is under way at a time.
@@ -39,7 +40,7 @@ class LiveCamera(Closing):
         numbering: Numbering,
         outlets: Outlets,
         *,
-        stall_seconds: float,
+        stall_seconds: float | None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -118,7 +119,9 @@ class LiveCamera(Closing):
         """The work of a silence that has ended the segment; None where it has not, or was worked on."""
         silence = self._now() - self._arrived
         usual = max(float(self._stream.settings.max_gap) + _SILENCE_MARGIN, 2 * self._longest_pause)
-        if self._silent or self.seconds is None or silence < min(usual, self._stall_seconds):
+        if self._silent or self.seconds is None or self._stall_seconds is None:
+            return None
+        if silence < min(usual, self._stall_seconds):
             return None
         self._silent = True
         return self._stream.idling(self.seconds + Fraction(int(silence * _NANOSECONDS), _NANOSECONDS))

@@ -171,7 +171,8 @@ class Fleet(Closing):
             settings=settings.streaming,
         )
         numbering = Numbering(site=self._site, camera=settings.name, run=run)
-        return LiveCamera(settings.name, stream, numbering, self._outlets, stall_seconds=settings.capture.stall_seconds)
+        stall_seconds = None if settings.paced else settings.capture.stall_seconds
+        return LiveCamera(settings.name, stream, numbering, self._outlets, stall_seconds=stall_seconds)
 
     def _join(self, member: Member) -> None:
         self._members = [*self._members, member]

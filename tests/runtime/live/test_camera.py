@@ -23,7 +23,7 @@ from cmsn_runtime.sinks.outlets import Outlets
 class Played:
     """A camera, what it reports, and a clock."""
 
-    def __init__(self, bundle: Bundle, *, stall_seconds: float) -> None:
+    def __init__(self, bundle: Bundle, *, stall_seconds: float | None) -> None:
         self.now = 1000.0
         self.notes = Notes()
         self.bundle = bundle
@@ -61,6 +61,12 @@ def test_a_silence_longer_than_the_model_can_bridge_ends_the_segment_once(played
     assert played.pass_time(1.5)
     assert played.notes.kinds("door")[-1] == "final"
     assert not played.pass_time(1.5)
+
+
+def test_a_file_that_is_played_is_never_silent_however_late_the_machine_is(tiny: Bundle) -> None:
+    played = Played(tiny, stall_seconds=None)
+    played.frames(0, 120)
+    assert not played.pass_time(100.0)
 
 
 def test_a_stream_of_bursts_is_not_taken_for_silent(played: Played) -> None:
