@@ -53,5 +53,5 @@ class Outputs:
         if doubled and {"results", "timeline"} & {kind for _, kind, _ in self.asked()}:
             raise SettingsError(
                 f"several sources are called {', '.join(doubled)}, and --results and --timeline go by that name; "
-                "run them one by one"
+                "run them one by one, or use --json and --csv, which have whole addresses"
             )
