@@ -39,6 +39,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.evaluation
 	$(BIN)/python -m cmsn_benchmarks.speed.memory
 	$(BIN)/python -m cmsn_benchmarks.speed.streams
+	$(BIN)/python -m cmsn_benchmarks.speed.backends
 	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory
 	$(BIN)/python -m cmsn_benchmarks.speed.capture
 	$(BIN)/python -m cmsn_benchmarks.live.cameras --search

@@ -12,6 +12,7 @@ _LIBRARIES = (
     "triton",
     "onnxruntime",
     "onnxruntime-gpu",
+    "openvino",
     "tensorrt",
     "tensorrt-lean-cu12",
     "pycuda",

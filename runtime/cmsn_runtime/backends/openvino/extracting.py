@@ -49,7 +49,8 @@ class OpenVinoExtractor:
 
     def close(self) -> None:
         """Release what was compiled."""
-        self._lengths.clear()
+        with self._lock:
+            self._lengths.clear()
 
     def loaded_from_cache(self) -> bool:
         """Whether nothing had to be compiled so far."""
@@ -112,7 +113,10 @@ class OpenVinoExtractor:
 
 
 class _Compiled:
-    """A compiled model with its requests, each of which one thread may use at a time."""
+    """A compiled model with its requests, each of which one thread may use at a time.
+
+    A request keeps the states that it was last bound to alive until it is bound to others.
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -131,10 +135,15 @@ def _infer(requests: Sequence[Any]) -> None:
     if len(requests) == 1:
         requests[0].infer()
         return
+    started, failures = [], []
     for request in requests:
-        request.start_async()
-    failures = []
-    for request in requests:  # all of them: a request under way must not be released
+        try:
+            request.start_async()
+        except Exception as error:
+            failures.append(error)
+            break
+        started.append(request)
+    for request in started:  # all of them: a request under way must not be released
         try:
             request.wait()
         except Exception as error:

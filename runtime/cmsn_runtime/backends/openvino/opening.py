@@ -28,7 +28,11 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
     load_openvino()
     precision.require()
     backend = _opened(networks, precision)
-    error, limit = _error(backend, networks, precision), precision.limit_in(networks.manifest)
+    try:
+        error, limit = _error(backend, networks, precision), precision.limit_in(networks.manifest)
+    except BaseException:
+        backend.close()
+        raise
     if error <= limit:
         return backend
     backend.close()
@@ -95,7 +99,7 @@ def _cache(networks: Networks, precision: Precision) -> Path | None:
 
     One for each precision: OpenVINO's own key leaves the hint out.
     """
-    folder = (networks.engines or graphs_folder(networks.manifest)) / f"openvino-{version()}-{precision.name.lower()}"
+    folder = graphs_folder(networks.manifest) / f"openvino-{version()}-{precision.name.lower()}"
     if not made_folder(folder):
         return None
     require_private(folder)

@@ -202,3 +202,25 @@ def test_a_call_that_fails_leaves_every_state_as_it_was(
 def test_states_of_another_backend_are_refused(demo: Bundle, reference: Bundle) -> None:
     with pytest.raises(BackendError, match="this backend takes its own OpenVinoState"):
         hops(demo.backend, frames_of(demo, 8), reference.backend.new_state())
+
+
+class Request:
+    """Stands for one of OpenVINO's; events: what was done with it."""
+
+    def __init__(self, name: str, events: list[str], *, starts: bool = True) -> None:
+        self._name, self._events, self._starts = name, events, starts
+
+    def start_async(self) -> None:
+        if not self._starts:
+            raise RuntimeError("no memory")
+        self._events.append(f"{self._name} started")
+
+    def wait(self) -> None:
+        self._events.append(f"{self._name} ended")
+
+
+def test_a_batch_of_which_one_cannot_start_waits_for_those_under_way() -> None:
+    events: list[str] = []
+    with pytest.raises(RuntimeError, match="no memory"):
+        extracting._infer([Request("a", events), Request("b", events, starts=False), Request("c", events)])
+    assert events == ["a started", "a ended"]

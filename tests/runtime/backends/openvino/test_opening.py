@@ -17,7 +17,7 @@ import pytest
 from command_line import ACTION
 
 from cmsn_runtime.backends.engine_cache import cache_folder, graphs_folder
-from cmsn_runtime.backends.openvino import library, precisions, self_check
+from cmsn_runtime.backends.openvino import extracting, library, precisions, self_check
 from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.bundle_files import read_manifest
@@ -137,6 +137,13 @@ def test_auto_passes_over_what_is_beyond_its_limit(tiny_bundle: Path, monkeypatc
         open_bundle(tiny_bundle) as bundle,
     ):
         assert bundle.backend.name.startswith("ONNX Runtime")
+
+
+def test_a_network_that_is_silently_masked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without bounded counters, OpenVINO makes 0 of the length 2**40."""
+    monkeypatch.setattr(extracting, "counters", lambda position, length, *, stride: (position, length))
+    with pytest.raises(BundleError, match=r"features that differ from FP32 by 1\.0e\+00"):
+        open_bundle("demo", backend="openvino")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
