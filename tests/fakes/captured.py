@@ -6,6 +6,8 @@ import threading
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from waiting import settle_seconds
+
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem, SourceBack, SourceLost
 from cmsn_runtime.capture.settings import CaptureSettings
@@ -17,10 +19,17 @@ Item = TypeVar("Item")
 # A machine that runs many tests at once may take seconds for what takes none: a short stall limit is for tests of it.
 PATIENT = CaptureSettings(stall_seconds=15.0, first_retry_seconds=0.1, last_retry_seconds=0.5)
 QUICK = replace(PATIENT, stall_seconds=1.5)
-REPORTED_WITHIN = QUICK.stall_seconds + 1.0  # of the last frame
-# Of a capture's beginning: on a machine that is busy with other tests a process takes seconds to start.
-REPORTED_AT_FIRST_WITHIN = REPORTED_WITHIN + 4.0
 CLOSED_WITHIN = 1.2
+
+
+def reported_within() -> float:
+    """Seconds from the last frame to the report of its loss: the stall limit and one more, longer on busy machines."""
+    return QUICK.stall_seconds + settle_seconds() / 2
+
+
+def reported_at_first_within() -> float:
+    """The same from a capture's beginning: where other tests run, its process takes seconds to start."""
+    return reported_within() + 4.0
 
 
 class Captured:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from captured import QUICK, REPORTED_AT_FIRST_WITHIN, REPORTED_WITHIN, Captured, capture
+from captured import QUICK, Captured, capture, reported_at_first_within, reported_within
 from chaos_proxy import ChaosProxy
 from clips import number_of, numbered, write_clip
 from rtsp import RtspServer, clip
@@ -75,7 +75,7 @@ def test_a_frozen_server_is_reported_within_the_limit_and_comes_back(server: Rts
         server.thaw()
         captured.waited(SourceBack)
     assert lost.reason == "no frame for 1.5 s"
-    assert lost.arrived - last.arrived < REPORTED_WITHIN
+    assert lost.arrived - last.arrived < reported_within()
 
 
 def test_a_short_freeze_loses_nothing(server: RtspServer, proxy: ChaosProxy, captured: Captured) -> None:
@@ -103,7 +103,7 @@ def test_every_fault_of_a_network_is_reported_in_time_and_overcome(
         proxy.heal()
         captured.waited(SourceBack)
         frames = captured.more_frames(10)
-    assert lost.arrived - last.arrived < REPORTED_WITHIN
+    assert lost.arrived - last.arrived < reported_within()
     assert captured.outages()
     assert all(one.frame.seconds < other.frame.seconds for one, other in pairwise(frames))
 
@@ -115,14 +115,14 @@ def test_a_server_that_never_answers_is_reported_within_the_limit(captured: Capt
             begun = camera._seen
             (lost,) = captured.waited(SourceLost)
     assert lost.reason == "nothing came within 1.5 s of connecting; check that it is sending"
-    assert lost.arrived - begun < REPORTED_AT_FIRST_WITHIN
+    assert lost.arrived - begun < reported_at_first_within()
 
 
 def test_a_name_that_does_not_resolve_is_reported_and_tried_again(captured: Captured) -> None:
     with capture("rtsp://camera.invalid/yard", captured, settings=QUICK) as camera:
         begun = camera._seen
         (lost,) = captured.waited(SourceLost)
-    assert lost.arrived - begun < REPORTED_AT_FIRST_WITHIN
+    assert lost.arrived - begun < reported_at_first_within()
     assert lost.retry_seconds > 0
     assert not captured.of(SourceEnded)
 
