@@ -42,7 +42,11 @@ class ServedSite(Closing):
     def events(self, file: str = "events.jsonl") -> list[dict[str, Any]]:
         """What is in an output of JSON lines."""
         path = self.state / file
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        try:
+            lines = path.read_text().splitlines()
+        except FileNotFoundError:  # not begun: whether it can be written is tried by a file that is removed again
+            return []
+        return [json.loads(line) for line in lines]
 
     def kinds(self) -> list[str]:
         """Kinds of the events."""

@@ -48,7 +48,11 @@ class Run:
         self.process.wait()
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.lines.read_text().splitlines()] if self.lines.exists() else []
+        try:
+            lines = self.lines.read_text().splitlines()
+        except FileNotFoundError:  # not begun: whether it can be written is tried by a file that is removed again
+            return []
+        return [json.loads(line) for line in lines]
 
     def kinds(self) -> list[str]:
         return [event["kind"] for event in self.events()]
