@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from waiting import text_so_far
+
 from cmsn_runtime.closing import Closing
 
 
@@ -41,12 +43,7 @@ class ServedSite(Closing):
 
     def events(self, file: str = "events.jsonl") -> list[dict[str, Any]]:
         """What is in an output of JSON lines."""
-        path = self.state / file
-        try:
-            lines = path.read_text().splitlines()
-        except FileNotFoundError:  # not begun: whether it can be written is tried by a file that is removed again
-            return []
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in text_so_far(self.state / file).splitlines()]
 
     def kinds(self) -> list[str]:
         """Kinds of the events."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 20.0) -> None:
@@ -20,3 +21,14 @@ def settle_seconds() -> float:
     cores, as many times longer as it has more.
     """
     return 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def text_so_far(path: Path) -> str:
+    """What another process has written by now; nothing where the file is not there.
+
+    Whether a file can be written is tried by one that is removed again: it may be gone as soon as it was seen.
+    """
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""

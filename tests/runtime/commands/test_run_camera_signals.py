@@ -15,7 +15,7 @@ import pytest
 from command_line import ACTION, clip, command
 from external import require_gstreamer
 from rtsp import RtspServer, endless
-from waiting import settle_seconds, wait_for
+from waiting import settle_seconds, text_so_far, wait_for
 
 pytestmark = pytest.mark.usefixtures("signals_as_at_a_terminal")
 
@@ -48,11 +48,7 @@ class Run:
         self.process.wait()
 
     def events(self) -> list[dict[str, Any]]:
-        try:
-            lines = self.lines.read_text().splitlines()
-        except FileNotFoundError:  # not begun: whether it can be written is tried by a file that is removed again
-            return []
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in text_so_far(self.lines).splitlines()]
 
     def kinds(self) -> list[str]:
         return [event["kind"] for event in self.events()]

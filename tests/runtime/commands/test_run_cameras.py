@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from command_line import ACTION, clip, cmsn, command, finals, start
 from mjpeg_server import jpegs, serving_mjpeg
-from waiting import wait_for
+from waiting import text_so_far, wait_for
 
 from cmsn_runtime.commands.options.sources import SourceChoice
 
@@ -75,7 +75,7 @@ def test_what_the_last_run_wrote_of_a_camera_is_continued(tiny_bundle: Path, tmp
         process = subprocess.Popen(
             command("run", address, "--bundle", tiny_bundle, "--csv", table, "--json", lines), stderr=subprocess.PIPE
         )
-        wait_for(lambda count=count: lines.exists() and lines.read_text().count("\n") == count)  # type: ignore[misc]
+        wait_for(lambda count=count: text_so_far(lines).count("\n") == count)  # type: ignore[misc]
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
         assert [event["kind"] for event in found(lines.read_text())] == ["source_lost"] * count
