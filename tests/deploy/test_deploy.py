@@ -40,7 +40,7 @@ def test_the_example_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     site = read_site(DEPLOY / "site.toml")
     check_site(site)
-    assert site.cameras["door"].address.reveal() == "rtsp://viewer:a%20password@camera.lan:554/stream1"
+    assert site.cameras["door"].address.reveal() == "rtsp://viewer:a%20password@camera.lan:554/stream2"
 
 
 def test_the_image_is_built_from_what_exists_and_its_port_is_that_of_the_page() -> None:

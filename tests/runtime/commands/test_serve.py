@@ -76,8 +76,9 @@ def test_it_ends_while_a_camera_is_opening(tmp_path: Path, tiny_bundle: Path, nu
         url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/live"
         with ServedSite(tmp_path, site(tiny_bundle, url)) as served:
             served.wait_for_line("door: opening")
-            listener.accept()[0].close()
-            end(served, number)
+            connection, _ = listener.accept()
+            with connection:
+                end(served, number)
             assert served.events() == []
 
 
