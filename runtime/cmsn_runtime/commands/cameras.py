@@ -23,6 +23,13 @@ def threaded(sinks: Sequence[Sink]) -> list[Sink]:
     return [ThreadedSink(sink, ThreadLimits(drain_seconds=_DRAIN_SECONDS)) for sink in sinks]
 
 
+def report_failure(name: str, error: Exception) -> None:
+    """Report an error of the networks that ended a camera's segment; see Fleet."""
+    from cmsn_runtime.reporting import report
+
+    report(f"{name}: {error}; a new segment begins", kind="warning")
+
+
 def run_cameras(
     bundle: Bundle, cameras: Sequence[CameraSettings], model: ModelChoice, outlets: Outlets, run_id: str
 ) -> bool:
@@ -36,11 +43,8 @@ def run_cameras(
     from cmsn_runtime.reporting import report
     from cmsn_runtime.stopping import Stopped
 
-    def failed(name: str, error: Exception) -> None:
-        report(f"{name}: {error}; a new segment begins", kind="warning")
-
     settings = FleetSettings(hop_steps=model.hop_steps, chunk_frames=model.chunk_frames)
-    with Fleet(bundle, outlets, settings, run=run_id, on_failure=failed, capture=Capture) as fleet:
+    with Fleet(bundle, outlets, settings, run=run_id, on_failure=report_failure, capture=Capture) as fleet:
         for camera in cameras:
             fleet.add(camera)
         try:

@@ -53,11 +53,15 @@ def _check(path: Path) -> None:
 
 def _open_fleet(bundle: Bundle, outlets: Outlets, site: Site) -> CameraFleet:
     from cmsn_runtime.capture.capture import Capture
+    from cmsn_runtime.commands.cameras import report_failure
     from cmsn_runtime.live.fleet import Fleet
-    from cmsn_runtime.reporting import report
 
-    def failed(name: str, error: Exception) -> None:
-        report(f"{name}: {error}; a new segment begins", kind="warning")
-
-    name = site.name
-    return Fleet(bundle, outlets, site.scheduler, site=name, on_failure=failed, capture=Capture, unattended=True)
+    return Fleet(
+        bundle,
+        outlets,
+        site.scheduler,
+        site=site.name,
+        on_failure=report_failure,
+        capture=Capture,
+        unattended=True,
+    )

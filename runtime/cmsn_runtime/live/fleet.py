@@ -210,13 +210,17 @@ class Fleet(Closing):
                 change(member)
 
     def _end(self, member: Member, reason: str) -> None:
-        """Its stream has ended: everything of it was reported."""
-        member.over = True
+        """Its source has ended. reason: of a fault."""
         member.end_capture()
         if reason:
             self.faults.append((member.settings.name, reason))
-        self._outlets.end(member.settings.name, Ending(member.camera.seconds, reason))
+        self._over(member, reason)
         member.camera.close()
+
+    def _over(self, member: Member, reason: str) -> None:
+        """Its stream has ended: everything of it was reported."""
+        member.over = True
+        self._outlets.end(member.settings.name, Ending(member.camera.seconds, reason))
 
     def _settle(self, reason: str) -> None:
         """The end of `run`: report what is under way in every camera."""
@@ -224,8 +228,7 @@ class Fleet(Closing):
         running = [member for member in self._members if not member.over]
         settle_all(running, self._turns)
         for member in running:
-            self._outlets.end(member.settings.name, Ending(member.camera.seconds, reason))
-            member.over = True
+            self._over(member, reason)
 
     def _require(self, name: str) -> None:
         if name not in self._present:

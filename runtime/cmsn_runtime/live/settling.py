@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from cmsn_runtime.live.member import Member
 from cmsn_runtime.live.turns import Turns
 
-_NETWORK_SECONDS = 1.0  # for last hops; what has not ended then is settled as it was last seen
+_WAITING_SECONDS = 0.5  # for what waits, from the beginning
+_NETWORK_SECONDS = 1.0  # for that and the last hops; what has not ended then is settled as it was last seen
 _CLOSING_SECONDS = 1.0  # for captures, from the beginning
 
 
@@ -18,7 +19,7 @@ def settle_all(members: Sequence[Member], turns: Turns) -> None:
     closing = [member.end_capture() for member in members]
     until = begin + _NETWORK_SECONDS
     cameras = [member.camera for member in members]
-    while time.monotonic() < until / 2 + begin / 2 and any(len(camera.line) for camera in cameras):
+    while time.monotonic() < begin + _WAITING_SECONDS and any(len(camera.line) for camera in cameras):
         turns.take(cameras)
     turns.finish_all(until=until)
     for camera in cameras:

@@ -57,8 +57,8 @@ class Turns:
         pending = len(self._together.pending)
         if not pending:
             return float("inf")
-        alone = pending >= min(self._largest, len(cameras))
-        return 0.0 if alone or self._due is None else max(0.0, self._due - self._now())
+        complete = pending >= min(self._largest, len(cameras))  # no further ask can join the batch
+        return 0.0 if complete or self._due is None else max(0.0, self._due - self._now())
 
     def finish_all(self, *, until: float) -> None:
         """Answer until nothing is pending, or that time (time.monotonic()) has come."""
