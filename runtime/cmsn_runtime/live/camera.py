@@ -13,8 +13,8 @@ from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SourceWarning
 from cmsn_runtime.events import Notice, NoticeKind, StreamEvent, WallClock
 from cmsn_runtime.identity import Numbering
-from cmsn_runtime.live.meters import LagMeter, RateMeter
-from cmsn_runtime.live.status import CameraState, CameraStatus
+from cmsn_runtime.live.meters import RateMeter, Tally
+from cmsn_runtime.live.status import LAG_BOUNDS, CameraState, CameraStatus
 from cmsn_runtime.live.waiting import Cut, Waiting, WaitingLine
 from cmsn_runtime.sinks.outlets import Outlets
 from cmsn_runtime.streams.stream import Stream
@@ -57,7 +57,7 @@ class LiveCamera(Closing):
         self._state: CameraState = "opening"
         self._reason = ""
         self._since = time.time()
-        self._rate, self._lag = RateMeter(), LagMeter()
+        self._rate, self._lag = RateMeter(), Tally(LAG_BOUNDS)
         self._arrived = now()  # newest frame
         self._longest_pause = 0.0  # between two frames that arrived
         self._lost_at: float | None = None  # time.monotonic()

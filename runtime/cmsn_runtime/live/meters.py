@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-
-from cmsn_runtime.live.status import LAG_BOUNDS
+from collections.abc import Sequence
 
 _RATE_SECONDS = 5.0
 _RATE_MOST = 1000  # arrivals kept: more than 200 frames per second are shown as 200
@@ -31,19 +30,20 @@ class RateMeter:
         return len(recent) / span if span > 0 else 0.0
 
 
-class LagMeter:
-    """How long frames waited until they were processed, by LAG_BOUNDS."""
+class Tally:
+    """A histogram of times, in seconds. bounds: upper ones, increasing."""
 
-    def __init__(self) -> None:
-        self._counts = [0] * (len(LAG_BOUNDS) + 1)
+    def __init__(self, bounds: Sequence[float]) -> None:
         self.sum = 0.0
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
 
     def count(self, seconds: float) -> None:
-        """A frame was processed that long after its arrival."""
-        self._counts[bisect_left(LAG_BOUNDS, seconds)] += 1
+        """Something took that long."""
+        self._counts[bisect_left(self._bounds, seconds)] += 1
         self.sum += seconds
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """As in CameraStatus.lags."""
+        """How many were within each of the bounds and not within the one before; the last: beyond all of them."""
         return tuple(self._counts)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import get_args
 
 from cmsn_runtime.errors import MissingExtraError
 from cmsn_runtime.events import Event, StreamEvent
+from cmsn_runtime.live.meters import Tally
 from cmsn_runtime.live.status import LAG_BOUNDS, CameraState, CameraStatus
 
 try:
@@ -53,8 +54,8 @@ class Metrics(Collector):
         self._events: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         self._registry = CollectorRegistry()
-        self._delays: dict[str, _Tally] = {}
-        self._wall_delays: dict[str, _Tally] = {}
+        self._delays: defaultdict[str, Tally] = defaultdict(partial(Tally, _DELAY_SECONDS))
+        self._wall_delays: defaultdict[str, Tally] = defaultdict(partial(Tally, _DELAY_SECONDS))
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
@@ -72,9 +73,9 @@ class Metrics(Collector):
             if not isinstance(event, Event) or event.kind != "final" or event.rank > 1:
                 return
             end = event.proposal.end
-            self._delays.setdefault(camera, _Tally()).add(float(event.seconds - end))
+            self._delays[camera].count(float(event.seconds - end))
             if event.stamp is not None and event.stamp.clock is not None:
-                self._wall_delays.setdefault(camera, _Tally()).add(event.wall - event.stamp.clock.at(end))
+                self._wall_delays[camera].count(event.wall - event.stamp.clock.at(end))
 
     def exposition(self) -> bytes:
         """All figures, in Prometheus' text format."""
@@ -119,18 +120,6 @@ class Metrics(Collector):
                 self._wall_delays.pop(name, None)
             for key in [key for key in self._events if key[0] in cameras]:
                 del self._events[key]
-
-
-class _Tally:
-    """A histogram of delays. counts: within each of the bounds and not within the one before; the last beyond all."""
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(_DELAY_SECONDS) + 1)
-        self.sum = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.counts[bisect_left(_DELAY_SECONDS, seconds)] += 1
-        self.sum += seconds
 
 
 def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:

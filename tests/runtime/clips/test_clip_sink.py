@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from live_camera import Session, play
 
-from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.clips.saving import clip_stem, save_clip
 from cmsn_runtime.clips.sink import CLIPS, ClipSettings, ClipSink
 from cmsn_runtime.errors import OutputError, SettingsError
@@ -21,12 +20,6 @@ from cmsn_runtime.sinks.base import Ending
 from cmsn_runtime.sinks.kinds import SinkContext, find_sink
 
 CONTEXT = SinkContext(Fraction(8, 25), site="mill")
-
-
-@pytest.fixture
-def bundle(tiny_bundle: Path) -> Iterator[Bundle]:
-    with open_bundle(tiny_bundle, threads=1) as opened:
-        yield opened
 
 
 def run(bundle: Bundle, sink: ClipSink, video: Path) -> None:

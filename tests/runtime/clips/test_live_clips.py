@@ -16,7 +16,7 @@ from mjpeg_server import jpegs, serving_mjpeg
 from rtsp import RtspServer, endless
 from waiting import wait_for
 
-from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.settings import CaptureSettings
 from cmsn_runtime.clips.comparing import Comparer, Comparison
@@ -26,12 +26,6 @@ from cmsn_runtime.live.fleet import Fleet
 from cmsn_runtime.live.settings import CameraSettings
 from cmsn_runtime.secrets import Secret
 from cmsn_runtime.sinks.outlets import Outlets
-
-
-@pytest.fixture
-def bundle(tiny_bundle: Path) -> Iterator[Bundle]:
-    with open_bundle(tiny_bundle, threads=1) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,13 @@ from clips import write_clip
 from command_line import ACTION, clip
 from live_camera import NAME, Session, play
 
-from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.clips.comparing import Comparer, Comparison
 from cmsn_runtime.clips.record import ClipRecord, read_record
 from cmsn_runtime.clips.replaying import read_clip
 from cmsn_runtime.clips.sink import ClipSettings, ClipSink
 from cmsn_runtime.errors import SourceError
 from cmsn_runtime.streams.stream import Stream
-
-
-@pytest.fixture
-def bundle(tiny_bundle: Path) -> Iterator[Bundle]:
-    with open_bundle(tiny_bundle, threads=1) as opened:
-        yield opened
 
 
 @pytest.fixture
