@@ -269,7 +269,7 @@ def _read(kind: int, body: memoryview) -> Message:
             return _EMPTY[kind]
     except ProtocolError:
         raise
-    except (struct.error, ValueError, KeyError, TypeError):
+    except (struct.error, ValueError, KeyError, TypeError, ZeroDivisionError):
         raise ProtocolError("the body of a message of a capture process is damaged") from None
     raise ProtocolError("a message of a capture process is of an unknown kind")
 
