@@ -125,12 +125,17 @@ def start(*arguments: str | Path, kind: str = "provisional", **options: Any) -> 
     process = subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096, **options
     )
+    assert json.loads(first_line(process))["kind"] == kind
+    return process
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """The first line of its output, and no more: `readline` might take more, which `communicate` would miss."""
     assert process.stdout is not None
     line = b""
-    while not line.endswith(b"\n"):  # `readline` might take more, which `communicate` would miss
+    while not line.endswith(b"\n"):
         line += os.read(process.stdout.fileno(), 1)
-    assert json.loads(line)["kind"] == kind
-    return process
+    return line.decode()
 
 
 def finals(lines: str) -> list[dict[str, Any]]:

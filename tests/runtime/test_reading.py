@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import ACTION, clip, command, finals, wait_until_idle
+from command_line import ACTION, clip, command, finals, first_line, wait_until_idle
 
 from cmsn_runtime.reading import Reader, patiently
 
@@ -94,8 +94,7 @@ def test_a_signal_ends_a_run_whose_camera_has_fallen_silent(
     connection, _ = camera.accept()
     with connection:
         connection.sendall(clip(tmp_path / "a.ts", ACTION).read_bytes())
-        assert process.stdout is not None
-        first = process.stdout.readline()
+        first = first_line(process)
         wait_until_idle(process)  # all of it is read, and there is nothing more
         process.send_signal(signal.SIGTERM)
         lines, errors = process.communicate(timeout=15)  # FFmpeg would wait for 20
