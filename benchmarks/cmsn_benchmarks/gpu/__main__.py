@@ -19,12 +19,12 @@ from typing import Any
 
 import click
 
+from cmsn_benchmarks.device.facts import machine_facts
 from cmsn_benchmarks.gpu.arithmetic import count_operations
 from cmsn_benchmarks.gpu.batches import time_batches
 from cmsn_benchmarks.gpu.ceilings import measure_ceilings
 from cmsn_benchmarks.gpu.endurance import endure
 from cmsn_benchmarks.gpu.extractor import CHUNK_FRAMES, Plan, close_ways, open_ways, plan_for, time_cameras
-from cmsn_benchmarks.gpu.facts import machine_facts
 from cmsn_benchmarks.gpu.hop import time_hops
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import RunnerName, build_all, on_torch, open_on

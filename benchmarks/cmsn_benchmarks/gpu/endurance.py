@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cmsn_benchmarks.gpu.facts import gpu_items, used_mebibytes
+from cmsn_benchmarks.device.facts import gpu_items, used_mebibytes
 from cmsn_benchmarks.gpu.timing import Way
 
 _SAMPLES = 20

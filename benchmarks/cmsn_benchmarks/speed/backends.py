@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cmsn_benchmarks.gpu.facts import machine_facts
+from cmsn_benchmarks.device.facts import machine_facts
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.quality.demo import final_proposals
 from cmsn_runtime.backends.asks import Extract

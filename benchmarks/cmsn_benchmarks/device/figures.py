@@ -1,0 +1,214 @@
+"""The figures of `cmsn bench`: what its JSON file holds, and what its table, picture and comparison are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+FORMAT = 1
+
+Bound = Literal["compute", "memory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Milliseconds of so many repeats of the same thing. Percentiles are of the nearest rank."""
+
+    count: int
+    mean: float
+    least: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One query of a scenario. at: seconds since the measured time began; taken: milliseconds until its answer."""
+
+    at: float
+    taken: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Queries one after the other, each begun when the one before is answered (MLPerf Inference, Datacenter and Edge).
+
+    A query is one hop of each of `cameras` cameras: the frames of a step in, the events out. Single-stream has one
+    camera, and its result is the 90th percentile of the latency; multi-stream has several, and its result the 99th.
+    parts: of each hop, by name (see `parts.PARTS`), in the order in which data passes them; those of all cameras of
+    a query together. frames_per_second: of all cameras. queries: all that were measured, in order.
+    """
+
+    cameras: int
+    latency: Latency
+    parts: Mapping[str, Latency]
+    frames_per_second: float
+    queries: tuple[Query, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraLoad:
+    """So many live cameras at their own rate (MLPerf calls it the server scenario), each captured by its own process.
+
+    frame_to_event: upper bounds in milliseconds (see `live.status.LAG_BOUNDS`), by percentile, from the arrival of a
+    frame until all that follows from it has been handed to the outputs. left_out: frames cut off by overload.
+    cores: CPU seconds per second, of all processes. fits: nothing was left out, and the 99th percentile is
+    within the limit.
+    """
+
+    cameras: int
+    frame_to_event: Mapping[str, float]
+    frames_per_second: float
+    left_out: int
+    cores: float
+    megabytes: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sustained:
+    """The most cameras that fit, by search. rate: frames per second of each. limit: of the 99th percentile, in
+    milliseconds.
+
+    picture: what they film, such as "640x480 H.264". most: 0 where not even one fits. loads: all that were tried, in
+    order. exact: whether one more was tried and did not fit; otherwise the search ended early, and more may fit.
+    """
+
+    most: int
+    exact: bool
+    rate: float
+    limit: float
+    picture: str
+    loads: tuple[CameraLoad, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstResult:
+    """Seconds in a process of its own, from its start until the first hop is answered; each part, and in total.
+
+    Caches of compiled kernels and graphs are as they were; cold: whether they were empty.
+    """
+
+    start: float
+    opening: float
+    warming: float
+    first_hop: float
+    total: float
+    cold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Megabytes (10^6 bytes). host_peak: of the process, resident. device: used by it on a GPU; None without one."""
+
+    host: float
+    host_peak: float
+    device: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensors:
+    """Sampled during the measurements, where the machine has such sensors. Watts, degrees Celsius, megahertz."""
+
+    power_mean: float | None = None
+    power_most: float | None = None
+    temperature_most: float | None = None
+    clock_mean: float | None = None
+    throttled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One network against the machine's two ceilings (Williams et al., "Roofline", 2009).
+
+    operations, nbytes: of one run, counted from the graph: two operations per multiply-add; weights, inputs,
+    outputs and states each moved once. seconds: median of one run. least_seconds: at the ceilings. share: of that
+    limit which is reached, 0 to 1.
+    """
+
+    operations: float
+    nbytes: float
+    seconds: float
+    least_seconds: float
+    share: float
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """Measured in the same run: operations per second of a matrix product, in the precision and by the library of the
+    backend where it can, bytes per second of a copy (read and written)."""
+
+    by: str
+    precision: str
+    operations_per_second: float
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofline:
+    """networks: by name (extractor, stages, evaluator), and `whole`, one hop of all three."""
+
+    ceilings: Ceilings
+    networks: Mapping[str, Limit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendFigures:
+    """One backend. asked: as named on the command line. backend: what it turned out to be. error: of features against
+    FP32, relative; None where it is the reference or was not measured. None: not asked for, or impossible; notes say
+    why."""
+
+    asked: str
+    backend: str
+    error: float | None = None
+    first_result: FirstResult | None = None
+    single_stream: Scenario | None = None
+    multi_stream: Scenario | None = None
+    sustained: Sustained | None = None
+    memory: Memory | None = None
+    sensors: Sensors | None = None
+    roofline: Roofline | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleFacts:
+    """What was measured. width: of the network, 1.0 is the paper's. rate: frames per second that it takes."""
+
+    name: str
+    sha256: str
+    width: float
+    input_shape: tuple[int, ...]
+    rate: float
+    hop_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchSettings:
+    """warm_up, duration: seconds of each scenario. cameras: of the multi-stream one. threads: None, the default."""
+
+    warm_up: float
+    duration: float
+    cameras: int
+    limit: float
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchReport:
+    """One run of `cmsn bench`. began: time of day, ISO 8601 with its offset. machine: see `facts.machine_facts`."""
+
+    format: int
+    cmsn: str
+    began: str
+    command: str
+    machine: Mapping[str, object]
+    bundle: BundleFacts
+    settings: BenchSettings
+    backends: tuple[BackendFigures, ...]
+    notes: tuple[str, ...] = field(default=())
