@@ -6,6 +6,7 @@ cattrs by default is lenient: int("3"), bool("no"), tuple("ab"). Every kind of v
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -46,9 +47,10 @@ _KINDS: dict[type[object], str] = {str: "text", int: "a number", float: "a numbe
 def structure(content: object, kind: type[Structured], *, path: str = "", private: bool = False) -> Structured:
     """The result of `json.loads` or `tomllib.loads` -> a dataclass (or any type made of the kinds below).
 
-    dataclass: an object with its fields and no others. tuple: a list. dict: an object. float: a finite number; int and
-    bool: only themselves. Fraction: text such as "25" or "30000/1001". Any: any value. Secret and Address: text, in
-    which ${NAME} is replaced by that environment variable (see secrets.expanded_text); a message never shows it.
+    dataclass: an object with its fields and no others. tuple: a list. dict and Mapping: an object. float: a finite
+    number; int and bool: only themselves. Fraction: text such as "25" or "30000/1001". Any and object: any value.
+    Secret and Address: text, in which ${NAME} is replaced by that environment variable (see secrets.expanded_text); a
+    message never shows it.
     path: that of the content itself, which precedes the names of its fields in messages. private: values may be
     passwords in the wrong place, so no message shows one that is of the wrong kind.
     Raises SettingsError that names the path of the first field at fault, in one line.
@@ -119,6 +121,10 @@ def _number(value: object, _: object) -> float:
 def _truth(value: object, _: object) -> bool:
     if not isinstance(value, bool):
         raise _MismatchError(value, "true or false")
+    return value
+
+
+def _anything(value: object, _: object) -> object:
     return value
 
 
@@ -204,6 +210,7 @@ for _kind, _hook in (
     (Address, _secret),
 ):
     _CONVERTER.register_structure_hook(_kind, _hook)
-for _origin, _generic_hook in ((Literal, _choice), (tuple, _list), (dict, _mapping)):
+for _origin, _generic_hook in ((Literal, _choice), (tuple, _list), (dict, _mapping), (Mapping, _mapping)):
     _CONVERTER.register_structure_hook_func(partial(_originates, _origin), _generic_hook)
+_CONVERTER.register_structure_hook_func(partial(operator.is_, object), _anything)
 _CONVERTER.register_structure_hook_factory(is_dataclass, _dataclass)

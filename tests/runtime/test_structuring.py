@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -144,3 +145,18 @@ def test_no_message_shows_a_value_that_may_be_a_secret(content: object, message:
     with pytest.raises(SettingsError) as caught:
         structure(content, Guarded, path="a", private=True)
     assert message in str(caught.value) and "canary" not in str(caught.value)
+
+
+@dataclass(frozen=True)
+class Facts:
+    shares: Mapping[str, float]
+    free: Mapping[str, object]
+
+
+def test_a_mapping_is_read_as_strictly_as_a_dict() -> None:
+    free = {"name": "x", "sizes": [1, {"deep": None}]}
+    assert structure({"shares": {"a": 1}, "free": free}, Facts) == Facts({"a": 1.0}, free)
+    with pytest.raises(SettingsError, match=r"shares.a is '1'; it must be a number"):
+        structure({"shares": {"a": "1"}, "free": {}}, Facts)
+    with pytest.raises(SettingsError, match=r"free is \[1\]; it must be an object"):
+        structure({"shares": {}, "free": [1]}, Facts)

@@ -55,13 +55,14 @@ class CameraLoad:
     """So many live cameras at their own rate (MLPerf calls it the server scenario), each captured by its own process.
 
     frame_to_event: upper bounds in milliseconds (see `live.status.LAG_BOUNDS`), by percentile, from the arrival of a
-    frame until all that follows from it has been handed to the outputs. left_out: frames cut off by overload.
+    frame until all that follows from it has been handed to the outputs; None: later than the last bound, since JSON
+    has no infinity. left_out: frames cut off by overload.
     cores: CPU seconds per second, of all processes. fits: nothing was left out, and the 99th percentile is
     within the limit.
     """
 
     cameras: int
-    frame_to_event: Mapping[str, float]
+    frame_to_event: Mapping[str, float | None]
     frames_per_second: float
     left_out: int
     cores: float
