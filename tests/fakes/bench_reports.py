@@ -21,6 +21,7 @@ from cmsn_benchmarks.device.figures import (
     Latency,
     Limit,
     Memory,
+    ProductCeiling,
     Query,
     Roofline,
     Scenario,
@@ -101,7 +102,14 @@ def _load(cameras: int, *, fits: bool) -> CameraLoad:
 
 
 def _limit(share: float, bound: Bound) -> Limit:
-    return Limit(operations=4.1e8, nbytes=3e6, seconds=0.005, least_seconds=0.005 * share, share=share, bound=bound)
+    return Limit(
+        operations={"fp32": 4.1e8},
+        nbytes=3e6,
+        seconds=0.005,
+        least_seconds=0.005 * share,
+        share=share,
+        bound=bound,
+    )
 
 
 def backend(
@@ -118,7 +126,11 @@ def backend(
         sustained=Sustained(most=most, exact=True, rate=RATE, limit=LIMIT, picture="640x480 H.264", loads=loads(most)),
         memory=Memory(host=131.0, host_peak=164.0),
         roofline=Roofline(
-            ceilings=Ceilings(by=name, precision="float32", operations_per_second=1.1e11, bytes_per_second=1.4e10),
+            ceilings=Ceilings(
+                products={"fp32": ProductCeiling(by=name, operations_per_second=1.1e11, side=1024)},
+                bytes_per_second=1.4e10,
+                threads=2,
+            ),
             networks={name: _limit(share, bound) for name, (share, bound) in _ROOFS.items()},
         ),
     )

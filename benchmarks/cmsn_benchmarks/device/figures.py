@@ -126,12 +126,13 @@ class Sensors:
 class Limit:
     """One network against the machine's two ceilings (Williams et al., "Roofline", 2009).
 
-    operations, nbytes: of one run, counted from the graph: two operations per multiply-add; weights, inputs,
-    outputs and states each moved once. seconds: median of one run. least_seconds: at the ceilings. share: of that
-    limit which is reached, 0 to 1.
+    operations: of one run, by the precision that computes them ("fp32", "bf16", "int8" ...), counted from the graph:
+    two per multiply-add. nbytes: weights, inputs, outputs and states, each moved once. seconds: median of one run.
+    least_seconds: at the ceilings. share: of that limit which is reached; see `roofline` for what more than 1 means.
+    bound: which of the two ceilings makes the limit.
     """
 
-    operations: float
+    operations: Mapping[str, float]
     nbytes: float
     seconds: float
     least_seconds: float
@@ -140,14 +141,22 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ceilings:
-    """Measured in the same run: operations per second of a matrix product, in the precision and by the library of the
-    backend where it can, bytes per second of a copy (read and written)."""
+class ProductCeiling:
+    """Operations per second of a matrix product. by: library that computed it. side: rows of the fastest matrices."""
 
     by: str
-    precision: str
     operations_per_second: float
+    side: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """Measured in the same run. products: by precision, those in which the networks compute. bytes_per_second: of a
+    copy, read and written. threads: of a CPU; None on a GPU."""
+
+    products: Mapping[str, ProductCeiling]
     bytes_per_second: float
+    threads: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from cmsn_runtime.backends.asks import Evaluate, Extract, ExtractorState, FeatureWindow, Floats, Stages, StepFeatures
 from cmsn_runtime.errors import BackendError
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 
 # The `length` of a segment whose end is unknown: longer than any stream, and its products still fit an int64.
 UNKNOWN_LENGTH = 2**40
@@ -61,11 +63,29 @@ class Backend(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arithmetic:
+    """What a backend computes with.
+
+    library: "onnxruntime", "openvino" or "tensorrt". device: "cpu" or "cuda". variant: precision of the bundle whose
+    graphs run. extractor: the precision in which that of the extractor computes its float32, where it is another.
+    threads: number per network on a CPU; None on a GPU.
+    """
+
+    library: Literal["onnxruntime", "openvino", "tensorrt"]
+    device: Literal["cpu", "cuda"]
+    variant: str
+    extractor: str = FULL_PRECISION
+    threads: int | None = None
+
+
 class GraphBackend(Backend, Protocol):
     """A backend over a bundle's graphs, which declare their own inputs.
 
     input_shape: (height, width, 3) of a picture, or (values,) of a feature row.
     """
+
+    arithmetic: Arithmetic
 
     input_shape: tuple[int, ...]
     feature_channels: int

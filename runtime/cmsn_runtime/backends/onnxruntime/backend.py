@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
 from cmsn_runtime.backends.asks import Evaluate, Extract, Floats, Stages, StepFeatures
-from cmsn_runtime.backends.base import own
+from cmsn_runtime.backends.base import Arithmetic, own
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.onnxruntime.scoring import HostScorer
@@ -20,7 +20,7 @@ from cmsn_runtime.backends.ports import check_moments, input_name, moment_shape
 from cmsn_runtime.backends.threads import usual_threads
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.manifest.contents import StateTensor
+from cmsn_runtime.manifest.contents import FULL_PRECISION, StateTensor
 
 
 class OnnxRuntimeBackend(Closing):
@@ -33,6 +33,7 @@ class OnnxRuntimeBackend(Closing):
     largest_batch: see Backend; by default the largest that makes the provider faster. Batched results equal those of
         one ask at a time, bit for bit where threads is 1.
     provider: what computes, the CPU by default; on a GPU the extractor's states stay there from chunk to chunk.
+    variant: precision of the bundle that the graphs are.
     input_shape (height, width, 3 of a picture; values of a feature row), feature_channels and roi_bins are those that
     the graphs declare.
 
@@ -48,6 +49,7 @@ class OnnxRuntimeBackend(Closing):
         threads: int | None = None,
         largest_batch: int | None = None,
         provider: Provider | None = None,
+        variant: str = FULL_PRECISION,
     ) -> None:
         for name, value in (("threads", threads), ("largest_batch", largest_batch)):
             if value is not None and value < 1:
@@ -67,6 +69,13 @@ class OnnxRuntimeBackend(Closing):
         self.input_shape: tuple[int, ...] = moment_shape(self._extractor.inputs[self._input])
         self.feature_channels = self._scorer.feature_channels
         self.roi_bins = self._scorer.roi_bins
+        on_cpu = provider.device is None
+        self.arithmetic = Arithmetic(
+            library="onnxruntime",
+            device="cpu" if on_cpu else "cuda",
+            variant=variant,
+            threads=threads if on_cpu else None,
+        )
         self.name = f"ONNX Runtime {onnxruntime.__version__} ({', '.join(self._extractor.providers)})"
 
     def close(self) -> None:

@@ -54,6 +54,7 @@ def _open(networks: Networks, precision: str, provider: Provider) -> GraphBacken
         threads=networks.threads,
         largest_batch=networks.largest_batch,
         provider=provider,
+        variant=precision,
     )
 
 

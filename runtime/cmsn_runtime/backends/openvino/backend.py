@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 import onnxruntime  # type: ignore[import-untyped]
 
 from cmsn_runtime.backends.asks import Evaluate, Extract, Floats, Stages, StepFeatures
+from cmsn_runtime.backends.base import Arithmetic
 from cmsn_runtime.backends.host_window import HostWindow
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.onnxruntime.scoring import HostScorer
 from cmsn_runtime.backends.openvino.extracting import OpenVinoExtractor
 from cmsn_runtime.backends.openvino.library import version
+from cmsn_runtime.backends.openvino.precisions import Precision
 from cmsn_runtime.backends.openvino.state import OpenVinoState
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
@@ -21,7 +23,7 @@ from cmsn_runtime.manifest.contents import StateTensor
 class OpenVinoBackend(Closing):
     """Backend protocol over three ONNX graphs, on a CPU. Streams in several threads may share it.
 
-    extractor: opened; closed with the backend. precision: its name, for people. states: the extractor's, in order.
+    extractor: opened in a precision; closed with the backend. states: the extractor's, in order.
     graphs: name -> ONNX bytes of `stages` and `evaluator`, which run on ONNX Runtime in FP32: their shapes change from
         hop to hop, and OpenVINO, which prepares each shape anew, takes two to ten times as long.
     threads: number per operator. largest_batch: see Backend; a batch runs as so many requests at the same time.
@@ -35,7 +37,7 @@ class OpenVinoBackend(Closing):
         graphs: Mapping[str, bytes],
         states: Sequence[StateTensor],
         *,
-        precision: str,
+        precision: Precision,
         threads: int,
         largest_batch: int = 1,
     ) -> None:
@@ -48,7 +50,14 @@ class OpenVinoBackend(Closing):
         self.input_shape = extractor.input_shape
         self.feature_channels = self._scorer.feature_channels
         self.roi_bins = self._scorer.roi_bins
-        self.name = f"OpenVINO {version()} (CPU, {precision}; scores: ONNX Runtime {onnxruntime.__version__})"
+        self.arithmetic = Arithmetic(
+            library="openvino",
+            device="cpu",
+            variant=precision.variant,
+            extractor=precision.float32_as,
+            threads=threads,
+        )
+        self.name = f"OpenVINO {version()} (CPU, {precision.name}; scores: ONNX Runtime {onnxruntime.__version__})"
 
     def close(self) -> None:
         """Release everything; using the backend afterwards raises BackendError."""

@@ -65,7 +65,7 @@ def _opened(networks: Networks, precision: Precision) -> OpenVinoBackend:
         extractor,
         {name: networks.read(files[name]) for name in ("stages", "evaluator")},
         states,
-        precision=precision.name,
+        precision=precision,
         threads=threads,
         largest_batch=1 if networks.largest_batch is None else networks.largest_batch,
     )

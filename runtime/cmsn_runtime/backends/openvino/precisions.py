@@ -23,6 +23,11 @@ class Precision:
     limit: float | None
     variant: str = FULL_PRECISION
 
+    @property
+    def float32_as(self) -> str:
+        """The precision in which the graph's float32 is computed, as bundles call it."""
+        return {"f32": FP32.name, "bf16": BF16.name, "f16": FP16.name}[self.hint].lower()
+
     def require(self) -> None:
         """Raise BackendError where the processor lacks it."""
         found = capabilities()

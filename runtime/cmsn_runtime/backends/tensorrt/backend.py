@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from cmsn_runtime.backends.asks import Evaluate, Extract, Floats, Stages, StepFeatures
-from cmsn_runtime.backends.base import own
+from cmsn_runtime.backends.base import Arithmetic, own
 from cmsn_runtime.backends.tensorrt.cuda import Device
 from cmsn_runtime.backends.tensorrt.engine import Tensor, TensorRTEngine
 from cmsn_runtime.backends.tensorrt.engine_files import Engine
@@ -77,8 +77,9 @@ class TensorRTBackend(Closing):
         self.input_shape = self._extractor.input_shape
         self.feature_channels: int = channels
         self.roi_bins: int = loaded["evaluator"].tensors["left"].shape[1]
-        precision = engines["extractor"].key.precision.upper()
-        self.name = f"TensorRT {trt.__version__} ({self.device.facts.name}, {precision})"
+        precision = engines["extractor"].key.precision
+        self.arithmetic = Arithmetic(library="tensorrt", device="cuda", variant=precision)
+        self.name = f"TensorRT {trt.__version__} ({self.device.facts.name}, {precision.upper()})"
 
     def close(self) -> None:
         """Wait for the device and release everything, in order; states and windows cannot be used afterwards."""

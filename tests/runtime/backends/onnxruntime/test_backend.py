@@ -10,7 +10,7 @@ import pytest
 
 from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import evaluate, extract, stages
-from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Arithmetic
 from cmsn_runtime.backends.host_window import HostWindow, on_host
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.errors import BackendError
@@ -42,6 +42,7 @@ def mean_colours(frames: Frames) -> npt.NDArray[np.float64]:
 def test_the_backend_reports_its_name_and_input_shape(backend: OnnxRuntimeBackend) -> None:
     assert backend.name.startswith("ONNX Runtime ")
     assert "CPUExecutionProvider" in backend.name
+    assert backend.arithmetic == Arithmetic(library="onnxruntime", device="cpu", variant="fp32", threads=1)
     assert (backend.input_shape, backend.feature_channels, backend.roi_bins) == ((16, 16, 3), 3, 4)
 
 

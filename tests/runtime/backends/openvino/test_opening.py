@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from command_line import ACTION
 
+from cmsn_runtime.backends.base import Arithmetic
 from cmsn_runtime.backends.engine_cache import cache_folder, graphs_folder
 from cmsn_runtime.backends.openvino import extracting, library, precisions, self_check
 from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
@@ -55,6 +56,16 @@ def test_the_events_are_those_of_onnx_runtime(tiny_bundle: Path) -> None:
         if event.proposal and other.proposal:
             assert (event.proposal.start, event.proposal.end) == (other.proposal.start, other.proposal.end)
             assert event.proposal.score == pytest.approx(other.proposal.score, abs=1e-5)
+
+
+def test_it_says_what_it_computes_with(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precisions, "capabilities", lambda: {"FP32", "BF16"})
+    for name, extractor in (("openvino", "fp32"), ("openvino-bf16", "bf16")):
+        with open_bundle(tiny_bundle, backend=name, threads=2) as found:
+            assert isinstance(found.backend, OpenVinoBackend)
+            assert found.backend.arithmetic == Arithmetic(
+                library="openvino", device="cpu", variant="fp32", extractor=extractor, threads=2
+            )
 
 
 def test_auto_prefers_it_in_fp32_to_onnx_runtime(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

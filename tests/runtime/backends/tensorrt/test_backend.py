@@ -24,7 +24,7 @@ pytest.importorskip("onnx", reason="the simulated TensorRT parses graphs with on
 
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings
-from cmsn_runtime.backends.base import UNKNOWN_LENGTH
+from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Arithmetic
 from cmsn_runtime.backends.counters import counters
 from cmsn_runtime.backends.shapes import EngineSizes
 from cmsn_runtime.backends.tensorrt import cuda as cuda_module
@@ -152,6 +152,12 @@ def test_fp16_engines_agree_with_the_cpu_to_a_hundredth(opened: Opener, videos: 
     found = features_of(bundle, frames)
     assert "FP16" in bundle.backend.name
     assert 0 < np.abs(found - expected).max() < 1e-2
+
+
+def test_the_backend_says_what_it_computes_with(opened: Opener) -> None:
+    backend = opened(precision="fp16").backend
+    assert isinstance(backend, TensorRTBackend)
+    assert backend.arithmetic == Arithmetic(library="tensorrt", device="cuda", variant="fp16")
 
 
 def test_states_of_another_type_than_the_manifest_has_are_refused(gpu: Machine, tmp_path: Path) -> None:
