@@ -127,7 +127,7 @@ def backend(
         memory=Memory(host=131.0, host_peak=164.0),
         roofline=Roofline(
             ceilings=Ceilings(
-                products={"fp32": ProductCeiling(by=name, operations_per_second=1.1e11, side=1024)},
+                products={"fp32": ProductCeiling(by="numpy", operations_per_second=1.1e11, side=1024)},
                 bytes_per_second=1.4e10,
                 threads=2,
             ),

@@ -1,0 +1,214 @@
+"""What the table of `cmsn bench` says, as texts: sections of rows with a cell for each backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cmsn_benchmarks.device.figures import BackendFigures, BenchReport, CameraLoad, Sustained
+from cmsn_benchmarks.device.named_figures import (
+    CAMERAS,
+    FIRST_RESULT,
+    MEMORY,
+    MULTI_STREAM,
+    SENSORS,
+    SINGLE_STREAM,
+    NamedFigure,
+)
+from cmsn_benchmarks.device.parts import NETWORKS, PARTS
+from cmsn_benchmarks.device.wording import MISSING, count_of, per_second, significant, worded
+
+Backends = Sequence[BackendFigures]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """cells: one for each backend. best: index of the best of several; None where none is."""
+
+    label: str
+    cells: tuple[str, ...]
+    best: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows below a title, which says what was measured."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def sections(report: BenchReport) -> list[Section]:
+    """All sections in which at least one backend has a figure."""
+    backends = report.backends
+    found = (
+        Section("One camera as fast as it goes, hop after hop (single-stream)", tuple(_single_stream(report))),
+        Section("Where the time of such a hop goes: p50, p99, share of the whole", tuple(_parts(backends))),
+        Section(_multi_title(backends), tuple(_figures(MULTI_STREAM, backends))),
+        Section(_live_title(backends), tuple(_live(backends))),
+        Section("From the start of a process to its first result", tuple(_first_result(backends))),
+        Section("Memory", tuple(_figures(MEMORY, backends))),
+        Section("Sensors, while measuring", tuple(_sensors(backends))),
+        Section(
+            "Share of what this machine could do at best, and what limits it (roofline)", tuple(_roofline(backends))
+        ),
+        Section("Error of the features against FP32, relative", tuple(_texts("largest", backends, _error))),
+    )
+    return [section for section in found if section.rows]
+
+
+def _figures(figures: Sequence[NamedFigure], backends: Backends) -> Iterator[Row]:
+    """A row for each figure that at least one backend has."""
+    for figure in figures:
+        values = [figure.of(each) for each in backends]
+        if any(value is not None for value in values):
+            yield Row(figure.label, tuple(worded(value, figure.unit) for value in values), _best(values, figure))
+
+
+def _best(values: Sequence[float | None], figure: NamedFigure) -> int | None:
+    known = sorted(value for value in values if value is not None)
+    if figure.better is None or len(known) < 2 or known[0] == known[-1]:
+        return None
+    return values.index(known[0] if figure.better == "lower" else known[-1])
+
+
+def _texts(label: str, backends: Backends, text: Callable[[BackendFigures], str | None]) -> Iterator[Row]:
+    """A row of texts; none where no backend has one."""
+    found = [text(each) for each in backends]
+    if any(each is not None for each in found):
+        yield Row(label, tuple(MISSING if each is None else each for each in found))
+
+
+def _single_stream(report: BenchReport) -> Iterator[Row]:
+    def times(each: BackendFigures) -> str | None:
+        found = each.single_stream
+        return None if found is None else worded(found.frames_per_second / report.bundle.rate, "x")
+
+    yield from _figures(SINGLE_STREAM, report.backends)
+    yield from _texts(f"times real time ({report.bundle.rate:g} fps)", report.backends, times)
+
+
+def _parts(backends: Backends) -> Iterator[Row]:
+    for part in PARTS:
+        label = f"{part} (network)" if part in NETWORKS else part
+
+        def cell(each: BackendFigures, part: str = part) -> str | None:
+            scenario = each.single_stream
+            if scenario is None or part not in scenario.parts:
+                return None
+            found = scenario.parts[part]
+            share = 100 * found.mean / scenario.latency.mean
+            return f"{significant(found.p50):>5} {significant(found.p99):>5} ms {share:3.0f} %"
+
+        yield from _texts(label, backends, cell)
+
+
+def _multi_title(backends: Backends) -> str:
+    cameras = next((each.multi_stream.cameras for each in backends if each.multi_stream is not None), 0)
+    return f"{count_of(cameras, 'camera')}, a hop of each at once, hop after hop (multi-stream)"
+
+
+def _live_title(backends: Backends) -> str:
+    found = next((each.sustained for each in backends if each.sustained is not None), None)
+    if found is None:
+        return ""
+    limit = worded(found.limit, "ms")
+    return f"Live cameras at {found.rate:g} fps, {found.picture}: p99 of frame-to-event at most {limit} (server)"
+
+
+def _live(backends: Backends) -> Iterator[Row]:
+    def load(each: BackendFigures) -> CameraLoad | None:
+        return None if each.sustained is None else load_sustained(each.sustained)
+
+    def cores(each: BackendFigures) -> str | None:
+        found = load(each)
+        return None if found is None else worded(found.cores, "cores")
+
+    def memory(each: BackendFigures) -> str | None:
+        found = load(each)
+        return None if found is None else worded(found.megabytes, "MB")
+
+    for row in _texts(CAMERAS.label, backends, lambda each: _cameras(each.sustained)):
+        yield Row(row.label, row.cells, _best([CAMERAS.of(each) for each in backends], CAMERAS))
+    yield from _texts("  their frame-to-event p99", backends, lambda each: _frame_to_event(load(each)))
+    yield from _texts("  their CPU cores in use", backends, cores)
+    yield from _texts("  their memory", backends, memory)
+    yield from _texts("too many", backends, lambda each: _too_many(each.sustained))
+
+
+def load_sustained(found: Sustained) -> CameraLoad | None:
+    """The load with the most cameras that fit; None where not even one fits."""
+    return next((load for load in found.loads if load.fits and load.cameras == found.most), None)
+
+
+def _cameras(found: Sustained | None) -> str | None:
+    return None if found is None else f"{found.most}{'' if found.exact else ' or more'}"
+
+
+def _frame_to_event(load: CameraLoad | None) -> str | None:
+    """An upper bound, or that it is beyond the last one."""
+    if load is None or "p99" not in load.frame_to_event:
+        return None
+    bound = load.frame_to_event["p99"]
+    return "over 5 s" if bound is None else f"<= {worded(bound, 'ms')}"
+
+
+def _too_many(found: Sustained | None) -> str | None:
+    """The fewest cameras that did not fit, and why not."""
+    loads = () if found is None else found.loads
+    failed = min((load for load in loads if not load.fits), key=lambda load: load.cameras, default=None)
+    if failed is None:
+        return None
+    return f"{failed.cameras}: {'frames lost' if failed.left_out else _frame_to_event(failed)}"
+
+
+def _first_result(backends: Backends) -> Iterator[Row]:
+    def caches(each: BackendFigures) -> str | None:
+        found = each.first_result
+        return None if found is None else "empty" if found.cold else "filled"
+
+    yield from _figures(FIRST_RESULT, backends)
+    yield from _texts("caches of compiled code", backends, caches)
+
+
+def _sensors(backends: Backends) -> Iterator[Row]:
+    def throttled(each: BackendFigures) -> str | None:
+        found = None if each.sensors is None else each.sensors.throttled
+        return None if found is None else "yes" if found else "no"
+
+    yield from _figures(SENSORS, backends)
+    yield from _texts("slowed down by heat or power", backends, throttled)
+
+
+def _roofline(backends: Backends) -> Iterator[Row]:
+    names = dict.fromkeys(name for each in backends if each.roofline is not None for name in each.roofline.networks)
+    for name in names:
+
+        def share(each: BackendFigures, name: str = name) -> str | None:
+            limit = None if each.roofline is None else each.roofline.networks.get(name)
+            return None if limit is None else f"{worded(limit.share, 'share')} ({limit.bound})"
+
+        yield from _texts("all three, one hop" if name == "whole" else name, backends, share)
+
+    yield from _ceilings(backends)
+
+
+def _ceilings(backends: Backends) -> Iterator[Row]:
+    """What a matrix product reached in each precision, and a copy."""
+    found = [each.roofline.ceilings for each in backends if each.roofline is not None]
+    for precision in dict.fromkeys(name for ceilings in found for name in ceilings.products):
+
+        def operations(each: BackendFigures, precision: str = precision) -> str | None:
+            ceiling = None if each.roofline is None else each.roofline.ceilings.products.get(precision)
+            return None if ceiling is None else per_second(ceiling.operations_per_second, "OP")
+
+        yield from _texts(f"ceiling of {precision}, measured", backends, operations)
+
+    def nbytes(each: BackendFigures) -> str | None:
+        return None if each.roofline is None else per_second(each.roofline.ceilings.bytes_per_second, "B")
+
+    yield from _texts("ceiling of memory, measured", backends, nbytes)
+
+
+def _error(each: BackendFigures) -> str | None:
+    return None if each.error is None else f"{each.error:.1e}"
