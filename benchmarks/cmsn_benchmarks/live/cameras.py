@@ -13,8 +13,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,37 +63,57 @@ class Load:
 
 def load(bundle: Bundle, address: str, cameras: int, seconds: float) -> Load:
     """Run so many cameras for so long -> what it cost."""
+    with running(bundle) as fleet:
+        for number in range(cameras):
+            fleet.add(camera(f"camera-{number}", address))
+        wait_for_frames(fleet)
+        time.sleep(_SETTLING_SECONDS)
+        return measured(fleet, seconds)
+
+
+def camera(name: str, address: str) -> CameraSettings:
+    """A camera that plays a URL, or a file at its own speed."""
+    return CameraSettings(name=name, address=Address(address), paced=not has_no_end(address))
+
+
+@contextmanager
+def running(bundle: Bundle) -> Iterator[Fleet]:
+    """A fleet whose cameras are captured by processes of their own, run by a thread."""
     fleet = Fleet(bundle, Outlets([]), capture=Capture)
     thread = threading.Thread(target=fleet.run, daemon=True)
-    for number in range(cameras):
-        paced = not has_no_end(address)
-        fleet.add(CameraSettings(name=f"camera-{number}", address=Address(address), paced=paced))
     thread.start()
     try:
-        while not all(status.frames for status in fleet.statuses()):
-            time.sleep(0.1)
-        time.sleep(_SETTLING_SECONDS)
-        before, spent, begin = fleet.statuses(), _cpu_seconds(), time.monotonic()
-        time.sleep(seconds)
-        after, used, passed = fleet.statuses(), _cpu_seconds(), time.monotonic() - begin
-        captures = [megabytes(process, shared=True) for process in children()]
-        mine = megabytes(os.getpid())
+        yield fleet
     finally:
         fleet.stop()
         thread.join()
         fleet.close()
+
+
+def wait_for_frames(fleet: Fleet) -> None:
+    """Return once every camera has delivered."""
+    while not all(status.frames for status in fleet.statuses()):
+        time.sleep(0.1)
+
+
+def measured(fleet: Fleet, seconds: float) -> Load:
+    """What the cameras of a running fleet cost, for so long; none is added or removed meanwhile."""
+    before, spent, begin = fleet.statuses(), _cpu_seconds(), time.monotonic()
+    time.sleep(seconds)
+    after, used, passed = fleet.statuses(), _cpu_seconds(), time.monotonic() - begin
+    captures = [megabytes(process, shared=True) for process in children()]
     lags = _difference(after, before)
     frames = sum(status.frames for status in after) - sum(status.frames for status in before)
-    model = os.getpid()
+    model, cameras = os.getpid(), len(after)
     return Load(
         cameras=cameras,
         frames_per_second=round(frames / passed / cameras, 2),
         overloads=sum(status.overloads for status in after),
         lag_p50=_bound(lags, 0.5),
         lag_p99=_bound(lags, 0.99),
-        cores=round(sum(used.get(each, 0) - spent.get(each, 0) for each in used) / passed, 3),
-        cores_of_model=round((used[model] - spent[model]) / passed, 3),
-        megabytes=round(mine, 1),
+        cores=round(sum(used.get(each, 0) - spent.get(each, 0) for each in used) / passed, 4),
+        cores_of_model=round((used[model] - spent[model]) / passed, 4),
+        megabytes=round(megabytes(model), 1),
         megabytes_per_capture=round(sum(captures) / len(captures), 1),
     )
 
