@@ -25,6 +25,7 @@ import sys
 from cmsn_runtime.errors import CmsnError
 from cmsn_runtime.sources.opening import open_source
 try:
+    print("opening", file=sys.stderr, flush=True)
     with open_source(sys.argv[1]) as source:
         print(source.name, len(list(source)))
 except CmsnError as error:
@@ -96,11 +97,12 @@ def test_a_named_pipe_is_read_when_its_writer_comes(clip: Path, tmp_path: Path) 
 def test_ctrl_c_ends_the_wait_for_a_silent_pipe(clip: Path, tmp_path: Path, content: bytes | str) -> None:
     """While it is opened, and in mid-stream."""
     data = clip.read_bytes() * 20 if content == "half" else b""
-    receiver = reader("-", stdin=subprocess.PIPE)
+    receiver = reader("-", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     stdin = receiver.stdin.buffer  # type: ignore[union-attr]
     stdin.write(data)
     stdin.flush()
-    time.sleep(3)
+    assert receiver.stderr is not None and receiver.stderr.readline() == "opening\n"
+    time.sleep(2)  # until it waits for data; a signal that comes earlier must end it too
     receiver.send_signal(signal.SIGINT)
     began = time.monotonic()
     output, _ = receiver.communicate(timeout=60)
