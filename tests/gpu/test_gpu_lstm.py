@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmsn_benchmarks.gpu.engine import LoadedEngine, build_and_load
+from cmsn_benchmarks.device.loaded_engine import LoadedEngine, build_and_load
 from cmsn_benchmarks.gpu.lstm import LARGEST_ERROR, cut_after, wrong_directions
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle_files import DEMO_BUNDLE, read_graph, read_manifest

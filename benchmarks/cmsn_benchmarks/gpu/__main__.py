@@ -19,10 +19,10 @@ from typing import Any
 
 import click
 
+from cmsn_benchmarks.device.costs import bundle_costs
 from cmsn_benchmarks.device.facts import machine_facts
-from cmsn_benchmarks.gpu.arithmetic import count_operations
 from cmsn_benchmarks.gpu.batches import time_batches
-from cmsn_benchmarks.gpu.ceilings import measure_ceilings
+from cmsn_benchmarks.gpu.ceilings import gpu_ceilings, product_tflops
 from cmsn_benchmarks.gpu.endurance import endure
 from cmsn_benchmarks.gpu.extractor import CHUNK_FRAMES, Plan, close_ways, open_ways, plan_for, time_cameras
 from cmsn_benchmarks.gpu.hop import time_hops
@@ -30,9 +30,11 @@ from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import RunnerName, build_all, on_torch, open_on
 from cmsn_benchmarks.gpu.report import Report
 from cmsn_benchmarks.gpu.stacks import Stack, StackName, find_stacks
+from cmsn_runtime.backends.base import Arithmetic
 from cmsn_runtime.bundle import Bundle
-from cmsn_runtime.bundle_files import read_manifest
+from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.errors import CmsnError
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 
 TIMED = ("extractor", "hop", "batches", "endurance")
 PARTS = ("torch", "ort", "tensorrt", *TIMED)
@@ -118,7 +120,7 @@ def main(
         report.add("stacks", {name: {"found": stack.found, "about": stack.about} for name, stack in stacks.items()})
         found = {name for name, stack in stacks.items() if stack.found}
         side = side or (8192 if device == "cuda" else 512)
-        report.add("ceilings", attempted(report, "ceilings", lambda: measure_ceilings(found, device=device, side=side)))
+        report.add("ceilings", attempted(report, "ceilings", lambda: gpu_ceilings(found, device=device, side=side)))
         report.add("network", describe_network(plan))
         timed = wanted & set(TIMED) or _USUAL
         if timed & {"extractor", "endurance"}:  # endurance runs the extractor's fastest way
@@ -160,16 +162,32 @@ def measure_extractor(plan: Plan, cameras: tuple[int, ...], report: Report) -> N
             plan,
             count,
             operations=report.results["network"]["operations_per_hop"]["extractor"],
-            ceiling_tflops=report.results["ceilings"].get("matrix_product_tflops"),
+            ceiling_tflops=product_tflops(report.results["ceilings"]),
             tell=report.note,
         )
         report.append("extractor", result)
 
 
 def describe_network(plan: Plan) -> dict[str, Any]:
-    """Sizes and arithmetic, computed from the graphs alone."""
+    """Sizes, and operations of matrix products of one camera's hop, counted from the graphs alone.
+
+    stages: over a full window. proposal: the PES per candidate. state_bytes: one copy of the state on GPUs.
+    """
     manifest = read_manifest(plan.bundle)
-    return {"width": manifest.network.width, "crop": list(manifest.input_shape), **count_operations(plan.bundle)}
+    arithmetic = Arithmetic(library="tensorrt", device="cuda", variant=FULL_PRECISION)
+    costs = bundle_costs(manifest, partial(read_graph, plan.bundle), arithmetic)
+    products = {name: sum(cost.products.values()) for name, cost in costs.items()}
+    return {
+        "width": manifest.network.width,
+        "crop": list(manifest.input_shape),
+        "operations_per_hop": {
+            "extractor": products["extractor"],
+            "extractor_layers": costs["extractor"].layers,
+            "stages": products["stages"],
+            "proposal": products["evaluator"],
+        },
+        "state_bytes_per_camera": sum(state.nbytes for state in manifest.state_tensors(manifest.gpu_precision)),
+    }
 
 
 def measure_hop(plan: Plan, report: Report, engines: Path) -> None:

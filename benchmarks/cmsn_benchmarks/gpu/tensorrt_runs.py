@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_benchmarks.gpu.engine import LoadedEngine, build_and_load
+from cmsn_benchmarks.device.loaded_engine import LoadedEngine, build_and_load
 from cmsn_benchmarks.gpu.inputs import POOL, POSITION, pictures
 from cmsn_benchmarks.gpu.timing import Way
 from cmsn_export.engine_building import BuilderSettings
