@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 
-from cmsn_benchmarks.live.processes import children, cpu_seconds, megabytes
+from cmsn_benchmarks.device.processes import children, cpu_seconds, megabytes
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.live.fleet import Fleet

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cmsn_benchmarks.live.processes import megabytes
+from cmsn_benchmarks.device.processes import megabytes
 from cmsn_benchmarks.live.repeated import Repeated
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.live.fleet import Fleet

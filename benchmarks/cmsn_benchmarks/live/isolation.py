@@ -23,7 +23,7 @@ from pathlib import Path
 
 import click
 
-from cmsn_benchmarks.live.processes import children
+from cmsn_benchmarks.device.processes import children
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.settings import CaptureSettings

@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cmsn_benchmarks.live.processes import children
+from cmsn_benchmarks.device.processes import children
 from cmsn_benchmarks.live.servers import ChaosProxy, RtspServer, endless, jpegs, serving_mjpeg
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem, SourceBack, SourceLost

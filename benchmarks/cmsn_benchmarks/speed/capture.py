@@ -24,7 +24,7 @@ from pathlib import Path
 
 import click
 
-from cmsn_benchmarks.live.processes import cpu_seconds, megabytes
+from cmsn_benchmarks.device.processes import cpu_seconds, megabytes
 from cmsn_benchmarks.live.servers import RtspServer, capturing, endless, has_gstreamer
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.items import CapturedFrame, CaptureItem

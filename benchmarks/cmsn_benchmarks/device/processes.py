@@ -23,7 +23,7 @@ def cpu_seconds(process: int) -> float:
 
 
 def megabytes(process: int, *, shared: bool = False) -> float:
-    """Resident memory of a process; shared: its proportional share of what several have in common."""
+    """Resident memory of a process (10^6 bytes); shared: its proportional share of what several have in common."""
     wanted = "Pss:" if shared else "Rss:"
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(wanted)) * 1024 / 1e6

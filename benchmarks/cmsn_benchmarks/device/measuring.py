@@ -1,0 +1,72 @@
+"""The measurements of one backend, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from cmsn_benchmarks.device.cameras import SteadyCameras
+from cmsn_benchmarks.device.child_settings import ChildSettings
+from cmsn_benchmarks.device.figures import FirstResult
+from cmsn_benchmarks.device.memory import memory_now
+from cmsn_benchmarks.device.nvml import used_megabytes
+from cmsn_benchmarks.device.scenarios import first_hop, run_scenario
+from cmsn_benchmarks.device.scripted_bundle import ScriptedBundle
+from cmsn_runtime.bundle import Bundle, open_bundle
+
+
+class Teller(Protocol):
+    """Gets fields of BackendFigures as soon as they are known."""
+
+    def __call__(self, **fields: object) -> None: ...
+
+
+def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: Callable[[str], None]) -> None:
+    """Everything that was asked for. started: time.monotonic() of the begin of this process. Raises CmsnError."""
+    device_before = used_megabytes()
+    with opened(settings) as bundle:
+        opened_at = time.monotonic()
+        tell(backend=bundle.backend.name)
+        progress(f"{settings.backend}: {bundle.backend.name}")
+        scripted = ScriptedBundle(bundle)
+        with SteadyCameras(scripted, 1) as camera:
+            warm_at = time.monotonic()
+            first_hop(camera)
+            ended = time.monotonic()
+            tell(
+                first_result=FirstResult(
+                    start=started - settings.begun,
+                    opening=opened_at - started,
+                    warming=warm_at - opened_at,
+                    first_hop=ended - warm_at,
+                    total=ended - settings.begun,
+                    cold=False,
+                )
+            )
+            if "single-stream" in settings.measure:
+                progress(f"{settings.backend}: single-stream, {settings.bench.duration:g} s")
+                tell(single_stream=run_scenario(camera, **timing(settings)))
+        tell(memory=memory_now(device_before=device_before))
+        if "multi-stream" in settings.measure:
+            progress(
+                f"{settings.backend}: multi-stream, {settings.bench.cameras} cameras, {settings.bench.duration:g} s"
+            )
+            with SteadyCameras(scripted, settings.bench.cameras) as cameras:
+                tell(multi_stream=run_scenario(cameras, **timing(settings)))
+
+
+def opened(settings: ChildSettings) -> Bundle:
+    """The bundle on the backend. Raises CmsnError."""
+    return open_bundle(
+        settings.bundle,
+        backend=settings.backend,
+        threads=settings.bench.threads,
+        engines=None if settings.engines is None else Path(settings.engines),
+    )
+
+
+def timing(settings: ChildSettings) -> dict[str, float]:
+    """That of each scenario."""
+    return {"warm_up": settings.bench.warm_up, "duration": settings.bench.duration}
