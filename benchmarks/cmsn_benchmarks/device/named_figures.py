@@ -79,9 +79,9 @@ FIRST_RESULT = (
     NamedFigure(name="first_result", label="time to first result", path="first_result.total", unit="s", better="lower"),
 )
 MEMORY = (
-    NamedFigure(label="of the process", path="memory.host", unit="MB"),
-    NamedFigure(name="memory", label="of the process, at most", path="memory.host_peak", unit="MB", better="lower"),
-    NamedFigure(name="gpu_memory", label="of the GPU", path="memory.device", unit="MB", better="lower"),
+    NamedFigure(label="memory of the process", path="memory.host", unit="MB"),
+    NamedFigure(name="memory", label="memory of the process, peak", path="memory.host_peak", unit="MB", better="lower"),
+    NamedFigure(name="gpu_memory", label="memory of the GPU", path="memory.device", unit="MB", better="lower"),
 )
 SENSORS = (
     NamedFigure(label="power, mean", path="sensors.power_mean", unit="W"),

@@ -89,12 +89,12 @@ def test_on_80_columns_backends_that_do_not_fit_come_below_with_their_labels(
 def test_what_no_backend_has_is_left_out_and_what_one_lacks_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     bare = BackendFigures(asked="auto", backend="onnxruntime", notes=("no camera could be captured",))
     text = shown(capsys, bench_reports.report(bare, bench_reports.gpu_backend()))
-    assert row(text, "of the GPU") == "- 288 MB"
+    assert row(text, "memory of the GPU") == "- 288 MB"
     assert row(text, "slowed down by heat or power") == "- yes"
     assert "auto: onnxruntime" in text
     assert "Note: auto: onnxruntime: no camera could be captured" in text
     alone = shown(capsys, bench_reports.report(bare))
-    assert "Memory" not in alone
+    assert "memory" not in alone
     assert "Sensors" not in alone
 
 
