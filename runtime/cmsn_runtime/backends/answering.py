@@ -18,10 +18,17 @@ _Kind = TypeVar("_Kind", bound=Ask)
 
 def answer_alone(work: Work[_Result], backend: Backend) -> _Result:
     """Run the work of one stream to its end. Raises what the work or the backend raises."""
-    (result,) = answer_together([work], backend)
-    if isinstance(result, Exception):
-        raise result
-    return result
+    try:
+        ask = next(work)
+        while True:
+            (given,) = answer([ask], backend)
+            ask = _advanced(work, given)
+    except StopIteration as ended:
+        result: _Result = ended.value
+        return result
+    except Exception as error:
+        _raise_interrupt_behind(error)
+        raise
 
 
 def answer_together(works: Sequence[Work[_Result]], backend: Backend) -> list[_Result | Exception]:

@@ -33,7 +33,7 @@ class JpegMaker:
         if any(turned):
             upright = PictureMaker((size[1], size[0]))(picture)
             picture = VideoFrame.from_ndarray(upright, format="rgb24")
-        scaled = self._reformatter.reformat(picture, *size, _PIXEL_FORMAT, interpolation="BILINEAR")
+        scaled = self._reformatter.reformat(picture, *size, _PIXEL_FORMAT, interpolation="BILINEAR", threads=1)
         self._count += 1
         scaled.pts, scaled.time_base = self._count, _TICK  # an encoder refuses times that do not increase
         return b"".join(bytes(packet) for packet in self._encoder_of(*size).encode(scaled))

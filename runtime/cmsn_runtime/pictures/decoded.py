@@ -35,15 +35,14 @@ class DecodedFrame(Frame):
         duration: Fraction | None = None,
         maker: PictureMaker | None = None,
     ) -> None:
-        # A frozen dataclass sets its own fields in the same way; `pixels` is set on first access.
-        for name, value in (
-            ("picture", picture),
-            ("seconds", seconds),
-            ("discontinuity", discontinuity),
-            ("duration", duration),
-            ("maker", maker or PictureMaker()),
-        ):
-            object.__setattr__(self, name, value)
+        # Fields of a frozen dataclass cannot be assigned; `pixels` is set on first access.
+        self.__dict__.update(
+            picture=picture,
+            seconds=seconds,
+            discontinuity=discontinuity,
+            duration=duration,
+            maker=maker or PictureMaker(),
+        )
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.uint8]:

@@ -40,7 +40,7 @@ class Scaler:
             return pixels
         height, width = self._size
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        scaled = self._reformatter.reformat(picture, width, height, interpolation="BILINEAR")
+        scaled = self._reformatter.reformat(picture, width, height, interpolation="BILINEAR", threads=1)
         return cast(Pixels, scaled.to_ndarray())
 
 

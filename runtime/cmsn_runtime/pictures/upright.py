@@ -41,8 +41,10 @@ class PictureMaker:
         height, width = self._size or (None, None)
         if orientation.transposed:
             height, width = width, height
-        scaled = self._reformatter.reformat(frame, width, height, "rgb24", interpolation="BILINEAR")
-        return upright(cast(Picture, scaled.to_ndarray()), orientation)
+        # One thread: by default there are as many as cores, whose waking costs more than the work that they share.
+        scaled = self._reformatter.reformat(frame, width, height, "rgb24", interpolation="BILINEAR", threads=1)
+        picture = cast(Picture, scaled.to_ndarray())
+        return upright(picture, orientation) if any(orientation) else np.ascontiguousarray(picture)
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:

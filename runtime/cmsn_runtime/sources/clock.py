@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from cmsn_runtime.exact import beyond, is_before
 from cmsn_runtime.sources.stamps import Stamps
 
 # Further back than any decoder reorders: the clock itself was set back (a loop, a restarted recorder).
@@ -37,9 +38,10 @@ class FrameClock:
         seconds = self._stamps.seconds(carried, key=key)
         if seconds is None:
             return None, False
-        step = None if self._last is None else seconds - self._last
-        jumped = step is not None and step <= -_RESTART_SECONDS
-        if step is not None and step <= 0 and not jumped:
+        last = self._last
+        forward = last is None or is_before(last, seconds)
+        jumped = not forward and last is not None and beyond(seconds, last, _RESTART_SECONDS) >= 0
+        if not forward and not jumped:
             return None, False
         self._last = seconds
         return seconds, jumped

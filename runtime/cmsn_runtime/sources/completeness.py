@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 from av import Packet
 from av.container import InputContainer
 from av.stream import Stream
 
+from cmsn_runtime.exact import times
 from cmsn_runtime.sources.container import announced_duration, announced_start, exact
 
 _MISSING_SECONDS = Fraction(1)  # headers round; a video that ends this much early is incomplete
@@ -26,22 +28,26 @@ class Completeness:
         duration = announced_duration(container)
         self._time_base = time_base
         self._end = None if duration is None else duration + min(Fraction(0), announced_start(container))
-        self._data_end: Fraction | None = None  # of all streams: the sound may be longer
-        self._first_packet: Fraction | None = None  # of the video
-        self._last_packet: Fraction | None = None
-        self._last_frame: Fraction | None = None
+        # Times are kept in ticks, since exact fractions for every packet take a good part of what decoding takes.
+        self._data_ends: dict[int, _End] = {}  # of each stream: the sound may be longer
+        self._first_packet: int | None = None  # of the video, as the following
+        self._last_packet: int | None = None
+        self._last_frame: int | None = None
         self._began_with_key_frame = True
         self.unseen_seconds = Fraction(0)  # before the first frame, where the video does not begin with a key frame
         self.damaged = 0  # packets after the first frame
 
     def packet(self, packet: Packet[Stream], *, ours: bool) -> None:
         """A packet was read. ours: it belongs to the video."""
-        time_base = self._time_base if ours else exact(packet.time_base)
-        if packet.pts is None or time_base is None:
+        begin = packet.pts
+        if begin is None:
             return
-        begin = packet.pts * time_base
-        end = begin + (packet.duration or 0) * time_base
-        self._data_end = end if self._data_end is None else max(self._data_end, end)
+        end = begin + (packet.duration or 0)
+        before = self._data_ends.get(packet.stream_index)
+        if before is None:
+            self._data_ends[packet.stream_index] = _End(end, self._time_base if ours else exact(packet.time_base))
+        elif end > before.ticks:
+            before.ticks = end
         if ours:
             if self._first_packet is None:
                 self._first_packet, self._began_with_key_frame = begin, packet.is_keyframe
@@ -58,20 +64,28 @@ class Completeness:
         """A frame was decoded."""
         if pts is None:
             return
-        seconds = pts * self._time_base
         if self._last_frame is None and self._first_packet is not None and not self._began_with_key_frame:
-            self.unseen_seconds = max(Fraction(0), seconds - self._first_packet)
+            self.unseen_seconds = times(max(0, pts - self._first_packet), self._time_base)
         # Times of frames without PTS are in decoding order.
-        self._last_frame = seconds if self._last_frame is None else max(seconds, self._last_frame)
+        self._last_frame = pts if self._last_frame is None else max(pts, self._last_frame)
 
     @property
     def is_missing(self) -> bool:
         """Whether more than a second could not be decoded, or was announced and is missing."""
-        if self._data_end is None:
+        ends = [times(end.ticks, end.time_base) for end in self._data_ends.values() if end.time_base is not None]
+        if not ends:
             return False
         undecoded = absent = Fraction(0)
         if self._last_packet is not None and self._last_frame is not None:
-            undecoded = self._last_packet - self._last_frame
+            undecoded = times(self._last_packet - self._last_frame, self._time_base)
         if self._end is not None:
-            absent = self._end - self._data_end
+            absent = self._end - max(ends)
         return max(undecoded, absent) > _MISSING_SECONDS
+
+
+@dataclass(slots=True)
+class _End:
+    """Where the packets of one stream end so far. time_base: seconds per tick; None where it is unknown."""
+
+    ticks: int
+    time_base: Fraction | None

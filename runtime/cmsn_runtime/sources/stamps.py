@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
+
+from cmsn_runtime.exact import beyond, times
 
 # PTS that run backwards once or twice indicate damage; more than that, in one frame of ten, a wrong container.
 _WRONG_PTS_AT_LEAST = 3
@@ -90,6 +93,7 @@ class PresentationStamps:
         self._from_first = from_first
         self._sent = False
         self._in_decoder = _InDecoder()
+        self._wrong_within = math.ceil(_WRONG_PTS_WITHIN / time_base)  # ticks
         self._unwrap_pts, self._unwrap_dts = Unwrapper(period, margin), Unwrapper(period, margin)
         self._last: Fraction | None = None
         self._last_pts: int | None = None
@@ -116,7 +120,7 @@ class PresentationStamps:
         first, second = (dts, pts) if wrong else (pts, dts)
         stamp = second if first is None else first
         if stamp is not None:
-            self._last = stamp * self.time_base
+            self._last = times(stamp, self.time_base)
         else:
             self._last = Fraction(0) if self._last is None else self._last + self._interval
         return self._last
@@ -126,8 +130,7 @@ class PresentationStamps:
         if pts is None:
             return
         if self._last_pts is not None:
-            back = (self._last_pts - pts) * self.time_base
-            self._wrong_pts += 0 <= back < _WRONG_PTS_WITHIN
+            self._wrong_pts += 0 <= self._last_pts - pts < self._wrong_within
         self._last_pts = pts
 
 
@@ -152,7 +155,7 @@ class DecodingStamps:
     def seconds(self, carried: int | None, *, key: bool) -> Fraction | None:
         dts = self._in_decoder.next_dts(carried, key=key)
         stamp = carried if dts is None else dts
-        return None if stamp is None else stamp * self.time_base
+        return None if stamp is None else times(stamp, self.time_base)
 
 
 class ArrivalStamps(DecodingStamps):
@@ -181,6 +184,7 @@ class CountedStamps:
     def __init__(self, rate: Fraction, time_base: Fraction) -> None:
         self.time_base = time_base
         self.rate = rate
+        self._interval = 1 / rate
         self._count = 0
 
     def sent(self, pts: int | None, dts: int | None) -> int | None:
@@ -191,18 +195,21 @@ class CountedStamps:
 
     def seconds(self, carried: int | None, *, key: bool) -> Fraction | None:
         self._count += 1
-        return (self._count - 1) / self.rate
+        return times(self._count - 1, self._interval)
 
 
-def shown_seconds(stamps: Stamps, duration: int | None, usual: Fraction) -> Fraction | None:
-    """Seconds for which a container shows a frame, where they are more than `usual`; shorter ones are guesses.
+def shown_seconds(stamps: Stamps, duration: int | None, begin: Fraction, last: Fraction | None) -> Fraction | None:
+    """Seconds for which a container shows a frame, where they are more than since the last; shorter ones are guesses.
 
-    duration: that the frame carries, in units of its stamps.
+    duration: that the frame carries, in units of its stamps. begin: its time. last: of the frame before it; None for
+    the first, whose duration counts where it is more than that of most.
     """
-    if not isinstance(stamps, PresentationStamps | DecodingStamps):
+    if not duration or not isinstance(stamps, (PresentationStamps, DecodingStamps)):
         return None
-    shown = (duration or 0) * stamps.time_base
-    return shown if shown > usual else None
+    shown = times(duration, stamps.time_base)
+    if last is None:
+        return shown if shown > 1 / _USUAL_RATE else None
+    return shown if beyond(last, begin, shown) < 0 else None
 
 
 class _InDecoder:

@@ -41,7 +41,6 @@ from cmsn_runtime.sources.timing import stamps_of
 PacketWatch: TypeAlias = Callable[["Packet[VideoStream]"], None]
 
 _LOST_SECONDS = 60  # without one valid frame, after which a live stream is abandoned
-_USUAL_INTERVAL = Fraction(1, 25)
 
 
 class VideoSource(Closing):
@@ -157,8 +156,7 @@ class VideoSource(Closing):
             if seconds is None:
                 self._untimed += last is not None
                 continue
-            usual = _USUAL_INTERVAL if last is None else seconds - last
-            stands = None if self.live else shown_seconds(self._stamps, decoded.duration, usual)
+            stands = None if self.live else shown_seconds(self._stamps, decoded.duration, seconds, last)
             last = seconds
             place = self._excerpt.place(seconds, jumped=jumped)
             if place == "after":

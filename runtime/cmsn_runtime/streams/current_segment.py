@@ -8,6 +8,7 @@ from fractions import Fraction
 from cmsn_runtime.backends.asks import Work
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.events import StagePreview
+from cmsn_runtime.exact import is_before
 from cmsn_runtime.provenance import ResumePoint
 from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
 from cmsn_runtime.streams.segment import EventCallback, Segment, SegmentSettings, StepCallback
@@ -58,7 +59,8 @@ class CurrentSegment:
 
     def saw(self, seconds: Fraction) -> None:
         """A moment of that source time came."""
-        self._segment.newest = max(self._segment.newest, seconds)
+        if is_before(self._segment.newest, seconds):
+            self._segment.newest = seconds
 
     def steps(self, moment: Moment, *, now: Fraction) -> Work[None]:
         """Process one model frame. now: source time up to which the stream has seen."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, Protocol, TypeVar
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.exact import beyond, is_before
 from cmsn_runtime.timegrid import TimeGrid
 
 
@@ -74,6 +76,7 @@ class Resampler(Generic[Item]):
         self._grid = grid
         self._jitter = jitter
         self._held: Item | None = None
+        self._before: Fraction | None = None  # time of the moment before it
         self._silent_since: Fraction | None = None  # time at which `idle` ended the segment
         self._resumed: tuple[Fraction, int] | None = None
         self._begin(Fraction(0))
@@ -100,12 +103,12 @@ class Resampler(Generic[Item]):
             self._begin(origin, tick)
             self._held = moment
             return [*ticks, SegmentStart(origin, reason, lone, apart)]
-        if held is None or moment.seconds <= held.seconds:
+        if held is None or not is_before(held.seconds, moment.seconds):
             self.dropped += 1
             return []
         self._moments += 1
-        self._interval, self._held = moment.seconds - held.seconds, moment
-        return [*self._ticks(held, until=moment.seconds)]
+        self._before, self._held = held.seconds, moment
+        return list(self._ticks(held, until=moment.seconds))
 
     def idle(self, until: Fraction) -> list[Tick[Item]] | None:
         """No moment came until then -> the segment's last ticks, if the silence has ended it; otherwise None.
@@ -113,7 +116,7 @@ class Resampler(Generic[Item]):
         Raises SettingsError where the time is not a Fraction.
         """
         require_exact(until)
-        if self._held is None or until - self._held.seconds <= self.max_gap:
+        if self._held is None or beyond(self._held.seconds, until, self.max_gap) <= 0:
             return None
         self._silent_since = self._held.seconds
         return self._last_ticks()
@@ -127,20 +130,25 @@ class Resampler(Generic[Item]):
         held, self._held = self._held, None
         if held is None:
             return []
-        stands = min(held.duration or self._interval, self.max_gap)
+        interval = 1 / self._grid.fps if self._before is None else held.seconds - self._before
+        stands = min(held.duration or interval, self.max_gap)
         return self._ticks(held, until=held.seconds + stands)
 
     def _begin(self, origin: Fraction, tick: int = 0) -> None:
-        self._origin = origin
         self._next = tick
         self._moments = 1
         self._silent_since = None
-        self._interval = 1 / self._grid.fps
+        self._before = None
+        # The time at which tick n is over: (first + n * step) / unit, in integers.
+        first, step = origin + self._jitter, 1 / self._grid.fps
+        self._unit = math.lcm(first.denominator, step.denominator)
+        self._first, self._step = (time.numerator * (self._unit // time.denominator) for time in (first, step))
 
     def _ticks(self, moment: Item, *, until: Fraction) -> list[Tick[Item]]:
         """Ticks not yet returned for which a moment at `until` would come too late."""
         ticks = []
-        while self._grid.frame_time(self._next, self._origin) + self._jitter < until:
+        numerator, denominator = until.numerator * self._unit, until.denominator
+        while (self._first + self._next * self._step) * denominator < numerator:
             ticks.append(Tick(moment, self._next))
             self._next += 1
         return ticks
@@ -149,14 +157,13 @@ class Resampler(Generic[Item]):
         """Why a segment begins with this moment, in words; None where none begins. since: time of the previous one."""
         if since is None:
             return "first frame"
-        step = moment.seconds - since
         if moment.discontinuity:
             return f"the source jumped from {float(since):.3f} s to {float(moment.seconds):.3f} s"
-        if step > self.max_gap:
-            return f"no frames for {float(step):.3f} s"
-        if step < -self.max_gap:
-            return f"time went back by {float(-step):.3f} s"
-        return "frames again after a silence" if self._held is None and step > 0 else None
+        if beyond(since, moment.seconds, self.max_gap) > 0:
+            return f"no frames for {float(moment.seconds - since):.3f} s"
+        if beyond(moment.seconds, since, self.max_gap) > 0:
+            return f"time went back by {float(since - moment.seconds):.3f} s"
+        return "frames again after a silence" if self._held is None and is_before(since, moment.seconds) else None
 
 
 def require_times(moment: Timed) -> None:
