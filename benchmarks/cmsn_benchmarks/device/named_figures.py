@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cmsn_benchmarks.device.figures import BackendFigures
+from cmsn_benchmarks.device.parts import PARTS
 from cmsn_benchmarks.device.wording import Unit
 
 Better = Literal["lower", "higher"]
@@ -92,3 +93,11 @@ SENSORS = (
 ROOFLINE_SHARE = NamedFigure(
     label="share of the roofline", path="roofline.networks.whole.share", unit="share", better="higher"
 )
+
+
+def part_figures() -> tuple[NamedFigure, ...]:
+    """The median of each part of a hop of one camera."""
+    return tuple(
+        NamedFigure(label=f"{part} p50", path=f"single_stream.parts.{part}.p50", unit="ms", better="lower")
+        for part in PARTS
+    )

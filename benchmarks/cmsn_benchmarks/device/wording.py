@@ -28,7 +28,7 @@ def significant(value: float) -> str:
     for least, decimals in ((99.95, 0), (9.995, 1), (0.9995, 2)):
         if size >= least:
             return f"{value:,.{decimals}f}"
-    return f"{value:.2g}"
+    return f"{value:#.2g}"
 
 
 def per_second(amount: float, unit: str) -> str:

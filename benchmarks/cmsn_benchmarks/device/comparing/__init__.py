@@ -1,0 +1,1 @@
+"""Two reports of `cmsn bench` side by side."""
