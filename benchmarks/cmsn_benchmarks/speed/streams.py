@@ -90,7 +90,8 @@ class Version:
 
     def _environment(self, caches: Path | None) -> dict[str, str]:
         plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return {**plain, "NUMBA_CACHE_DIR": str(caches or self.caches)}
+        folder = str(caches or self.caches)
+        return {**plain, "NUMBA_CACHE_DIR": folder, "CMSN_CACHE_DIR": folder}
 
 
 @click.command()

@@ -7,22 +7,17 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.proposing.compiled import compiled
+from cmsn_runtime.kernels.declaring import kernel
 
 _Int64s = npt.NDArray[np.int64]
 _ROUNDING = 1e-9  # of steps
 
 
-@compiled
 def roi_levels(steps: int) -> int:
     """Levels of the sparse table over `steps` feature steps: floor(log2(steps)) + 1, and 1 for none."""
-    levels = 1
-    while (1 << levels) <= steps:
-        levels += 1
-    return levels
+    return max(1, steps.bit_length())
 
 
-@compiled
 def roi_indices(
     starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], steps: int, bins: int, context: float = 0.0
 ) -> tuple[_Int64s, _Int64s]:
@@ -37,14 +32,37 @@ def roi_indices(
     A bin is covered exactly by two power-of-two ranges; that they may overlap does not affect a maximum. Row
     level * steps + i of the table holds the maximum over 2^level steps from i (sparse_max_table).
     """
-    left = np.empty((starts.size, bins), np.int64)
-    right = np.empty((starts.size, bins), np.int64)
+    left, right = (np.empty((starts.size, bins), np.int64) for _ in range(2))
+    lows, highs, left_offsets, right_offsets = np.empty((4, steps + 1, bins), np.int64)
+    levels = np.zeros(steps + 1, np.int64)
+    _look_up(starts, ends, float(context), lows, highs, left_offsets, right_offsets, levels, left, right)
+    return left, right
+
+
+@kernel(
+    "int64(int32[::1], int32[::1], float64, int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[:, ::1], int64[::1], "
+    "int64[:, ::1], int64[:, ::1])"
+)
+def _look_up(
+    starts: npt.NDArray[np.int32],
+    ends: npt.NDArray[np.int32],
+    context: float,
+    lows: _Int64s,
+    highs: _Int64s,
+    left_offsets: _Int64s,
+    right_offsets: _Int64s,
+    levels: _Int64s,
+    left: _Int64s,
+    right: _Int64s,
+) -> int:
+    """Fill `left` and `right`; the tables between are [steps + 1, bins] each, and `levels`, of zeros, [steps + 1]."""
+    steps, bins = levels.size - 1, left.shape[1]
     longest = 0
     for k in range(starts.size):
         longest = max(longest, ends[k] - starts[k] + 1)
-    lows, highs = _edges(longest, bins, context)
-    levels = _levels_of_widths(steps)
-    left_offsets, right_offsets = _rows(lows, highs, levels, steps)
+    _find_edges(longest, bins, context, lows, highs)
+    _find_levels(levels)
+    _find_rows(longest, bins, lows, highs, levels, left_offsets, right_offsets)
     for k in range(starts.size):
         length = ends[k] - starts[k] + 1
         if starts[k] + lows[length, 0] >= 0 and starts[k] + highs[length, bins - 1] <= steps:
@@ -58,17 +76,11 @@ def roi_indices(
             level = levels[high - low]
             left[k, b] = level * steps + low
             right[k, b] = level * steps + high - (1 << level)
-    return left, right
+    return starts.size
 
 
-@compiled
-def _edges(longest: int, bins: int, context: float) -> tuple[_Int64s, _Int64s]:
-    """First step, and step after the last, of each bin of a span that starts at step 0, by its length.
-
-    int64 [longest + 1, bins] each, row 0 unused.
-    """
-    lows = np.zeros((longest + 1, bins), np.int64)
-    highs = np.ones((longest + 1, bins), np.int64)
+def _find_edges(longest: int, bins: int, context: float, lows: _Int64s, highs: _Int64s) -> None:
+    """First step, and step after the last, of each bin of a span that starts at step 0, by its length (from 1)."""
     for length in range(1, longest + 1):
         before = context * length
         part = (length + 2 * before) / bins
@@ -76,29 +88,24 @@ def _edges(longest: int, bins: int, context: float) -> tuple[_Int64s, _Int64s]:
             # An edge that coincides with a step's edge must not cross it by a rounding error.
             lows[length, b] = math.floor(b * part - before + _ROUNDING)
             highs[length, b] = math.ceil((b + 1) * part - before - _ROUNDING)
-    return lows, highs
 
 
-@compiled
-def _levels_of_widths(steps: int) -> _Int64s:
-    """Level at which two look-ups cover a bin, by the bin's width: int64 [steps + 1], entry 0 unused."""
-    levels = np.zeros(steps + 1, np.int64)
-    for width in range(2, steps + 1):
+def _find_levels(levels: _Int64s) -> None:
+    """Level at which two look-ups cover a bin, by the bin's width (from 1)."""
+    for width in range(2, levels.size):
         levels[width] = levels[width // 2] + 1
-    return levels
 
 
-@compiled
-def _rows(lows: _Int64s, highs: _Int64s, levels: _Int64s, steps: int) -> tuple[_Int64s, _Int64s]:
-    """Rows of the table for a span that starts at step 0, for spans that need no clipping: as `lows`, [.., bins]."""
-    left = np.empty_like(lows)
-    right = np.empty_like(lows)
-    for length in range(lows.shape[0]):
-        for b in range(lows.shape[1]):
+def _find_rows(
+    longest: int, bins: int, lows: _Int64s, highs: _Int64s, levels: _Int64s, left: _Int64s, right: _Int64s
+) -> None:
+    """Rows of the table for a span that starts at step 0, by its length, for spans that need no clipping."""
+    steps = levels.size - 1
+    for length in range(1, longest + 1):
+        for b in range(bins):
             level = levels[min(highs[length, b] - lows[length, b], steps)]
             left[length, b] = level * steps + lows[length, b]
             right[length, b] = level * steps + highs[length, b] - (1 << level)
-    return left, right
 
 
 def sparse_max_table(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.proposing.compiled import compiled
+from cmsn_runtime.kernels.declaring import kernel
 from cmsn_runtime.stages import Stage
 
 
-@compiled
 def find_sequences(stages: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
     """The sequences `q_c` of a window, in order of time.
 
@@ -23,6 +22,12 @@ def find_sequences(stages: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
     otherwise the first step. An anchor therefore always lies inside its sequence.
     """
     sequences = np.empty((stages.size, 4), np.int32)
+    return sequences[: _find(stages, sequences)]
+
+
+@kernel("int64(int8[::1], int32[:, ::1])")
+def _find(stages: npt.NDArray[np.int8], sequences: npt.NDArray[np.int32]) -> int:
+    """Fill the first rows of `sequences`, [n, 4] -> their number."""
     count = 0
     for step in range(stages.size):
         if stages[step] == Stage.BACKGROUND:
@@ -35,15 +40,13 @@ def find_sequences(stages: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
         first, last = sequences[row, 0], sequences[row, 1]
         sequences[row, 2] = _anchor(stages, first, last, 1, Stage.START, Stage.READY)
         sequences[row, 3] = _anchor(stages, last, first, -1, Stage.END, Stage.FOLLOW)
-    return sequences[:count]
+    return count
 
 
-@compiled
 def _is_cut(before: int, after: int) -> bool:
     return (before == Stage.END or before == Stage.FOLLOW) and (after == Stage.READY or after == Stage.START)
 
 
-@compiled
 def _anchor(stages: npt.NDArray[np.int8], outer: int, inner: int, direction: int, boundary: int, context: int) -> int:
     """Walk from the sequence's `outer` step inwards to the first `boundary`, or the best substitute for one."""
     after_context = False

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.proposing.compiled import compiled
+from cmsn_runtime.kernels.declaring import kernel
 from cmsn_runtime.proposing.settings import ProposalSettings
 
 _Float64s = npt.NDArray[np.float64]
@@ -44,7 +44,8 @@ def suppress(
             f"starts, ends, scores and owners have the shapes {starts.shape}, {ends.shape}, {scores.shape} and "
             f"{numbers.shape}; each must be [K], with the same K"
         )
-    return _suppress(
+    order, kept = np.empty(scores.size, np.int64), np.empty(scores.size)
+    count = _suppress(
         starts,
         ends,
         scores,
@@ -54,15 +55,23 @@ def suppress(
         float(settings.iou_threshold),
         float(settings.min_score),
         settings.max_proposals,
+        np.empty((2, scores.size)),
+        np.zeros(numbers.max(initial=-1) + 1, np.int64),
+        order,
+        kept,
     )
+    return order[:count], kept[:count]
 
 
 def _as_float64s(values: npt.ArrayLike) -> _Float64s:
-    # A copy is writable and contiguous; for any other kind of array numba would compile the kernel again.
+    # A copy is contiguous.
     return np.array(values, np.float64, order="C")
 
 
-@compiled
+@kernel(
+    "int64(float64[::1], float64[::1], float64[::1], int64[::1], int64, float64, float64, float64, int64, "
+    "float64[:, ::1], int64[::1], int64[::1], float64[::1])"
+)
 def _suppress(
     starts: _Float64s,
     ends: _Float64s,
@@ -73,28 +82,29 @@ def _suppress(
     iou_threshold: float,
     min_score: float,
     limit: int,
-) -> tuple[_Int64s, _Float64s]:
-    """All kinds of suppression: a product of factors is kept as a sum of penalties, score * exp(-penalty).
+    room: _Float64s,
+    counts: _Int64s,
+    order: _Int64s,
+    kept: _Float64s,
+) -> int:
+    """Fill the first of `order` and `kept`, [K] -> their number. room: [2, K]. counts: zeros, one for each owner.
 
+    All kinds of suppression: a product of factors is kept as a sum of penalties, score * exp(-penalty).
     Ranking by log(score) - penalty takes one exponential per kept span instead of one per pair.
     """
-    logs = np.full(scores.size, -math.inf)  # -inf: already kept, or never kept
+    logs, penalties = room[0], room[1]
     for i in range(scores.size):
-        if scores[i] > 0.0:
-            logs[i] = math.log(scores[i])
-    penalties = np.zeros(scores.size)
-    order = np.empty(scores.size, np.int64)
-    kept = np.empty(scores.size)
-    counts = np.zeros(owners.max() + 1 if owners.size else 0, np.int64)
+        logs[i] = math.log(scores[i]) if scores[i] > 0.0 else -math.inf  # -inf: already kept, or never kept
+        penalties[i] = 0.0
     last_score = math.inf
     for rank in range(scores.size):
         best = _best(logs, penalties)
         if best < 0:
-            return order[:rank], kept[:rank]
+            return rank
         # Logarithm and exponential may differ by a rounding error: scores must never increase.
         last_score = min(last_score, scores[best] * math.exp(-penalties[best]))
         if last_score < min_score:
-            return order[:rank], kept[:rank]
+            return rank
         order[rank] = best
         kept[rank] = last_score
         logs[best] = -math.inf
@@ -105,10 +115,9 @@ def _suppress(
             _penalise_gaussian(penalties, starts, ends, best, 1.0 / sigma)
         elif kind != _NONE:
             _penalise_above(penalties, starts, ends, best, iou_threshold, kind == _GREEDY)
-    return order, kept
+    return scores.size
 
 
-@compiled
 def _drop(logs: _Float64s, owners: _Int64s, owner: int) -> None:
     """Discard the remaining spans of one owner."""
     for i in range(logs.size):
@@ -116,7 +125,6 @@ def _drop(logs: _Float64s, owners: _Int64s, owner: int) -> None:
             logs[i] = -math.inf
 
 
-@compiled
 def _best(logs: _Float64s, penalties: _Float64s) -> int:
     """Index of the first maximum; -1 where all are -inf."""
     best = -1
@@ -128,7 +136,6 @@ def _best(logs: _Float64s, penalties: _Float64s) -> int:
     return best
 
 
-@compiled
 def _tiou(start: float, end: float, other_start: float, other_end: float) -> float:
     # Conditional expressions, not min and max: those handle NaN, and the loops would not be vectorised.
     later = start if start > other_start else other_start
@@ -138,7 +145,6 @@ def _tiou(start: float, end: float, other_start: float, other_end: float) -> flo
     return shared / union if shared > 0.0 else 0.0
 
 
-@compiled
 def _penalise_gaussian(penalties: _Float64s, starts: _Float64s, ends: _Float64s, kept: int, sharpness: float) -> None:
     start, end = starts[kept], ends[kept]
     for i in range(penalties.size):
@@ -146,7 +152,6 @@ def _penalise_gaussian(penalties: _Float64s, starts: _Float64s, ends: _Float64s,
         penalties[i] += tiou * tiou * sharpness
 
 
-@compiled
 def _penalise_above(
     penalties: _Float64s, starts: _Float64s, ends: _Float64s, kept: int, threshold: float, drop: bool
 ) -> None:

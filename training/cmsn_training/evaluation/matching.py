@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.proposing.compiled import compiled
+from cmsn_runtime.kernels.declaring import kernel
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
-@compiled
 def count_met(
     spans: Floats, first_span: Counts, truth: Floats, first_true: Counts, taken: Counts, limits: Floats, extra: float
 ) -> Counts:
@@ -21,7 +20,26 @@ def count_met(
         first_true[v], [videos + 1]. taken: [videos, points], rising. limits: of tIoU, rising, above 0. extra: as in
         `tiou_matrix`, whose arithmetic this repeats pair by pair, stopping where a segment has reached all limits.
     """
-    newly = np.zeros((len(limits), taken.shape[1]), dtype=np.int64)
+    met = np.zeros((len(limits), taken.shape[1]), np.int64)
+    _count(spans, first_span, truth, first_true, taken, limits, extra, met)
+    return met
+
+
+@kernel(
+    "int64(float64[:, ::1], int64[::1], float64[:, ::1], int64[::1], int64[:, ::1], float64[::1], float64, "
+    "int64[:, ::1])"
+)
+def _count(
+    spans: Floats,
+    first_span: Counts,
+    truth: Floats,
+    first_true: Counts,
+    taken: Counts,
+    limits: Floats,
+    extra: float,
+    newly: Counts,
+) -> int:
+    """Add to `newly`, zeros [limits, points] -> the number of videos."""
     for video in range(len(first_span) - 1):
         begin, points = first_span[video], taken[video]
         for number in range(first_true[video], first_true[video + 1]):
@@ -34,12 +52,25 @@ def count_met(
                     continue
                 ratio = overlap / ((spans[place, 1] - spans[place, 0] + extra) + length - overlap)
                 while met < len(limits) and ratio >= limits[met]:
-                    point = np.searchsorted(points, place - begin + 1)
+                    point = _first_at_least(points, place - begin + 1)
                     if point < len(points):
                         newly[met, point] += 1
                     met += 1
                 if met == len(limits):
                     break
     for point in range(1, taken.shape[1]):
-        newly[:, point] += newly[:, point - 1]
-    return newly
+        for limit in range(len(limits)):
+            newly[limit, point] += newly[limit, point - 1]
+    return len(first_span) - 1
+
+
+def _first_at_least(rising: Counts, value: int) -> int:
+    """Index of the first that is not less; the number of all where there is none."""
+    low, high = 0, len(rising)
+    while low < high:
+        middle = (low + high) // 2
+        if rising[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
