@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
 
 import click
 
+from cmsn_benchmarks.commands.figure_options import FigureChoice, compare, figure_options, require_alone
 from cmsn_benchmarks.commands.options import MeasureChoice, measure_options
-
-if TYPE_CHECKING:
-    from cmsn_benchmarks.device.figures import BenchReport
 
 
 @click.command(short_help="Measure a bundle on this machine.")
 @click.argument("bundle", default="demo")
 @measure_options
-@click.option("--json", "output", metavar="FILE", type=click.Path(path_type=Path), help="Write all figures here.")
-def bench(bundle: str, choice: MeasureChoice, output: Path | None) -> None:
+@figure_options
+def bench(bundle: str, choice: MeasureChoice, figures: FigureChoice) -> None:
     """Measure BUNDLE, a folder or the name of one that comes with cmsn, on this machine.
 
     From frame to event and by its parts, one camera and several at once; how many live cameras keep up at their rate;
     time to the first result, memory, sensors, and how close the networks come to what the machine can do. Without
     torch. The machine should have nothing else to do.
     """
+    if figures.compared is not None:
+        require_alone("--compare", "compared")
+        compare(figures.compared)
+        return
+    limits = figures.limits()
+    if figures.earlier is not None:
+        from cmsn_benchmarks.device.report_file import read_report
+
+        require_alone("--from", "earlier", "plot", "fail_over", "fail_under")
+        figures.require_places()
+        figures.show(read_report(figures.earlier), limits)
+        return
     from cmsn_benchmarks.commands.planning import plan
-    from cmsn_benchmarks.device.report_file import report_text, write_report
+    from cmsn_benchmarks.device.limits import require_backends
     from cmsn_benchmarks.device.running import run_bench
 
-    def keep(report: BenchReport) -> None:
-        if output is not None:
-            write_report(output, report)
-
-    report = run_bench(plan(bundle, choice, command=shlex.join(["cmsn", *sys.argv[1:]])), keep)
-    if output is None:
-        click.echo(report_text(report))
+    require_backends(limits, choice.backend)
+    figures.require_places()
+    run = plan(bundle, choice, command=shlex.join(["cmsn", *sys.argv[1:]]))
+    report = run_bench(run, partial(figures.keep, finished=False))
+    figures.keep(report, finished=True)
+    figures.show(report, limits)
