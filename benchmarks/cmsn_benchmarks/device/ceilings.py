@@ -26,13 +26,15 @@ def measure_ceilings(
     *,
     sides: Sequence[int],
     nbytes: int,
-    seconds: float = _SECONDS,
+    seconds: float | None = None,
     threads: int | None = None,
 ) -> Ceilings:
     """Both, in some precisions; one that no library has is left out. threads: those of the libraries, for the report.
 
-    sides: numbers of rows, the smallest first. seconds: of each measurement. Raises what a library raises.
+    sides: numbers of rows, the smallest first. seconds: of each measurement; None for a
+    short one. Raises what a library raises.
     """
+    seconds = _SECONDS if seconds is None else seconds
     products = {
         precision: max(found, key=lambda ceiling: ceiling.operations_per_second)
         for precision in sorted(set(precisions))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from math import prod
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
-from cmsn_export.engine_building import BuilderSettings, build_plan
 from cmsn_runtime.backends.shapes import Shape, Shapes
 from cmsn_runtime.backends.tensorrt.cuda import Device, DeviceMemory, Staging
 from cmsn_runtime.backends.tensorrt.engine import TensorRTEngine
 from cmsn_runtime.backends.tensorrt.library import load_tensorrt, new_logger
 from cmsn_runtime.backends.tensorrt.recurring import RecurringEngine
 from cmsn_runtime.closing import Closing
+
+if TYPE_CHECKING:
+    from cmsn_export.engine_building import BuilderSettings
 
 Owned = TypeVar("Owned", DeviceMemory, Staging)
 
@@ -105,6 +107,8 @@ def build_and_load(
     settings: BuilderSettings | None = None,
 ) -> LoadedEngine:
     """Build an engine of a graph for these shapes and load it. Raises BackendError as `build_plan` does."""
+    from cmsn_export.engine_building import BuilderSettings, build_plan  # only where an engine is built
+
     trt = load_tensorrt(("tensorrt",))
     plan = build_plan(trt, onnx, shapes, settings or BuilderSettings(), graph=graph, precision=precision)
     return LoadedEngine(plan, name=graph, outputs=outputs)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Protocol
 
 from cmsn_benchmarks.device.cameras import SteadyCameras
 from cmsn_benchmarks.device.child_settings import ChildSettings
-from cmsn_benchmarks.device.figures import FirstResult
+from cmsn_benchmarks.device.figures import FirstResult, Scenario
 from cmsn_benchmarks.device.memory import memory_now
 from cmsn_benchmarks.device.nvml import used_megabytes
+from cmsn_benchmarks.device.roofline import measure_roofline
 from cmsn_benchmarks.device.scenarios import first_hop, run_scenario
 from cmsn_benchmarks.device.scripted_bundle import ScriptedBundle
+from cmsn_runtime.backends.ports import one_line
 from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.errors import CmsnError
 
 
 class Teller(Protocol):
@@ -31,6 +35,7 @@ def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: 
         tell(backend=bundle.backend.name)
         progress(f"{settings.backend}: {bundle.backend.name}")
         scripted = ScriptedBundle(bundle)
+        single: Scenario | None = None
         with SteadyCameras(scripted, 1) as camera:
             warm_at = time.monotonic()
             first_hop(camera)
@@ -47,7 +52,8 @@ def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: 
             )
             if "single-stream" in settings.measure:
                 progress(f"{settings.backend}: single-stream, {settings.bench.duration:g} s")
-                tell(single_stream=run_scenario(camera, **timing(settings)))
+                single = run_scenario(camera, **timing(settings))
+                tell(single_stream=single)
         tell(memory=memory_now(device_before=device_before))
         if "multi-stream" in settings.measure:
             progress(
@@ -55,6 +61,23 @@ def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: 
             )
             with SteadyCameras(scripted, settings.bench.cameras) as cameras:
                 tell(multi_stream=run_scenario(cameras, **timing(settings)))
+        if "roofline" in settings.measure:  # last: counting loads the networks once more
+            progress(f"{settings.backend}: roofline")
+            tell(**shares(bundle, single, scripted.scripted.candidates))
+
+
+def shares(bundle: Bundle, single: Scenario | None, candidates: Sequence[int]) -> dict[str, object]:
+    """The roofline, or a note that says why there is none: no fault of it may cost the other figures.
+
+    single: the scenario whose parts are compared. candidates: number of proposals of each evaluation in it.
+    """
+    try:
+        usual = round(median(candidates)) if candidates else 1
+        return {"roofline": measure_roofline(bundle, {} if single is None else single.parts, proposals=usual)}
+    except CmsnError as error:
+        return {"notes": [f"no roofline: {error}"]}
+    except Exception as error:  # whatever a library raises
+        return {"notes": [f"no roofline: {type(error).__name__}: {one_line(error)}"]}
 
 
 def opened(settings: ChildSettings) -> Bundle:

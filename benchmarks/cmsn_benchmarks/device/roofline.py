@@ -33,9 +33,11 @@ def measure_roofline(bundle: Bundle, parts: Mapping[str, Latency], *, proposals:
     networks run one after the other without a wait between them, so that only their sum has a time.
     Raises MissingExtraError without onnx, and SettingsError where operations cannot be counted or compared.
     """
+    seconds = {name: parts[part].p50 / 1e3 for name, part in _PARTS.items() if part in parts}
+    if not seconds:
+        raise SettingsError("no network was timed; a roofline needs the parts of single-stream hops; measure them too")
     arithmetic = cast(GraphBackend, bundle.backend).arithmetic
     costs = bundle_costs(bundle.manifest, partial(read_graph, bundle.path), arithmetic, proposals=max(1, proposals))
-    seconds = {name: parts[part].p50 / 1e3 for name, part in _PARTS.items() if part in parts}
     ceilings = measure_ceilings(
         libraries_of(arithmetic),
         {precision for cost in costs.values() for precision in cost.operations},
@@ -52,10 +54,8 @@ def roofline(
     """Limits of the networks whose seconds per run are known, and of all of them together.
 
     The limit of the whole is the sum of theirs: they run one after the other. parted: whether each has a time of its
-    own. Raises SettingsError for a precision without a ceiling, or where no time is known.
+    own. Raises SettingsError for a precision without a ceiling.
     """
-    if not seconds:
-        raise SettingsError("no network was timed; a roofline needs the parts of single-stream hops; measure them too")
     limits = {name: limit(costs[name], ceilings, taken) for name, taken in seconds.items()}
     return Roofline(ceilings=ceilings, networks={**(limits if parted else {}), WHOLE: _together(limits)})
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_reports import backend, report
@@ -14,13 +16,13 @@ from bench_reports import backend, report
 pytest.importorskip("onnx")
 
 from cmsn_benchmarks.device.ceilings import fastest, measure_ceilings
+from cmsn_benchmarks.device.child_settings import ChildSettings, Measurement
 from cmsn_benchmarks.device.costs import Cost
-from cmsn_benchmarks.device.figures import Ceilings, Latency, ProductCeiling
+from cmsn_benchmarks.device.figures import BenchSettings, Ceilings, ProductCeiling
 from cmsn_benchmarks.device.libraries import OnnxRuntimeLibrary, Repeatable, copied_by_threads, libraries_of
-from cmsn_benchmarks.device.roofline import limit, measure_roofline, roofline
+from cmsn_benchmarks.device.measuring import measure as measure_all
+from cmsn_benchmarks.device.roofline import limit, roofline
 from cmsn_runtime.backends.base import Arithmetic
-from cmsn_runtime.bundle import open_bundle
-from cmsn_runtime.bundle_files import DEMO_BUNDLE
 from cmsn_runtime.errors import MissingExtraError, SettingsError
 
 small = partial(measure_ceilings, sides=(16, 32), nbytes=4096, seconds=0.002)
@@ -35,11 +37,6 @@ CEILINGS = Ceilings(products={"fp32": ceiling(1e9), "int8": ceiling(4e9)}, bytes
 
 def cost(nbytes: int, **products: int) -> Cost:
     return Cost(products=products, others=0, layers={}, nbytes=nbytes)
-
-
-def latency(milliseconds: float) -> Latency:
-    names = ("mean", "least", "p50", "p90", "p95", "p99", "most")
-    return Latency(count=1, **dict.fromkeys(names, milliseconds))
 
 
 def test_a_network_of_many_operations_per_byte_is_bound_by_compute() -> None:
@@ -78,11 +75,6 @@ def test_the_limit_of_the_whole_is_the_sum_of_its_networks() -> None:
 def test_networks_that_are_not_waited_for_have_one_time_together() -> None:
     costs = {"extractor": cost(1, fp32=10**9), "stages": cost(1, fp32=10**9)}
     assert list(roofline(costs, CEILINGS, {"extractor": 0.1, "stages": 9.0}, parted=False).networks) == ["whole"]
-
-
-def test_a_roofline_without_times_is_refused() -> None:
-    with pytest.raises(SettingsError, match="no network was timed"):
-        roofline({}, CEILINGS, {})
 
 
 class Counting:
@@ -141,14 +133,67 @@ def test_openvino_multiplies_in_every_precision_of_the_processor() -> None:
     assert set(found.products) == libraries[1].precisions >= {"fp32", "int8"}
 
 
-def test_the_share_of_an_opened_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ceilings that take no time."""
     monkeypatch.setattr("cmsn_benchmarks.device.roofline.CPU_SIDES", (16,))
     monkeypatch.setattr("cmsn_benchmarks.device.roofline.COPIED_BYTES", 4096)
-    with open_bundle(DEMO_BUNDLE, backend="onnxruntime", threads=1) as bundle:
-        found = measure_roofline(bundle, {"extract": latency(2.0), "stages": latency(1.0)}, proposals=0)
-    assert list(found.networks) == ["extractor", "stages", "whole"]
-    assert found.networks["whole"].seconds == pytest.approx(0.003)
-    assert found.ceilings.threads == 1
+    monkeypatch.setattr("cmsn_benchmarks.device.ceilings._SECONDS", 0.002)
+
+
+def figures_of(*measure: Measurement) -> dict[str, Any]:
+    """What a child would write about the demo on ONNX Runtime."""
+    bench = BenchSettings(warm_up=0.0, duration=0.01, cameras=1, limit=40.0, threads=1)
+    settings = ChildSettings(
+        bundle="demo",
+        backend="onnxruntime",
+        engines=None,
+        measure=measure,
+        film="",
+        picture=(64, 48),
+        search=0.0,
+        begun=0.0,
+        bench=bench,
+    )
+    told: dict[str, Any] = {}
+    measure_all(settings, started=0.0, tell=told.update, progress=lambda line: None)
+    return told
+
+
+def test_a_backend_is_compared_with_the_ceilings_after_its_single_stream(quick: None) -> None:
+    found = figures_of("single-stream", "roofline")
+    networks = found["roofline"].networks
+    assert list(networks) == ["extractor", "stages", "evaluator", "whole"]
+    parts = found["single_stream"].parts
+    assert networks["extractor"].seconds == parts["extract"].p50 / 1e3
+    assert networks["whole"].seconds == pytest.approx(
+        sum(parts[name].p50 for name in ("extract", "stages", "evaluate")) / 1e3
+    )
+    assert found["roofline"].ceilings.threads == 1
+    assert "notes" not in found
+
+
+def test_without_onnx_a_note_says_why_there_is_no_roofline(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr("cmsn_runtime.extras.find_spec", lambda name: None if name == "onnx" else real(name))
+    found = figures_of("single-stream", "roofline")
+    assert "roofline" not in found
+    (note,) = found["notes"]
+    assert note.startswith("no roofline: ")
+    assert note.endswith("needs onnx, which is not installed: pip install 'cmsn[bench]'")
+    assert found["single_stream"].latency.count > 0
+
+
+def test_a_library_that_fails_costs_no_other_figure(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("no kernel\nat line 3")
+
+    monkeypatch.setattr("cmsn_benchmarks.device.roofline.measure_ceilings", failing)
+    assert figures_of("single-stream", "roofline")["notes"] == ["no roofline: RuntimeError: no kernel at line 3"]
+
+
+def test_a_roofline_alone_says_what_it_lacks(quick: None) -> None:
+    assert "measure them too" in figures_of("roofline")["notes"][0]
 
 
 def test_the_picture_shows_every_backend_that_has_a_roofline(tmp_path: Path) -> None:
