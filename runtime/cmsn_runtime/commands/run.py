@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cmsn_runtime.blas import start_no_threads
 from cmsn_runtime.commands.options.model import ModelChoice, model_options
 from cmsn_runtime.commands.options.outputs import output_options
 from cmsn_runtime.commands.options.sources import SourceChoice, source_options
@@ -40,6 +41,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
     is reported in one line, and the exit status is 1. Ctrl-C, SIGTERM and SIGHUP keep all results so far, and exit with
     status 130, 143 and 129.
     """
+    start_no_threads()
     from cmsn_runtime.commands.cameras import run_cameras, threaded
     from cmsn_runtime.errors import BackendWarning, NoOutputLeftError, SourceWarning
     from cmsn_runtime.identity import new_run
