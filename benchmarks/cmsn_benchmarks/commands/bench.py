@@ -21,7 +21,8 @@ def bench(bundle: str, choice: MeasureChoice, figures: FigureChoice) -> None:
 
     From frame to event and by its parts, one camera and several at once; how many live cameras keep up at their rate;
     time to the first result, memory, sensors, and how close the networks come to what the machine can do. Without
-    torch. The machine should have nothing else to do.
+    torch. The machine should have nothing else to do. A backend that cannot be measured leaves the others as they are;
+    the exit status is then 1.
     """
     if figures.compared is not None:
         require_alone("--compare", "compared")
@@ -45,3 +46,5 @@ def bench(bundle: str, choice: MeasureChoice, figures: FigureChoice) -> None:
     report = run_bench(run, partial(figures.keep, finished=False))
     figures.keep(report, finished=True)
     figures.show(report, limits)
+    if any(backend.first_result is None for backend in report.backends):
+        raise click.exceptions.Exit(1)

@@ -94,7 +94,7 @@ measure_options = grouped(
     click.option("--seconds", type=_POSITIVE, help="Duration of each scenario.  [default: 5]"),
     click.option("--warm-up", type=_POSITIVE, help="Seconds before each that are not counted.  [default: 1]"),
     click.option(
-        "--search-seconds", type=_POSITIVE, help="Limit of the search for the most live cameras.  [default: 20]"
+        "--search-seconds", type=_POSITIVE, help="Limit of the search for the most live cameras.  [default: 25]"
     ),
     click.option(
         "--limit",

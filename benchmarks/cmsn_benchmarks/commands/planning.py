@@ -19,7 +19,7 @@ class _Times:
     search: float
 
 
-_USUAL = _Times(duration=5.0, warm_up=1.0, search=20.0)
+_USUAL = _Times(duration=5.0, warm_up=1.0, search=25.0)
 _QUICK = _Times(duration=1.0, warm_up=0.3, search=8.0)
 
 

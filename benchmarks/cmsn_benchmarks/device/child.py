@@ -20,8 +20,8 @@ from cmsn_runtime.errors import BackendWarning, CmsnError
 from cmsn_runtime.structuring import structure
 
 
-def main() -> int:
-    """Read, measure, write -> the exit status."""
+def main() -> None:
+    """Read, measure, write. An error that is expected becomes a note; any other is a traceback and a status."""
     started = time.monotonic()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's, which then ends this process
     settings = structure(json.load(sys.stdin), ChildSettings)
@@ -35,10 +35,8 @@ def main() -> int:
         measure(settings, started=started, tell=write, progress=progress)
     except CmsnError as error:
         notes.append(str(error))
-        return 1
     finally:
         write(notes=notes)
-    return 0
 
 
 def write(**fields: object) -> None:
@@ -57,4 +55,4 @@ def progress(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -66,7 +66,7 @@ def measure_in_child(
             measured.note(str(error))
             return
         code = process.wait()
-    if code not in (0, 1):
+    if code:
         how = f"by signal {-code}" if code < 0 else f"with status {code}"
         measured.note(f"its process ended {how}; its last lines are on standard error")
 

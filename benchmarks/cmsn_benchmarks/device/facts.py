@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
+
+from cmsn_benchmarks.device.host_facts import host_facts
 
 _LIBRARIES = (
     "torch",
@@ -42,8 +43,7 @@ def machine_facts() -> dict[str, object]:
     """GPU as reported by nvidia-smi now (others may be using it too), processor, versions of the installed packages."""
     return {
         "gpu": gpu_items(_GPU_ITEMS),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
+        **host_facts(),
         "system": platform.system(),
         "python": platform.python_version(),
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name)) is not None},

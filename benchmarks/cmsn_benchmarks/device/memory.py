@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+from pathlib import Path
 
 from cmsn_benchmarks.device.figures import Memory
 from cmsn_benchmarks.device.nvml import used_megabytes
@@ -16,7 +16,13 @@ def memory_now(*, device_before: float | None) -> Memory:
     device_before: `nvml.used_megabytes` before it used the GPU. What other programs began to use meanwhile counts as
     its own: containers hide whose memory it is.
     """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # Linux gives KiB
-    used = used_megabytes()
+    used, host = used_megabytes(), megabytes(os.getpid())
     device = None if used is None or device_before is None else max(0.0, used - device_before)
-    return Memory(host=megabytes(os.getpid()), host_peak=peak, device=device)
+    # The kernel counts the peak with less care than what is there now, and may be some pages behind.
+    return Memory(host=host, host_peak=max(host, _peak()), device=device)
+
+
+def _peak() -> float:
+    """Of this program alone: `getrusage` includes what the process was before it was replaced by it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6

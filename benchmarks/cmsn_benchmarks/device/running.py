@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from cmsn_benchmarks.device.child_process import Measured, measure_in_child
 from cmsn_benchmarks.device.child_settings import ChildSettings
+from cmsn_benchmarks.device.conditions import conditions
 from cmsn_benchmarks.device.facts import machine_facts
 from cmsn_benchmarks.device.figures import FORMAT, BackendFigures, BenchReport, BundleFacts
 from cmsn_runtime.backends.registry import AUTO, backend_names
@@ -33,15 +34,17 @@ def run_bench(run: Run, collect: Callable[[BenchReport], None]) -> BenchReport:
     Raises BundleError, SettingsError for an unknown backend; Stopped as in `run_source`.
     """
     check_backends(run.backends)
+    machine = machine_facts()
     report = BenchReport(
         format=FORMAT,
         cmsn=version("cmsn"),
         began=datetime.now().astimezone().isoformat(timespec="seconds"),
         command=run.command,
-        machine=machine_facts(),
+        machine=machine,
         bundle=bundle_facts(run.settings.bundle),
         settings=run.settings.bench,
         backends=(),
+        notes=conditions(machine),
     )
     for name in run.backends:
         measured = Measured(name)

@@ -7,11 +7,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cmsn_benchmarks.device.fleet_load import Load, measured, resize, running
 from cmsn_benchmarks.growth.fitting import fit_growth
 from cmsn_benchmarks.growth.series import Part, Series, by_size
-from cmsn_benchmarks.live.cameras import Load, camera, measured, running, wait_for_frames
 from cmsn_runtime.bundle import open_bundle
-from cmsn_runtime.live.fleet import Fleet
 
 COUNTS = (1, 2, 4, 8, 16, 32)
 MOST = 1.05
@@ -30,7 +29,8 @@ def measure_cameras(video: Path, *, counts: Sequence[int] = COUNTS, rounds: int,
             order = sorted(counts, reverse=number % 2 == 1)
             loads = {}
             for count in order:
-                _resize(fleet, count, str(video))
+                resize(fleet, count, str(video))
+                time.sleep(_SETTLING_SECONDS)
                 loads[count] = measured(fleet, seconds)
             turns.append([loads[count] for count in counts])
     sizes = tuple(map(float, counts))
@@ -58,16 +58,3 @@ def _beside(turns: Sequence[Sequence[Load]]) -> dict[str, float | tuple[float, .
         ),
         "overloads": float(sum(load.overloads for column in columns for load in column)),
     }
-
-
-def _resize(fleet: Fleet, count: int, address: str) -> None:
-    """Add or remove cameras until there are so many, and wait until all deliver."""
-    there = len(fleet.statuses())
-    for number in range(there, count):
-        fleet.add(camera(f"camera-{number}", address))
-    for number in range(count, there):
-        fleet.remove(f"camera-{number}")
-    while len(fleet.statuses()) != count:
-        time.sleep(0.05)
-    wait_for_frames(fleet)
-    time.sleep(_SETTLING_SECONDS)

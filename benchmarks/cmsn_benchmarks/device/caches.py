@@ -1,0 +1,14 @@
+"""What was compiled before and lies on the disk: kernels, graphs and engines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cmsn_runtime.backends.engine_cache import cache_folder
+
+_COMPILED = ("kernels", "engines")  # folders in the user's cache
+
+
+def cached_files() -> frozenset[Path]:
+    """All of them, of every bundle: one that is there after an opening and was not before says that it was cold."""
+    return frozenset(file for name in _COMPILED for file in (cache_folder() / name).rglob("*") if file.is_file())
