@@ -55,17 +55,15 @@ def _heading(report: BenchReport) -> Iterator[str]:
     yield f"{bundle.name}: width {bundle.width:g}, input {shape} at {bundle.rate:g} fps"
     began = report.began[:16].replace("T", " ")
     yield f"{began}: {settings.duration:g} s of each after {settings.warm_up:g} s of warm-up{threads}"
+    for each in report.backends:
+        if each.asked != each.backend:
+            yield f"{each.asked}: {each.backend}"
 
 
 def _notes(report: BenchReport) -> Iterator[str]:
     yield from report.notes
     for each in report.backends:
-        yield from (f"{_name(each)}: {note}" for note in each.notes)
-
-
-def _name(backend: BackendFigures) -> str:
-    """What was asked for, and what it turned out to be where that differs."""
-    return backend.asked if backend.asked == backend.backend else f"{backend.asked}: {backend.backend}"
+        yield from (f"{each.asked}: {note}" for note in each.notes)
 
 
 def _widths(backends: Sequence[BackendFigures], found: Sequence[Section]) -> tuple[int, list[int]]:
@@ -73,8 +71,7 @@ def _widths(backends: Sequence[BackendFigures], found: Sequence[Section]) -> tup
     rows = [row for section in found for row in section.rows]
     labels = max(len(row.label) for row in rows)
     columns = [
-        max(len(printable(_name(each))), *(len(row.cells[index]) for row in rows))
-        for index, each in enumerate(backends)
+        max(len(printable(each.asked)), *(len(row.cells[index]) for row in rows)) for index, each in enumerate(backends)
     ]
     return labels, columns
 
@@ -107,7 +104,7 @@ def _print_group(
         return table
 
     names = empty()
-    names.add_row("", *(cell(_name(backends[index]), style="bold") for index in group))
+    names.add_row("", *(cell(backends[index].asked, style="bold") for index in group))
     console.print()
     console.print(names)
     for section in found:

@@ -92,10 +92,19 @@ def test_what_no_backend_has_is_left_out_and_what_one_lacks_is_a_dash(capsys: py
     assert row(text, "memory of the GPU") == "- 288 MB"
     assert row(text, "slowed down by heat or power") == "- yes"
     assert "auto: onnxruntime" in text
-    assert "Note: auto: onnxruntime: no camera could be captured" in text
+    assert "Note: auto: no camera could be captured" in text
     alone = shown(capsys, bench_reports.report(bare))
     assert "memory" not in alone
     assert "Sensors" not in alone
+
+
+def test_what_a_backend_turned_out_to_be_is_said_above_and_leaves_the_columns_narrow(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long = "OpenVINO 2026.4.1 (CPU, FP32; scores: ONNX Runtime 1.32.0)"
+    text = shown(capsys, bench_reports.report(*(replace(each, backend=long) for each in BACKENDS)))
+    assert f"tensorrt: {long}" in text.splitlines()
+    assert len(row(text, "cameras sustained").split()) == len(BACKENDS)
 
 
 def test_the_machine_and_the_bundle_come_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmsn_benchmarks.device.figures import BackendFigures, BenchReport
+from cmsn_benchmarks.device.figures import BenchReport
 from cmsn_benchmarks.device.machine_words import machine_words
 from cmsn_benchmarks.device.picture import panels
 from cmsn_benchmarks.device.picture.style import FONT_SIZE, TEXT_COLOUR, Backends, backend_colour
@@ -74,13 +74,11 @@ def _draw_heading(figure: Figure, report: BenchReport) -> None:
     heading = f"{printable(report.bundle.name)} at {report.bundle.rate:g} fps on {machine}"
     heading = heading if len(heading) <= _HEADING_LETTERS else f"{heading[: _HEADING_LETTERS - 1]}…"
     figure.suptitle(heading, fontsize=FONT_SIZE, weight="bold", color=TEXT_COLOUR, parse_math=False)
-    patches = [Patch(color=backend_colour(index), label=_name(each)) for index, each in enumerate(report.backends)]
+    patches = [
+        Patch(color=backend_colour(index), label=printable(each.asked)) for index, each in enumerate(report.backends)
+    ]
     legend = figure.legend(
         handles=patches, loc="outside lower center", ncols=min(len(patches), 4) or 1, frameon=False, fontsize=FONT_SIZE
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-
-
-def _name(backend: BackendFigures) -> str:
-    return printable(backend.asked if backend.asked == backend.backend else f"{backend.asked}: {backend.backend}")
