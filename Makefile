@@ -10,7 +10,7 @@ RUNS := runs
 CCTV ?= ../shared/data/cctv
 UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo live-demo test test-runtime install-test install-runtime check bench gpu demo-bundle cctv-bundle utkinect clean
+.PHONY: demo live-demo test test-runtime install-test install-runtime check test-aarch64 bench gpu demo-bundle cctv-bundle utkinect clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
@@ -25,6 +25,11 @@ test: $(VENV)/.test $(VENV)/.bindings
 # The runtime, as on a device, without torch. (onnx only builds the tiny bundles of the tests.)
 test-runtime: $(VENV)/.runtime
 	VENV=$(VENV) scripts/run-tests tests/runtime
+
+# The runtime on an emulated 64-bit Arm, with the wheels that a device gets. An hour on two cores.
+# AARCH64_TESTS: only these, or pytest's arguments.
+test-aarch64: $(VENV)/.test
+	VENV=$(VENV) CMSN_REQUIRE_AARCH64=1 scripts/test-aarch64 --json benchmarks/results/aarch64.json -- $(AARCH64_TESTS)
 
 # Only their environments, so that several can be created at once.
 install-test: $(VENV)/.test $(VENV)/.bindings

@@ -1,0 +1,1 @@
+"""What an emulated 64-bit Arm finds and passes, beside this machine."""
