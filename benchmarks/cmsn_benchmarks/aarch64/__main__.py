@@ -1,9 +1,9 @@
-"""Runs `cmsn run` and tests on an emulated Arm and compares (scripts/test-aarch64 makes it).
+"""Runs `cmsn run`, `cmsn bench` and tests on an emulated Arm and compares (scripts/test-aarch64 makes it).
 
     python -m cmsn_benchmarks.aarch64 PYTHON [--quick] [--clip VIDEO]... [--json OUT] [PYTEST-ARGUMENT]...
 
-PYTHON is that of the other machine. Ends with status 1 where events differ, scores are more than 1e-3 apart, or a test
-fails. Times under emulation say nothing about a device.
+PYTHON is that of the other machine. Ends with status 1 where events differ, scores are more than 1e-3 apart, or
+`cmsn bench` or a test fails. Times under emulation say nothing about a device.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ def main(there: Path, tests: tuple[str, ...], quick: bool, clips: tuple[Path, ..
     with tempfile.TemporaryDirectory() as folder:
         chosen = clips or (rendered_clip(Path(folder), RenderSettings(seed=_SEED, seconds=20.0)),)
         events = [each for clip in chosen for bundle in BUNDLES for each in _compared(there, clip, bundle, quick=quick)]
+    bench = None if quick else _bench_runs(there)
     suite = run_tests(there, tests or _tests(quick=quick), workers=2)
     if output is not None:
-        output.write_text(json.dumps(_report(there, events, suite), indent=1) + "\n", encoding="utf-8")
-    if suite.failed or not all(each.holds for each in events):
+        output.write_text(json.dumps(_report(there, events, suite, bench=bench), indent=1) + "\n", encoding="utf-8")
+    if suite.failed or bench is False or not all(each.holds for each in events):
         sys.exit(1)
 
 
@@ -68,12 +69,22 @@ def _tests(*, quick: bool) -> list[str]:
     return [f"tests/runtime/{name}" for name in (_QUICK_TESTS if quick else ("",))]
 
 
-def _report(there: Path, events: list[EventsCompared], suite: SuiteRun) -> dict[str, object]:
-    facts = subprocess.run([there, "-c", _FACTS], stdout=subprocess.PIPE, text=True, check=True).stdout
+def _bench_runs(there: Path) -> bool:
+    """Whether `cmsn bench` ends well; its figures, of an emulation, are thrown away."""
+    command = [str(there), "-m", "cmsn_runtime", "bench", "demo", "--quick", "--backend", "onnxruntime"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = done.returncode == 0
+    click.echo("cmsn bench demo --quick: " + ("runs" if ended else f"FAILED\n{done.stderr.strip()}"))
+    return ended
+
+
+def _report(there: Path, events: list[EventsCompared], suite: SuiteRun, *, bench: bool | None) -> dict[str, object]:
+    facts = subprocess.run([str(there), "-c", _FACTS], stdout=subprocess.PIPE, text=True, check=True).stdout
     return {
         "emulated": json.loads(facts),
         "here": machine_facts(),
         "events": [asdict(each) for each in events],
+        "bench_runs": bench,
         "tests": asdict(suite),
     }
 
