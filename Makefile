@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO := demo
 RUNS := runs
+RESULTS := benchmarks/results
 CCTV ?= ../shared/data/cctv
 UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo live-demo test test-runtime install-test install-runtime check test-aarch64 bench gpu demo-bundle cctv-bundle utkinect clean
+.PHONY: demo live-demo test test-runtime install-test install-runtime check test-aarch64 bench benchmarks-page gpu demo-bundle cctv-bundle utkinect clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
@@ -36,22 +37,28 @@ install-test: $(VENV)/.test $(VENV)/.bindings
 install-runtime: $(VENV)/.runtime
 
 bench: $(VENV)/.test
-	$(BIN)/python -m cmsn_benchmarks.speed.postprocessing
-	$(BIN)/python -m cmsn_benchmarks.speed.extraction
-	$(BIN)/python -m cmsn_benchmarks.quality.demo
-	$(BIN)/python -m cmsn_benchmarks.quality.precision
-	$(BIN)/python -m cmsn_benchmarks.speed.convolutions
-	$(BIN)/python -m cmsn_benchmarks.speed.evaluation
-	$(BIN)/python -m cmsn_benchmarks.speed.memory
-	$(BIN)/python -m cmsn_benchmarks.speed.streams
-	$(BIN)/python -m cmsn_benchmarks.speed.backends
-	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory
-	$(BIN)/python -m cmsn_benchmarks.speed.capture
-	$(BIN)/python -m cmsn_benchmarks.live.cameras --search
-	$(BIN)/python -m cmsn_benchmarks.live.endurance
-	$(BIN)/python -m cmsn_benchmarks.live.isolation
-	$(BIN)/python -m cmsn_benchmarks.live.delivery
-	$(BIN)/python -m cmsn_benchmarks.live.replay
+	$(BIN)/python -m cmsn_benchmarks.speed.postprocessing --json $(RESULTS)/postprocessing.json
+	$(BIN)/python -m cmsn_benchmarks.speed.extraction --json $(RESULTS)/extraction.json
+	$(BIN)/python -m cmsn_benchmarks.quality.demo --json $(RESULTS)/demo_quality.json
+	$(BIN)/python -m cmsn_benchmarks.quality.precision --json $(RESULTS)/half_demo.json
+	$(BIN)/python -m cmsn_benchmarks.speed.convolutions --json $(RESULTS)/convolutions.json
+	$(BIN)/python -m cmsn_benchmarks.speed.evaluation --json $(RESULTS)/evaluation.json
+	$(BIN)/python -m cmsn_benchmarks.speed.memory --json $(RESULTS)/memory.json
+	$(BIN)/python -m cmsn_benchmarks.speed.streams --json $(RESULTS)/streams.json
+	$(BIN)/python -m cmsn_benchmarks.speed.backends --json $(RESULTS)/backends.json
+	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory --json $(RESULTS)/ablation_memory.json
+	$(BIN)/python -m cmsn_benchmarks.speed.capture --json $(RESULTS)/capture.json
+	$(BIN)/python -m cmsn_benchmarks.live.cameras --search --json $(RESULTS)/live_cameras.json
+	$(BIN)/python -m cmsn_benchmarks.live.endurance --json $(RESULTS)/live_endurance.json
+	$(BIN)/python -m cmsn_benchmarks.live.isolation --json $(RESULTS)/live_isolation.json
+	$(BIN)/python -m cmsn_benchmarks.live.delivery --json $(RESULTS)/delivery.json
+	$(BIN)/python -m cmsn_benchmarks.live.replay --json $(RESULTS)/replay.json
+	$(BIN)/python -m cmsn_benchmarks.speed.cost --json $(RESULTS)/cost.json
+	$(BIN)/python -m cmsn_benchmarks.growth --json $(RESULTS)/growth.json
+
+# docs/benchmarks.md and its pictures, from what `make bench` has written.
+benchmarks-page: $(VENV)/.test
+	$(BIN)/python -m cmsn_benchmarks.pages
 
 # On a GPU: the tests of every available stack, none of which may be skipped, then the measurements. Installs nothing and
 # needs no network; GPU_PYTHON has what docs/gpu-testing.md lists. GPU_BUNDLE: the measured network, made where torch is installed

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
 import sys
 import tempfile
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -22,9 +20,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cmsn_benchmarks.device.facts import machine_facts
 from cmsn_benchmarks.growth.looping import looped
 from cmsn_benchmarks.growth.series import Part, Series
+from cmsn_benchmarks.run_facts import run_facts
 from cmsn_runtime.files import write_whole
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
@@ -82,19 +80,15 @@ def table_of(part: Part) -> Table:
 def main(parts: tuple[str, ...], quick: bool, rounds: int | None, output: Path | None) -> None:
     """Measure the parts, print them, and exit with 1 where an exponent misses its bound."""
     rounds = rounds or (2 if quick else 5)
-    report: dict[str, object] = {
-        "began": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": f"python -m cmsn_benchmarks.growth{' --quick' if quick else ''}",
-        "machine": {**machine_facts(), "load_at_begin": os.getloadavg()[0]},
-        "rounds": rounds,
-    }
+    command = f"python -m cmsn_benchmarks.growth{' --quick' if quick else ''}"
+    facts: dict[str, object] = {**run_facts(), "command": command, "rounds": rounds}
     found: dict[str, Part] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for name in parts:
             found[name] = measure(name, Path(temporary), quick=quick, rounds=rounds)
             Console().print(table_of(found[name]))
             if output is not None:  # after each part, so that an interrupted run keeps what it has
-                report["parts"] = {each: asdict(part) for each, part in found.items()}
+                report = {**facts, "parts": {each: asdict(part) for each, part in found.items()}}
                 write_whole(output, (json.dumps(_rounded(report), indent=1) + "\n").encode())
     if not all(series.holds for part in found.values() for series in part.series):
         sys.exit(1)

@@ -43,7 +43,7 @@ def measure_cameras(video: Path, *, counts: Sequence[int] = COUNTS, rounds: int,
     return Part(size="cameras", sizes=sizes, series=tuple(series), beside=_beside(turns))
 
 
-def _beside(turns: Sequence[Sequence[Load]]) -> dict[str, float | tuple[float, ...]]:
+def _beside(turns: Sequence[Sequence[Load]]) -> dict[str, tuple[float, ...]]:
     """Medians over the rounds; of what was left out, the sum."""
     columns = list(zip(*turns, strict=True))
     return {
@@ -56,5 +56,5 @@ def _beside(turns: Sequence[Sequence[Load]]) -> dict[str, float | tuple[float, .
         "99th percentile of the lag, at most, s": tuple(
             statistics.median(load.lag_p99 for load in column) for column in columns
         ),
-        "overloads": float(sum(load.overloads for column in columns for load in column)),
+        "overloads": (float(sum(load.overloads for column in columns for load in column)),),
     }

@@ -39,12 +39,23 @@ class Series:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One thing that grows. size: what is varied, with its unit. sizes: ascending. beside: further medians, by name,
-    one per size, or single figures."""
+    one per size, or a single one."""
 
     size: str
     sizes: tuple[float, ...]
     series: tuple[Series, ...]
-    beside: Mapping[str, float | tuple[float, ...]]
+    beside: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowthReport:
+    """The file. began, machine: see `run_facts`. rounds: turns of each size. parts: by name."""
+
+    began: str
+    command: str
+    machine: Mapping[str, object]
+    rounds: int
+    parts: Mapping[str, Part]
 
 
 def by_size(rounds: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:

@@ -60,5 +60,8 @@ def measure_video(start: Path, videos: Mapping[float, Path], *, rounds: int) -> 
         most=TOLERANCE,
         slope=fit_slope(hours, memory[1:]),
     )
-    beside = {"start: CPU seconds": statistics.median(cpu[0]), "start: wall seconds": statistics.median(wall[0])}
+    beside = {
+        "CPU seconds of the start": (statistics.median(cpu[0]),),
+        "wall seconds of the start": (statistics.median(wall[0]),),
+    }
     return Part(size="minutes of video", sizes=sizes, series=(*times, peak), beside=beside)

@@ -84,11 +84,11 @@ def measure_window(*, width: float, rounds: int, seconds: float, windows: Sequen
     series = []
     for name in turns[0]:
         values = by_size([turn[name] for turn in turns])
-        series.append(Series(name=name, unit="ms", values=values, growth=fit_growth(windows, values)))
+        series.append(Series(name=name, unit="ms of CPU", values=values, growth=fit_growth(windows, values)))
     candidates = tuple(float(each.candidates) for each in hops)
     return Part(
         size="steps of the window",
         sizes=tuple(map(float, windows)),
         series=tuple(series),
-        beside={"candidates": candidates, "width of the network": width},
+        beside={"candidates": candidates, "width of the network": (width,)},
     )

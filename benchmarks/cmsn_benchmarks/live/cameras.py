@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from cmsn_benchmarks.device.fleet_load import Load, measured, resize, running
+from cmsn_benchmarks.run_facts import run_facts
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
@@ -50,6 +51,7 @@ def fits(found: Load) -> bool:
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(address: str | None, cameras: int, seconds: float, search: bool, name: str, output: Path | None) -> None:
     """Measure that many cameras, and search."""
+    facts = run_facts()
     with ExitStack() as stack:
         if address is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -63,7 +65,7 @@ def main(address: str | None, cameras: int, seconds: float, search: bool, name: 
             loads.append(load(bundle, address, round(loads[-1].cameras * _STEP), seconds))
             click.echo(json.dumps(asdict(loads[-1])))
     fitting = [each.cameras for each in loads if fits(each)]
-    report = {"cores_of_machine": len(os.sched_getaffinity(0)), "loads": [asdict(each) for each in loads]}
+    report = {**facts, "cores_of_machine": len(os.sched_getaffinity(0)), "loads": [asdict(each) for each in loads]}
     report["most_that_fit"] = max(fitting, default=0)
     click.echo(json.dumps(report, indent=1))
     if output is not None:

@@ -20,9 +20,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cmsn_benchmarks.device.facts import machine_facts
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.quality.demo import final_proposals
+from cmsn_benchmarks.run_facts import run_facts
 from cmsn_runtime.backends.asks import Extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.openvino.library import capabilities, processor
@@ -153,7 +153,7 @@ def main(width: float, rounds: int, seconds: float, output: Path | None) -> None
         clip = next((folder / "clips").glob("*.mp4"))
         bundles: dict[str, str | Path] = {f"width {width:g}": full, **{name: name for name in SHIPPED}}
         report = {
-            "machine": {**machine_facts(), "processor": processor(), "load_at_begin": os.getloadavg()[0]},
+            **run_facts(processor=processor()),
             "rounds": rounds,
             "opening": {name: opening(path) for name, path in bundles.items()},
             "extractor_8_frames": {

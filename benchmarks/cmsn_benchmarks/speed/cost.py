@@ -25,8 +25,8 @@ import av
 import click
 import numpy as np
 
-from cmsn_benchmarks.device.facts import machine_facts
 from cmsn_benchmarks.gpu.network import network_bundle
+from cmsn_benchmarks.run_facts import run_facts
 from cmsn_benchmarks.speed import cost_worker
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import encode_video, render_streams
@@ -141,6 +141,7 @@ def main(
     output: Path | None,
 ) -> None:
     """Make the clips, run the versions on them in turns, compare."""
+    facts = run_facts()
     if quick:
         rounds, seconds, full_seconds = 1, 10.0, 4.0
     with tempfile.TemporaryDirectory() as temporary:
@@ -153,7 +154,7 @@ def main(
             for case in cases(folder, seconds=seconds, full_seconds=full_seconds, backend=backend)
         }
     report = {
-        "machine": {**machine_facts(), "load_at_end": os.getloadavg()[0]},
+        **facts,
         "rounds": rounds,
         "backend": backend,
         "cases": found,

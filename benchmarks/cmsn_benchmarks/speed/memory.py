@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from cmsn_benchmarks.run_facts import run_facts
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
 
@@ -33,7 +34,7 @@ def peak_megabytes(command: list[str]) -> float:
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(bundle: Path | None, lengths: tuple[float, ...], output: Path | None) -> None:
     """Render a video of each length, run the bundle on it, compare."""
-    peaks: dict[str, float] = {}
+    facts, peaks = run_facts(), dict[str, float]()
     with tempfile.TemporaryDirectory() as temporary:
         for minutes in lengths:
             folder = Path(temporary) / str(minutes)
@@ -42,7 +43,7 @@ def main(bundle: Path | None, lengths: tuple[float, ...], output: Path | None) -
             command += ["--results", str(folder / "results.json")]
             peaks[f"{minutes:g}"] = round(peak_megabytes(command + (["--bundle", str(bundle)] if bundle else [])), 1)
     values = list(peaks.values())
-    report = {"peak_megabytes_by_minutes": peaks, "growth": round(values[-1] / values[0] - 1, 4)}
+    report = {**facts, "peak_megabytes_by_minutes": peaks, "growth": round(values[-1] / values[0] - 1, 4)}
     click.echo(json.dumps(report, indent=2))
     if output is not None:
         output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -87,7 +87,7 @@ def test_values_of_rounds_become_values_of_sizes() -> None:
 
 def measured(monkeypatch: pytest.MonkeyPatch, output: Path, *options: str, exponent: float = 1.0) -> tuple[int, str]:
     """Exit code and output of the program, with every part given."""
-    part = Part(size="things", sizes=(1, 2, 4, 8), series=(series_of(exponent, most=1.05),), beside={"start": 1 / 3})
+    part = Part(size="things", sizes=(1, 2, 4, 8), series=(series_of(exponent, most=1.05),), beside={"start": (1 / 3,)})
     monkeypatch.setattr(growth, "measure", lambda *_, **__: part)
     done = CliRunner().invoke(growth.main, ["--json", str(output), *options])
     return done.exit_code, done.output
@@ -104,7 +104,7 @@ def test_the_file_holds_each_part_with_the_machine_and_the_command(
     assert report["machine"]["cores"]
     assert report["command"] == "python -m cmsn_benchmarks.growth"
     found = report["parts"]["video"]
-    assert found["beside"] == {"start": 0.33333}
+    assert found["beside"] == {"start": [0.33333]}
     assert found["series"][0]["values"] == [[1, 1], [2, 2], [4, 4], [8, 8]]
     assert found["series"][0]["growth"]["exponent"] == pytest.approx(1, abs=1e-3)
 

@@ -1,0 +1,1 @@
+"""The page of measurements, docs/benchmarks.md, made from the files in benchmarks/results and from nothing else."""
