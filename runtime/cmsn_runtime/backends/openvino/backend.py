@@ -17,13 +17,12 @@ from cmsn_runtime.backends.openvino.precisions import Precision
 from cmsn_runtime.backends.openvino.state import OpenVinoState
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import SettingsError
-from cmsn_runtime.manifest.contents import StateTensor
 
 
 class OpenVinoBackend(Closing):
     """Backend protocol over three ONNX graphs, on a CPU. Streams in several threads may share it.
 
-    extractor: opened in a precision; closed with the backend. states: the extractor's, in order.
+    extractor: opened in a precision; closed with the backend.
     graphs: name -> ONNX bytes of `stages` and `evaluator`, which run on ONNX Runtime in FP32: their shapes change from
         hop to hop, and OpenVINO, which prepares each shape anew, takes two to ten times as long.
     threads: number per operator. largest_batch: see Backend; a batch runs as so many requests at the same time.
@@ -35,7 +34,6 @@ class OpenVinoBackend(Closing):
         self,
         extractor: OpenVinoExtractor,
         graphs: Mapping[str, bytes],
-        states: Sequence[StateTensor],
         *,
         precision: Precision,
         threads: int,
@@ -44,7 +42,6 @@ class OpenVinoBackend(Closing):
         if largest_batch < 1:
             raise SettingsError(f"largest_batch is {largest_batch}; it must be at least 1; omit it for the default")
         self.extractor = extractor
-        self._states = tuple(states)
         self._scorer = HostScorer(graphs, threads=threads, provider=Provider())
         self.largest_batch = largest_batch
         self.input_shape = extractor.input_shape
@@ -66,7 +63,7 @@ class OpenVinoBackend(Closing):
 
     def new_state(self) -> OpenVinoState:
         """Zeros: the state before the first frame."""
-        return OpenVinoState(self._states)
+        return self.extractor.new_state()
 
     def new_window(self, steps: int) -> HostWindow:
         """See Backend.new_window."""

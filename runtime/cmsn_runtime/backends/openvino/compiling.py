@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cmsn_runtime.backends.openvino.library import DEVICE, core, load_openvino
+from cmsn_runtime.backends.openvino.memory_layout import keep_states
+from cmsn_runtime.backends.openvino.winograd import with_fewer_products
 from cmsn_runtime.backends.ports import Port, one_line
 from cmsn_runtime.errors import BackendError
 
@@ -19,12 +21,14 @@ class Compilation:
     """How a graph is compiled.
 
     hint: the precision, see Precision. threads: number per run. streams: runs at the same time, each with its threads.
+    winograd: with fewer products, see `with_fewer_products`.
     cache: folder of what was compiled before, which only the user may write; None for none.
     """
 
     hint: str
     threads: int
     streams: int
+    winograd: bool
     cache: Path | None
 
     def options(self) -> dict[str, object]:
@@ -66,6 +70,9 @@ def compiled(name: str, model: Any, frames: int, compilation: Compilation) -> An
     }
     try:
         model.reshape(shapes)
+        if compilation.winograd:
+            with_fewer_products(model)
+        keep_states(model, compilation.hint)
         return core().compile_model(model, DEVICE, compilation.options())
     except Exception as error:
         raise BackendError(

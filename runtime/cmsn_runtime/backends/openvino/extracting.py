@@ -52,6 +52,10 @@ class OpenVinoExtractor:
         with self._lock:
             self._lengths.clear()
 
+    def new_state(self) -> OpenVinoState:
+        """Zeros: the state before the first frame. Raises BackendError once closed."""
+        return OpenVinoState(self._for_length(self._stride).model)
+
     def loaded_from_cache(self) -> bool:
         """Whether nothing had to be compiled so far."""
         return all(item.model.get_property("LOADED_FROM_CACHE") for item in self._lengths.values())

@@ -31,6 +31,11 @@ def load_openvino() -> Any:
         raise MissingExtraError("openvino", "openvino", "the backend openvino") from error
 
 
+def load_operators() -> Any:
+    """What models are written with. Raises as `load_openvino`."""
+    return load_openvino().opset13
+
+
 @cache
 def core() -> Any:
     """The process's only ov::Core: what it loads for a device is shared."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cmsn_runtime.backends.openvino.library import load_openvino
 from cmsn_runtime.errors import BackendError
-from cmsn_runtime.manifest.contents import StateTensor
-
-_TYPES = {"float32": "f32", "float16": "f16", "int8": "i8"}
 
 # A state's name -> its tensor [1, ...].
 Tensors = Mapping[str, Any]
@@ -18,14 +15,14 @@ Tensors = Mapping[str, Any]
 class OpenVinoState:
     """The extractor's memory of one camera: two sets of tensors that change their roles after each run.
 
-    states: the extractor's. The first set is zeros.
+    model: the compiled extractor, which decides their element types and layouts. The first set is zeros.
     """
 
     __slots__ = ("_next", "_past")
 
-    def __init__(self, states: Sequence[StateTensor]) -> None:
-        self._past: Tensors | None = _tensors(states)
-        self._next: Tensors | None = _tensors(states)
+    def __init__(self, model: Any) -> None:
+        self._past: Tensors | None = _tensors(model)
+        self._next: Tensors | None = _tensors(model)
 
     def close(self) -> None:
         """Release it."""
@@ -43,10 +40,13 @@ class OpenVinoState:
         self._past, self._next = self._next, self._past
 
 
-def _tensors(states: Sequence[StateTensor]) -> Tensors:
+def _tensors(model: Any) -> Tensors:
     ov = load_openvino()
     tensors = {}
-    for state in states:
-        tensors[state.name] = ov.Tensor(getattr(ov.Type, _TYPES[state.dtype]), ov.Shape([1, *state.shape]))
-        tensors[state.name].data[...] = 0
+    for port in model.inputs:
+        name = port.get_any_name()
+        if name.startswith("past."):
+            tensor = ov.Tensor(port.element_type, port.shape)
+            tensor.data[...] = 0
+            tensors[name.removeprefix("past.")] = tensor
     return tensors

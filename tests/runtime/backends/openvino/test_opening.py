@@ -18,8 +18,9 @@ from command_line import ACTION
 
 from cmsn_runtime.backends.base import Arithmetic
 from cmsn_runtime.backends.engine_cache import cache_folder, graphs_folder
-from cmsn_runtime.backends.openvino import extracting, library, precisions, self_check
+from cmsn_runtime.backends.openvino import extracting, library, opening, precisions, self_check
 from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
+from cmsn_runtime.backends.registry import Networks
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.bundle_files import read_manifest
 from cmsn_runtime.errors import BackendWarning, BundleError, MissingExtraError, SettingsError
@@ -132,6 +133,23 @@ def test_half_precision_beyond_its_limit_gives_way_to_fp32(tiny_bundle: Path, mo
             BackendWarning, match=r"in BF16 .* differ from FP32 by 3.4e-02; at most 1e-02 .*FP32 takes over"
         ):
             assert ", FP32;" in opened(tiny_bundle, "openvino-bf16")[0]
+
+
+def test_where_fewer_products_are_beyond_the_limit_all_are_computed(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([2e-5, 2e-6])
+    monkeypatch.setattr(self_check, "feature_error", lambda *_: next(errors))
+    compiled: list[bool] = []
+    original = opening._opened
+
+    def spied(networks: Networks, precision: precisions.Precision, *, winograd: bool) -> OpenVinoBackend:
+        compiled.append(winograd)
+        return original(networks, precision, winograd=winograd)
+
+    monkeypatch.setattr(opening, "_opened", spied)
+    assert ", FP32;" in opened(tiny_bundle)[0]
+    assert compiled == [True, False]
 
 
 def test_fp32_beyond_its_limit_is_refused(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
