@@ -44,7 +44,7 @@ class Kernel(Generic[Parameters]):
 def kernel(signature: str) -> Callable[[Callable[Parameters, int]], Kernel[Parameters]]:
     """Have numba compile a function, once per machine, user and version; later runs load it without numba.
 
-    signature: see parse_signature. Importing numba and unpacking what it has cached takes half a second and 100 MB;
+    signature: see parse_signature. Importing numba and unpacking what it has cached takes 0.4 s of CPU and 70 MB;
     loading the machine code alone takes a tenth of it. So that the code needs nothing of numba's, a kernel allocates
     nothing: its caller passes arrays for its results, and it returns a number. It calls only functions of its own
     file, which are compiled with it.
