@@ -38,7 +38,4 @@ def _engine() -> Any:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-    # Never released: as the interpreter ends, LLVM may be gone before the engine, and kernels may still run.
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
-    return engine
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
