@@ -23,7 +23,7 @@ def roi_indices(
 ) -> tuple[_Int64s, _Int64s]:
     """Rows of the sparse table for the bins of each span: a bin is max(table[left], table[right]).
 
-    starts, ends: int32 [K], inclusive steps, 0 <= start <= end < steps. Returns left, right: int64 [K, bins].
+    starts, ends: int32 [K], inclusive steps, 0 <= start <= end, start < steps. Returns left, right: int64 [K, bins].
     context: share of a span's length that is also pooled before and after it, at least 0.
 
     The pooled part of a span of N steps is divided into `bins` equal parts, and a bin covers all the steps its part
@@ -33,7 +33,8 @@ def roi_indices(
     level * steps + i of the table holds the maximum over 2^level steps from i (sparse_max_table).
     """
     left, right = (np.empty((starts.size, bins), np.int64) for _ in range(2))
-    lows, highs, left_offsets, right_offsets = np.empty((4, steps + 1, bins), np.int64)
+    longest = int((ends - starts).max(initial=-1)) + 1
+    lows, highs, left_offsets, right_offsets = np.empty((4, longest + 1, bins), np.int64)
     levels = np.zeros(steps + 1, np.int64)
     _look_up(starts, ends, float(context), lows, highs, left_offsets, right_offsets, levels, left, right)
     return left, right
@@ -55,11 +56,8 @@ def _look_up(
     left: _Int64s,
     right: _Int64s,
 ) -> int:
-    """Fill `left` and `right`; the tables between are [steps + 1, bins] each, and `levels`, of zeros, [steps + 1]."""
-    steps, bins = levels.size - 1, left.shape[1]
-    longest = 0
-    for k in range(starts.size):
-        longest = max(longest, ends[k] - starts[k] + 1)
+    """Fill `left` and `right`; the tables between are [longest + 1, bins] each, and `levels`, of zeros, [steps + 1]."""
+    steps, bins, longest = levels.size - 1, left.shape[1], lows.shape[0] - 1
     _find_edges(longest, bins, context, lows, highs)
     _find_levels(levels)
     _find_rows(longest, bins, lows, highs, levels, left_offsets, right_offsets)

@@ -73,6 +73,24 @@ def test_context_pools_the_steps_that_each_part_touches(steps: int, bins: int, c
             assert (pooled[k, b] == features[seen].max(axis=0)).all()
 
 
+def test_the_part_of_a_span_beyond_the_window_covers_its_last_step() -> None:
+    """Also where a span is longer than the window: the machine code must not write beyond its tables."""
+    for steps in (1, 2, 5):
+        features = np.random.default_rng(steps).normal(size=(steps, 2)).astype(np.float32)
+        starts, ends = (side.astype(np.int32) for side in np.triu_indices(40 * steps))
+        within = starts < steps
+        starts, ends = starts[within], ends[within]
+        left, right = roi_indices(starts, ends, steps, 3)
+        table = sparse_max_table(features)
+        pooled = np.maximum(table[left], table[right])
+        for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+            length = end - start + 1
+            for b in range(3):
+                low, high = start + b * length // 3, start - (-(b + 1) * length // 3)
+                seen = [min(step, steps - 1) for step in range(low, high)]
+                assert (pooled[k, b] == features[seen].max(axis=0)).all()
+
+
 def test_no_spans_give_no_rows() -> None:
     none = np.empty(0, np.int32)
     left, right = roi_indices(none, none, 96, 8)
