@@ -21,11 +21,10 @@ import click
 
 from cmsn_benchmarks.device.costs import bundle_costs
 from cmsn_benchmarks.device.facts import machine_facts
-from cmsn_benchmarks.gpu.batches import time_batches
 from cmsn_benchmarks.gpu.ceilings import gpu_ceilings, product_tflops
 from cmsn_benchmarks.gpu.endurance import endure
 from cmsn_benchmarks.gpu.extractor import CHUNK_FRAMES, Plan, close_ways, open_ways, plan_for, time_cameras
-from cmsn_benchmarks.gpu.hop import time_hops
+from cmsn_benchmarks.gpu.hops import time_hops
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.gpu.opening import RunnerName, build_all, on_torch, open_on
 from cmsn_benchmarks.gpu.report import Report
@@ -195,7 +194,7 @@ def measure_hop(plan: Plan, report: Report, engines: Path) -> None:
 
     def on(part: str) -> dict[str, Any]:
         with _opened(part, plan, engines) as bundle:
-            return time_hops(bundle, seconds=plan.seconds_each)
+            return {"backend": bundle.backend.name, **time_hops(bundle, 1, seconds=plan.seconds_each)}
 
     results = {part: attempted(report, f"hop on {part}", partial(on, part)) for part in sorted(plan.parts)}
     report.add("hop", {part: result for part, result in results.items() if result})
@@ -206,7 +205,8 @@ def measure_batches(plan: Plan, cameras: tuple[int, ...], report: Report, engine
 
     def on(part: str) -> dict[str, Any]:
         with _opened(part, plan, engines, cameras=max(cameras)) as bundle:
-            return {"backend": bundle.backend.name, "hops": time_batches(bundle, cameras, seconds=plan.seconds_each)}
+            hops = [time_hops(bundle, count, seconds=plan.seconds_each) for count in cameras]
+            return {"backend": bundle.backend.name, "hops": hops}
 
     results = {part: attempted(report, f"batches on {part}", partial(on, part)) for part in sorted(plan.parts)}
     report.add("batches", {part: result for part, result in results.items() if result})
