@@ -13,8 +13,7 @@ _MEANINGS = {
     "video": "Twice the length takes twice the time beyond the start, and hardly more memory.",
     "cameras": "Each camera costs what the first one does, with its capture process; all share one model.",
     "proposals": "A hop with more candidates takes longer: candidates, pre-scores, RoI rows and "
-    "Soft-NMS, the networks not "
-    "counted. Where 100 are kept per action, Soft-NMS is quadratic until there are so many, then linear: no power.",
+    "Soft-NMS, the networks not counted. Where 100 are kept per action, no power fits the whole range.",
     "window": "The stage network and the evaluation at full width, in windows with as many actions per step; "
     "the number of candidates grows with the window.",
 }

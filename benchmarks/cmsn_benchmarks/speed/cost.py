@@ -83,7 +83,9 @@ class Version:
 
     def _cpu_seconds(self, arguments: list[str]) -> float:
         plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        child = subprocess.Popen([self.python, *arguments], env={**plain, "NUMBA_CACHE_DIR": str(self.caches)})
+        folder = str(self.caches)
+        environment = {**plain, "NUMBA_CACHE_DIR": folder, "CMSN_CACHE_DIR": folder}
+        child = subprocess.Popen([self.python, *arguments], env=environment)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if status:

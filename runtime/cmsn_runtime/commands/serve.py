@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cmsn_runtime.blas import start_no_threads
+
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle
     from cmsn_runtime.sinks.outlets import Outlets
@@ -24,6 +26,7 @@ def serve(site: Path, check: bool) -> None:
     at once. SIGHUP reads the file again: only what has changed in it is restarted. A camera that is lost is connected
     again for as long as it takes.
     """
+    start_no_threads()
     from cmsn_runtime.errors import BackendWarning, SourceWarning
     from cmsn_runtime.reporting import reported
     from cmsn_runtime.sites.journal import log, logging_lines
