@@ -12,13 +12,9 @@ _HALF = ("bf16", "f16")  # hints, and the names of element types
 def keep_states(model: Any, hint: str) -> None:
     """Change the states of a model in place: channels last, and in half precision where the model runs in it.
 
-    OpenVINO would otherwise compute all that lies between a convolution and a state's output in FP32, which is nearly
-    all but the convolutions themselves: it spares the tail of a network, and each state is the end of one. A library
-    that does not know the mark ignores it.
+    OpenVINO computes what lies between the last convolution and an FP32 output in FP32. Each state is the end of one
+    layer, so that with FP32 states nearly all but the convolutions would run in FP32.
     """
-    if hint in _HALF:
-        for node in model.get_ordered_ops():
-            node.get_rt_info()["enforceBF16evenForGraphTail"] = "YES"
     ov = load_openvino()
     processor = ov.preprocess.PrePostProcessor(model)
     for ports, prefix, pick in (
