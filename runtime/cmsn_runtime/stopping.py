@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 READER_LEFT = 128 + signal.SIGPIPE  # what shells report for a program whose reader exited
@@ -85,9 +85,14 @@ def raise_if_stopped() -> None:
 
 
 def _ended(stopped: Stopped) -> int:
-    from cmsn_runtime.reporting import report
+    if "cmsn_runtime.reporting" in sys.modules:
+        from cmsn_runtime.reporting import report
 
-    report(f"{stopped}{stopped.note}", kind="warning")
+        report(f"{stopped}{stopped.note}", kind="warning")
+    elif sys.stderr is not None:  # the signal came during an import; libraries imported again write lines of their own
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"cmsn: warning: {stopped}\n")
+            sys.stderr.flush()
     return stopped.status
 
 

@@ -118,6 +118,17 @@ def test_ctrl_c_at_the_start_is_one_line(video: Path, tiny_bundle: Path, seconds
     assert len(errors.splitlines()) == (process.returncode == 130), errors
 
 
+def test_a_signal_during_the_first_imports_is_reported_without_importing_anything() -> None:
+    """Libraries whose import was interrupted write lines of their own when they are imported again."""
+    code = (
+        "import os, signal, sys\nfrom cmsn_runtime.stopping import stoppable\n"
+        "def work():\n    sys.modules['decimal'] = None\n    os.kill(os.getpid(), signal.SIGINT)\n    return 0\n"
+        "sys.exit(stoppable(work))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "cmsn: warning: stopped by SIGINT\n")
+
+
 @pytest.mark.parametrize("error", ["ImportError('numpy')", "SystemError()", "Stopped(2)", "KeyError()"])
 def test_an_error_that_a_signal_caused_exits_with_the_status_of_the_signal(error: str) -> None:
     code = (

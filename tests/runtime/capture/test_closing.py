@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from captured import CLOSED_WITHIN, QUICK, Captured, capture
+from captured import QUICK, Captured, capture, closed_within
 from chaos_proxy import ChaosProxy
 from processes import children
 from rtsp import RtspServer
@@ -50,7 +50,7 @@ def test_it_closes_within_a_second_in_every_state(
         elif state == "backing off":
             proxy.reset()
             captured.waited(SourceLost)
-        assert closed_in(camera) < CLOSED_WITHIN
+        assert closed_in(camera) < closed_within()
         assert children() <= before
         camera.close()
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from captured import CLOSED_WITHIN, QUICK, Captured, capture, reported_at_first_within
+from captured import QUICK, Captured, capture, closed_within, reported_at_first_within
 from clips import numbered, write_clip
 
 from cmsn_runtime.capture.items import CapturedFrame, SourceBack, SourceLost
@@ -21,7 +21,7 @@ FAKES = Path(__file__).parents[2] / "fakes"
 READER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from captured import CLOSED_WITHIN, QUICK, Captured, capture
+from captured import QUICK, Captured, capture, closed_within
 from cmsn_runtime.capture.items import SourceEnded, SourceLost, CapturedFrame
 captured = Captured()
 settings = {"settings": QUICK} if sys.argv[3] == "silent" else {}
@@ -31,7 +31,7 @@ with capture(sys.argv[2], captured, **settings) as camera:
     else:
         print(repr(captured.waited(SourceEnded)[0].reason), len(captured.of(CapturedFrame)), captured.of(SourceLost))
     begin = time.monotonic()
-print("closed", time.monotonic() - begin < CLOSED_WITHIN)
+print("closed", time.monotonic() - begin < closed_within())
 """
 
 
@@ -89,7 +89,7 @@ def test_a_silent_named_pipe_is_reported_at_the_limit_and_goes_on_when_it_is_wri
             captured.waited(SourceBack)
             frames = captured.waited(CapturedFrame, count=10)
         begin = time.monotonic()
-    assert time.monotonic() - begin < CLOSED_WITHIN
+    assert time.monotonic() - begin < closed_within()
     assert [frame.frame.seconds for frame in frames] == [Fraction(n, 10) for n in range(10)]
     assert all(np.array_equal(one.frame.pixels, two) for one, two in zip(frames, numbered(20), strict=False))
 
