@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cmsn_benchmarks.device.product_graph import INPUT, OUTPUT, pass_graph, product_graph
 from cmsn_runtime.backends.base import Arithmetic
 from cmsn_runtime.backends.onnxruntime.provider import Provider
-from cmsn_runtime.backends.openvino.library import DEVICE, capabilities, core, is_installed
+from cmsn_runtime.backends.openvino.library import CPU, capabilities, core, is_installed
 from cmsn_runtime.backends.shapes import Shape
 
 _FLOAT_BYTES = 4
@@ -109,7 +109,7 @@ class OpenVinoLibrary:
             "ENABLE_CPU_PINNING": False,
         }
         model = core().read_model(product_graph(side, "int8" if precision == "int8" else "fp32"))
-        request = core().compile_model(model, DEVICE, options).create_infer_request()
+        request = core().compile_model(model, CPU, options).create_infer_request()
         request.get_tensor(INPUT).data[...] = 1
         yield Repeatable(request.infer)
 

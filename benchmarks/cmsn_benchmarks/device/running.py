@@ -62,7 +62,7 @@ def run_bench(run: Run, collect: Callable[[BenchReport], None]) -> BenchReport:
 def check_backends(names: Sequence[str]) -> None:
     """Raise SettingsError unless all are known."""
     known = [AUTO, *backend_names()]
-    wrong = [name for name in names if name not in known]
+    wrong = [name for name in names if name.partition(":")[0] not in known]
     if wrong or not names:
         given = ", ".join(wrong) or "none"
         raise SettingsError(f"--backend has {given}; name one or more of {', '.join(known)}, with commas between them")

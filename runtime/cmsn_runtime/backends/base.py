@@ -67,13 +67,14 @@ class Backend(Protocol):
 class Arithmetic:
     """What a backend computes with.
 
-    library: "onnxruntime", "openvino" or "tensorrt". device: "cpu" or "cuda". variant: precision of the bundle whose
-    graphs run. extractor: the precision in which that of the extractor computes its float32, where it is another.
+    library: "onnxruntime", "openvino" or "tensorrt". device: "cpu", "cuda", or another of OpenVINO's such as "gpu.1".
+    variant: precision of the bundle whose graphs run. extractor: the precision in which that of the extractor computes
+    its float32, where it is another.
     threads: number per network on a CPU; None on a GPU.
     """
 
     library: Literal["onnxruntime", "openvino", "tensorrt"]
-    device: Literal["cpu", "cuda"]
+    device: str
     variant: str
     extractor: str = FULL_PRECISION
     threads: int | None = None

@@ -1,12 +1,13 @@
-"""Backends by name: the entry points "cmsn.backends"."""
+"""Backends by name, as in "openvino" or "openvino:GPU": the entry points "cmsn.backends"."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cmsn_runtime.backends.base import GraphBackend
+from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import GraphFile, Manifest
 from cmsn_runtime.plugins import BACKENDS, find_plugin, plugin_names
 
@@ -21,7 +22,7 @@ class Networks:
     the bundle itself, whose engines are used only where `engines` names it.
     build_command: the command that builds engines, for messages. engine_code: see tensorrt.opening.open_engines.
     threads: number per network on the CPU; None for what suits the network. largest_batch: cameras at once; None for
-    the backend's default.
+    the backend's default. argument: what follows the backend's name and a colon, such as a device; "" for nothing.
     """
 
     manifest: Manifest
@@ -32,6 +33,7 @@ class Networks:
     engine_code: bool = False
     threads: int | None = None
     largest_batch: int | None = None
+    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,13 @@ class BackendKind:
     open: raises MissingExtraError and BackendError where the library is missing or refuses the networks.
     is_there: whether it may work on this machine, found without slow imports.
     rank: the order in which `auto` tries kinds, the lowest first; None for a kind that is opened only by name.
+    argument: what may follow its name and a colon, in words; "" where nothing may.
     """
 
     open: Callable[[Networks], GraphBackend]
     is_there: Callable[[Networks], bool]
     rank: int | None = None
+    argument: str = ""
 
 
 def backend_names() -> list[str]:
@@ -54,5 +58,20 @@ def backend_names() -> list[str]:
 
 
 def find_backend(name: str) -> BackendKind:
-    """The kind of that name. Raises SettingsError where none exists, or it cannot be imported."""
-    return find_plugin(BACKENDS, name, BackendKind, what="the backend", also=AUTO)
+    """The kind of a name, which has its argument already where one follows the name and a colon.
+
+    Raises SettingsError where none exists, it cannot be imported, or it takes no such argument.
+    """
+    kind_name, colon, argument = name.partition(":")
+    kind = find_plugin(BACKENDS, kind_name, BackendKind, what="the backend", also=AUTO)
+    if not colon:
+        return kind
+    if not kind.argument:
+        raise SettingsError(f"the backend is {name!r}; nothing may follow {kind_name}; write {kind_name}")
+    if not argument:
+        raise SettingsError(f"the backend is {name!r}; after the colon comes {kind.argument}, or omit the colon")
+    return replace(
+        kind,
+        open=lambda networks: kind.open(replace(networks, argument=argument)),
+        is_there=lambda networks: kind.is_there(replace(networks, argument=argument)),
+    )

@@ -27,6 +27,19 @@ def test_an_unknown_backend_is_refused_with_the_known_names(tiny_bundle: Path) -
         open_bundle(tiny_bundle, backend="nonsense")
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("onnxruntime:GPU", "the backend is 'onnxruntime:GPU'; nothing may follow onnxruntime; write onnxruntime"),
+        ("openvino:", "the backend is 'openvino:'; after the colon comes a device of OpenVINO's"),
+        ("nonsense:GPU", "the backend is 'nonsense'; it must be one of"),
+    ],
+)
+def test_what_follows_a_colon_is_refused_where_it_means_nothing(name: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        find_backend(name)
+
+
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch) -> dict[str, BackendKind]:
     """Backends in place of the installed ones."""

@@ -20,12 +20,13 @@ from cmsn_runtime.errors import SettingsError
 
 
 class OpenVinoBackend(Closing):
-    """Backend protocol over three ONNX graphs, on a CPU. Streams in several threads may share it.
+    """Backend protocol over three ONNX graphs. Streams in several threads may share it.
 
     extractor: opened in a precision; closed with the backend.
     graphs: name -> ONNX bytes of `stages` and `evaluator`, which run on ONNX Runtime in FP32: their shapes change from
         hop to hop, and OpenVINO, which prepares each shape anew, takes two to ten times as long.
-    threads: number per operator. largest_batch: see Backend; a batch runs as so many requests at the same time.
+    device: OpenVINO's name of that of the extractor. threads: number per operator.
+    largest_batch: see Backend; a batch runs as so many requests at the same time.
     """
 
     chunk_frames: int | None = None
@@ -35,6 +36,7 @@ class OpenVinoBackend(Closing):
         extractor: OpenVinoExtractor,
         graphs: Mapping[str, bytes],
         *,
+        device: str,
         precision: Precision,
         threads: int,
         largest_batch: int = 1,
@@ -49,12 +51,12 @@ class OpenVinoBackend(Closing):
         self.roi_bins = self._scorer.roi_bins
         self.arithmetic = Arithmetic(
             library="openvino",
-            device="cpu",
+            device=device.lower(),
             variant=precision.variant,
             extractor=precision.float32_as,
             threads=threads,
         )
-        self.name = f"OpenVINO {version()} (CPU, {precision.name}; scores: ONNX Runtime {onnxruntime.__version__})"
+        self.name = f"OpenVINO {version()} ({device}, {precision.name}; scores: ONNX Runtime {onnxruntime.__version__})"
 
     def close(self) -> None:
         """Release everything; using the backend afterwards raises BackendError."""

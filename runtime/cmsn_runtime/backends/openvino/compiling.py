@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cmsn_runtime.backends.openvino.library import DEVICE, core, load_openvino
+from cmsn_runtime.backends.openvino.library import CPU, core, load_openvino
 from cmsn_runtime.backends.openvino.memory_layout import keep_states
 from cmsn_runtime.backends.openvino.winograd import with_fewer_products
 from cmsn_runtime.backends.ports import Port, one_line
@@ -20,11 +20,13 @@ _NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "i
 class Compilation:
     """How a graph is compiled.
 
-    hint: the precision, see Precision. threads: number per run. streams: runs at the same time, each with its threads.
+    device: OpenVINO's name of it. hint: the precision, see Precision.
+    threads: number per run. streams: runs at the same time, each with its threads; both of the CPU only.
     winograd: with fewer products, see `with_fewer_products`.
     cache: folder of what was compiled before, which only the user may write; None for none.
     """
 
+    device: str
     hint: str
     threads: int
     streams: int
@@ -36,11 +38,14 @@ class Compilation:
         options: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": self.hint,
-            "INFERENCE_NUM_THREADS": self.threads * self.streams,
-            "NUM_STREAMS": self.streams,
-            # Every process would pin its threads to the same first cores.
-            "ENABLE_CPU_PINNING": False,
         }
+        if self.device == CPU:
+            options |= {
+                "INFERENCE_NUM_THREADS": self.threads * self.streams,
+                "NUM_STREAMS": self.streams,
+                # Every process would pin its threads to the same first cores.
+                "ENABLE_CPU_PINNING": False,
+            }
         return options if self.cache is None else {**options, "CACHE_DIR": str(self.cache)}
 
 
@@ -72,8 +77,9 @@ def compiled(name: str, model: Any, frames: int, compilation: Compilation) -> An
         model.reshape(shapes)
         if compilation.winograd:
             with_fewer_products(model)
-        keep_states(model, compilation.hint)
-        return core().compile_model(model, DEVICE, compilation.options())
+        if compilation.device == CPU:  # it is the CPU that reads channels last
+            keep_states(model, compilation.hint)
+        return core().compile_model(model, compilation.device, compilation.options())
     except Exception as error:
         raise BackendError(
             f"OpenVINO {load_openvino().__version__} cannot compile the {name} graph for {frames} frames "

@@ -10,10 +10,10 @@ from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
-from cmsn_runtime.errors import MissingExtraError
+from cmsn_runtime.errors import BackendError, MissingExtraError
 
 _TELEMETRY = "openvino_telemetry"
-DEVICE = "CPU"
+CPU = "CPU"
 
 
 def is_installed() -> bool:
@@ -47,14 +47,29 @@ def version() -> str:
     return str(load_openvino().__version__).split("-")[0]
 
 
-def processor() -> str:
-    """The processor as OpenVINO calls it."""
-    return str(core().get_property(DEVICE, "FULL_DEVICE_NAME"))
+def is_device(name: str) -> bool:
+    """Whether this machine has a device of that name: CPU, GPU, GPU.1, NPU ..."""
+    # Where there are several GPUs, OpenVINO lists GPU.0 and GPU.1, and GPU is the first.
+    return any(name in (device, device.removesuffix(".0")) for device in core().available_devices)
 
 
-def capabilities() -> frozenset[str]:
-    """The precisions that this processor has: FP32, BF16, FP16, INT8 ..."""
-    return frozenset(core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
+def require_device(name: str) -> None:
+    """Raise BackendError where this machine has no device of that name."""
+    if not is_device(name):
+        raise BackendError(
+            f"OpenVINO {version()} finds no device {name!r} on this machine, only "
+            f"{', '.join(core().available_devices)}; name one of these, or install the driver of the device"
+        )
+
+
+def processor(device: str = CPU) -> str:
+    """A device as OpenVINO calls it."""
+    return str(core().get_property(device, "FULL_DEVICE_NAME"))
+
+
+def capabilities(device: str = CPU) -> frozenset[str]:
+    """The precisions that a device has: FP32, BF16, FP16, INT8 ..."""
+    return frozenset(core().get_property(device, "OPTIMIZATION_CAPABILITIES"))
 
 
 @contextmanager

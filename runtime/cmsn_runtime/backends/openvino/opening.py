@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.engine_cache import graphs_folder, made_folder, require_private
 from cmsn_runtime.backends.onnxruntime.opening import CPU as ONNX_RUNTIME
-from cmsn_runtime.backends.openvino.library import is_installed, load_openvino, processor, version
+from cmsn_runtime.backends.openvino.library import (
+    CPU,
+    is_device,
+    is_installed,
+    load_openvino,
+    processor,
+    require_device,
+    version,
+)
 from cmsn_runtime.backends.openvino.precisions import BF16, FP16, FP32, INT8, Precision
 from cmsn_runtime.backends.registry import BackendKind, Networks
 from cmsn_runtime.backends.threads import cores, usual_threads
@@ -27,9 +35,11 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
     is not either, FP32 takes over with a BackendWarning; where FP32 is not, BackendError is raised.
     """
     load_openvino()
-    precision.require()
+    device = _device(networks)
+    require_device(device)
+    precision.require(device)
     limit, errors = precision.limit_in(networks.manifest), []
-    for winograd in (True, False):
+    for winograd in (True, False) if device == CPU else (False,):
         backend = _opened(networks, precision, winograd=winograd)
         try:
             errors.append(_error(backend, networks, precision, winograd=winograd))
@@ -40,8 +50,8 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
             return backend
         backend.close()
     fault = (
-        f"OpenVINO {version()} in {precision.name} computes features that differ from FP32 by {errors[-1]:.1e}; at "
-        f"most {limit:.0e} is allowed (relative to the largest)"
+        f"OpenVINO {version()} in {precision.name} on the {device} computes features that differ from FP32 by "
+        f"{errors[-1]:.1e}; at most {limit:.0e} is allowed (relative to the largest)"
     )
     if precision == FP32:
         raise BackendError(f"{fault}; take --backend onnxruntime")
@@ -59,6 +69,7 @@ def _opened(networks: Networks, precision: Precision, *, winograd: bool) -> Open
     threads = _threads(networks, files["extractor"].bytes)
     states = manifest.state_tensors(precision.variant)
     compilation = Compilation(
+        device=_device(networks),
         hint=precision.hint,
         threads=threads,
         streams=max(1, cores() // threads),
@@ -71,10 +82,15 @@ def _opened(networks: Networks, precision: Precision, *, winograd: bool) -> Open
     return OpenVinoBackend(
         extractor,
         {name: networks.read(files[name]) for name in ("stages", "evaluator")},
+        device=_device(networks),
         precision=precision,
         threads=threads,
         largest_batch=1 if networks.largest_batch is None else networks.largest_batch,
     )
+
+
+def _device(networks: Networks) -> str:
+    return networks.argument or CPU
 
 
 def _threads(networks: Networks, extractor_bytes: int) -> int:
@@ -90,7 +106,7 @@ def _error(backend: OpenVinoBackend, networks: Networks, precision: Precision, *
     from cmsn_runtime.backends.openvino import self_check
 
     graphs = sorted(file.sha256 for file in networks.manifest.graph_files)
-    facts = [*graphs, backend.name, processor(), precision.hint, f"Winograd: {winograd}"]
+    facts = [*graphs, backend.name, processor(_device(networks)), precision.hint, f"Winograd: {winograd}"]
     file = self_check.remembered(_cache(networks, precision), facts)
     error = self_check.read_error(file)
     if error is None:
@@ -103,17 +119,27 @@ def _error(backend: OpenVinoBackend, networks: Networks, precision: Precision, *
 def _cache(networks: Networks, precision: Precision) -> Path | None:
     """The folder of what was compiled, which OpenVINO loads unchecked; None where it cannot be created.
 
-    One for each precision and hint: OpenVINO's own key leaves the hint out.
+    One for each device, precision and hint: OpenVINO's own key leaves the hint out.
     """
-    folder = graphs_folder(networks.manifest) / f"openvino-{version()}-{precision.name.lower()}-{precision.hint}"
+    name = f"openvino-{version()}-{precision.name.lower()}-{precision.hint}"
+    folder = graphs_folder(networks.manifest) / (name if _device(networks) == CPU else f"{name}-{_device(networks)}")
     if not made_folder(folder):
         return None
     require_private(folder)
     return folder
 
 
+def _is_there(networks: Networks) -> bool:
+    return is_installed() and (not networks.argument or is_device(networks.argument))
+
+
 def _kind(precision: Precision, rank: int | None = None) -> BackendKind:
-    return BackendKind(open=partial(_open, precision=precision), is_there=lambda networks: is_installed(), rank=rank)
+    return BackendKind(
+        open=partial(_open, precision=precision),
+        is_there=_is_there,
+        rank=rank,
+        argument="a device of OpenVINO's, such as CPU, GPU, GPU.1 or NPU",
+    )
 
 
 # `auto` takes FP32 only: what it finds must not depend, beyond rounding, on which library is installed.

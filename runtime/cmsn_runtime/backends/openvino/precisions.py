@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cmsn_runtime.backends.openvino.library import capabilities, processor
+from cmsn_runtime.backends.openvino.library import CPU, capabilities, processor
 from cmsn_runtime.errors import BackendError
 from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest
 
@@ -28,18 +28,25 @@ class Precision:
         """The precision in which the graph's float32 is computed, as bundles call it."""
         return {"f32": FP32.name, "bf16": BF16.name, "f16": FP16.name}[self.hint].lower()
 
-    def require(self) -> None:
-        """Raise BackendError where the processor lacks it."""
-        found = capabilities()
+    def require(self, device: str) -> None:
+        """Raise BackendError where the device lacks it."""
+        found = capabilities(device)
         if self.capability not in found:
             raise BackendError(
-                f"this processor ({processor()}) has no {self.name} in OpenVINO, which lists "
-                f"{', '.join(sorted(found))}; take --backend openvino, which computes in FP32"
+                f"this {'processor' if device == CPU else device} ({processor(device)}) has no {self.name} in "
+                f"OpenVINO, which lists {', '.join(sorted(found))}; take {_other(found, device)}"
             )
 
     def limit_in(self, manifest: Manifest) -> float:
         """The limit for a bundle."""
         return manifest.variant(self.variant).parity.tolerance if self.limit is None else self.limit
+
+
+def _other(capabilities: frozenset[str], device: str) -> str:
+    """A backend that computes in a precision that the device has."""
+    if device == CPU or FP32.capability in capabilities:
+        return f"--backend openvino{'' if device == CPU else f':{device}'}, which computes in FP32"
+    return f"--backend openvino-fp16:{device}" if FP16.capability in capabilities else "another device"
 
 
 FP32 = Precision("FP32", "f32", "FP32", 1e-5)

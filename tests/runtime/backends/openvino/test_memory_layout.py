@@ -17,7 +17,7 @@ def executed(hint: str) -> Counter[tuple[str, str]]:
     """(kind of layer, the precision it runs in) of the demo bundle's extractor."""
     folder = locate_bundle("demo")
     file = read_manifest(folder).variant("fp32").graphs["extractor"]
-    compilation = Compilation(hint=hint, threads=1, streams=1, winograd=True, cache=None)
+    compilation = Compilation(device="CPU", hint=hint, threads=1, streams=1, winograd=True, cache=None)
     model = compiled("extractor", read_model("extractor", read_graph(folder, file)), 8, compilation)
     facts = [node.get_rt_info() for node in model.get_runtime_model().get_ordered_ops()]
     return Counter((item["layerType"].astype(str), item["runtimePrecision"].astype(str)) for item in facts)

@@ -60,7 +60,7 @@ def test_the_events_are_those_of_onnx_runtime(tiny_bundle: Path) -> None:
 
 
 def test_it_says_what_it_computes_with(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precisions, "capabilities", lambda: {"FP32", "BF16"})
+    monkeypatch.setattr(precisions, "capabilities", lambda device: {"FP32", "BF16"})
     for name, extractor in (("openvino", "fp32"), ("openvino-bf16", "bf16")):
         with open_bundle(tiny_bundle, backend=name, threads=2) as found:
             assert isinstance(found.backend, OpenVinoBackend)
@@ -82,7 +82,7 @@ def test_the_second_opening_compiles_and_measures_nothing(tiny_bundle: Path, mon
 
 
 def test_each_precision_has_a_cache_of_its_own(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precisions, "capabilities", lambda: {"FP32", "BF16"})
+    monkeypatch.setattr(precisions, "capabilities", lambda device: {"FP32", "BF16"})
     monkeypatch.setattr(self_check, "feature_error", lambda *_: 0.0)
     assert opened(tiny_bundle)[1] is False
     assert opened(tiny_bundle, "openvino-bf16")[1] is False
@@ -126,7 +126,7 @@ def measured(**errors: float) -> Callable[..., float]:
 
 
 def test_half_precision_beyond_its_limit_gives_way_to_fp32(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precisions, "capabilities", lambda: {"FP32", "BF16"})
+    monkeypatch.setattr(precisions, "capabilities", lambda device: {"FP32", "BF16"})
     monkeypatch.setattr(self_check, "feature_error", measured(BF16=0.034, FP32=2e-6))
     for _ in range(2):  # measured, and remembered
         with pytest.warns(
@@ -179,7 +179,7 @@ def test_a_network_that_is_silently_masked_is_refused(monkeypatch: pytest.Monkey
 def test_a_precision_that_the_processor_lacks_is_refused_in_one_line(
     tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
-    monkeypatch.setattr(precisions, "capabilities", lambda: {"FP32", "INT8"})
+    monkeypatch.setattr(precisions, "capabilities", lambda device: {"FP32", "INT8"})
     wanted = rf"has no {precision.upper()} in OpenVINO, which lists FP32, INT8; take --backend openvino"
     with pytest.raises(BundleError, match=wanted) as caught:
         open_bundle(tiny_bundle, backend=f"openvino-{precision}")
