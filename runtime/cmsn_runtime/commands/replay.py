@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cmsn_runtime.plugins import BACKENDS, plugin_names
+from cmsn_runtime.commands.options.backend import BACKEND_NAMES, checked_backend
 
 if TYPE_CHECKING:
     from cmsn_runtime.clips.comparing import Comparison
@@ -21,7 +21,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--bundle", metavar="NAME.cmsn", type=_PATH, help="Another model than the recorded one, to compare.")
 @click.option(
     "--backend",
-    type=click.Choice(["auto", *plugin_names(BACKENDS)]),
+    metavar=BACKEND_NAMES,
+    callback=checked_backend,
     default="auto",
     show_default=True,
     help="What runs the networks; only the recorded one gives the same digits for certain.",

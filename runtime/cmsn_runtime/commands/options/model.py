@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cmsn_runtime.commands.options.backend import BACKEND_NAMES, checked_backend
 from cmsn_runtime.commands.options.grouping import grouped
-from cmsn_runtime.plugins import BACKENDS, plugin_names
 
 if TYPE_CHECKING:
     from cmsn_runtime.bundle import Bundle
@@ -100,7 +100,8 @@ model_options = grouped(
     ),
     click.option(
         "--backend",
-        type=click.Choice(["auto", *plugin_names(BACKENDS)]),
+        metavar=BACKEND_NAMES,
+        callback=checked_backend,
         default="auto",
         show_default=True,
         help="What runs the networks; auto: engines of `cmsn build`, otherwise ONNX Runtime on GPU or CPU.",
