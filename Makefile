@@ -46,6 +46,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.speed.memory --json $(RESULTS)/memory.json
 	$(BIN)/python -m cmsn_benchmarks.speed.streams --json $(RESULTS)/streams.json
 	$(BIN)/python -m cmsn_benchmarks.speed.backends --json $(RESULTS)/backends.json
+	$(BIN)/python -m cmsn_benchmarks.peers --json $(RESULTS)/peers.json
 	$(BIN)/python -m cmsn_benchmarks.speed.ablation_memory --json $(RESULTS)/ablation_memory.json
 	$(BIN)/python -m cmsn_benchmarks.speed.capture --json $(RESULTS)/capture.json
 	$(BIN)/python -m cmsn_benchmarks.live.cameras --search --json $(RESULTS)/live_cameras.json
@@ -107,7 +108,7 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[features,live,openvino,plot,render,train,export,dev]'
+	$(PIP) install -c constraints.txt -e '.[features,live,openvino,peers,plot,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.live $(VENV)/.runtime
 
 # TensorRT's Python bindings, without its libraries: the tests check that the API we use exists in each version.

@@ -80,7 +80,7 @@ def _extractor(extractor: IncrementalExtractor | FeatureExtractor) -> bytes:
     axes: Axes = {name: {0: "batch"} for name in ("position", "length", *past, *following)}
     axes[first] = {0: "batch", 1: first}
     axes["features"] = {0: "batch", 1: "steps"}
-    return _export(
+    return export_module(
         extractor,
         (frames, counter, counter + 2 * stride, *extractor.new_state()),
         inputs=[first, "position", "length", *past],
@@ -100,7 +100,7 @@ def _named(graph: bytes) -> bytes:
 
 
 def _stages(stages: StageClassifier, channels: int, window: int) -> bytes:
-    return _export(
+    return export_module(
         _Stages(stages).eval(),  # the exporter restores the module's mode
         (torch.zeros(1, window, channels),),
         inputs=["features"],
@@ -112,7 +112,7 @@ def _stages(stages: StageClassifier, channels: int, window: int) -> bytes:
 def _evaluator(evaluator: ProposalEvaluator, channels: int, window: int) -> bytes:
     bins = evaluator.fc1.in_features // channels
     rows = torch.zeros(3, bins, dtype=torch.int64)
-    return _export(
+    return export_module(
         evaluator,
         (torch.zeros(window, channels), rows, rows),
         inputs=["features", "left", "right"],
@@ -126,7 +126,7 @@ def _evaluator(evaluator: ProposalEvaluator, channels: int, window: int) -> byte
     )
 
 
-def _export(
+def export_module(
     module: nn.Module,
     arguments: tuple[torch.Tensor, ...],
     *,
@@ -134,6 +134,7 @@ def _export(
     outputs: Sequence[str],
     axes: Axes,
 ) -> bytes:
+    """A module as ONNX bytes, checked. axes: of each input or output, those that stay dynamic, with their names."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
         # torch recommends its newer exporter, which freezes the time axis of LSTMs; it also warns about the batch of

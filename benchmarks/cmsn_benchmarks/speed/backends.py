@@ -69,9 +69,9 @@ def compared(turns: Mapping[str, list[tuple[float, float]]], *, reference: str, 
         times, base = np.array(pairs), np.array(turns[reference])
         ratios = base / times  # [rounds, 2]
         report[name] = {
-            "frames_per_second": _spread(frames / times[:, 0]),
-            "times_as_fast": _spread(ratios[:, 0]),
-            "times_as_little_cpu": _spread(ratios[:, 1]),
+            "frames_per_second": spread(frames / times[:, 0]),
+            "times_as_fast": spread(ratios[:, 0]),
+            "times_as_little_cpu": spread(ratios[:, 1]),
         }
     return report
 
@@ -129,7 +129,7 @@ def opening(path: str | Path) -> dict[str, Figures]:
     """Seconds to open a bundle with an empty cache, and again."""
     report: dict[str, Figures] = {}
     for name in backends():
-        with _cache_of_its_own():
+        with cache_of_its_own():
             times = []
             for _ in range(2):
                 begin = time.perf_counter()
@@ -146,7 +146,7 @@ def opening(path: str | Path) -> dict[str, Figures]:
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(width: float, rounds: int, seconds: float, output: Path | None) -> None:
     """Measure and print everything."""
-    with tempfile.TemporaryDirectory() as temporary, _cache_of_its_own():
+    with tempfile.TemporaryDirectory() as temporary, cache_of_its_own():
         folder = Path(temporary)
         full = network_bundle(folder / "paper.cmsn", width=width)
         render_streams(folder / "clips", RenderSettings(seconds=_SECONDS, seed=11), streams=1)
@@ -191,7 +191,8 @@ def _agreement(found: list[Proposal], expected: list[Proposal]) -> Figures:
     }
 
 
-def _spread(values: np.typing.NDArray[np.float64]) -> dict[str, float]:
+def spread(values: np.typing.NDArray[np.float64]) -> dict[str, float]:
+    """Median, least and most, of four digits."""
     return {
         name: float(f"{value:.4g}")
         for name, value in (("median", np.median(values)), ("least", values.min()), ("most", values.max()))
@@ -199,7 +200,7 @@ def _spread(values: np.typing.NDArray[np.float64]) -> dict[str, float]:
 
 
 @contextmanager
-def _cache_of_its_own() -> Iterator[None]:
+def cache_of_its_own() -> Iterator[None]:
     """Nothing that was compiled before is used."""
     before = os.environ.get("CMSN_CACHE_DIR")
     with tempfile.TemporaryDirectory() as folder:

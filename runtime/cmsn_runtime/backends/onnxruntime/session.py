@@ -29,7 +29,7 @@ class GraphSession:
     def __init__(
         self, name: str, graph: bytes, *, threads: int, provider: Provider, states: Sequence[StateTensor] = ()
     ) -> None:
-        session = _opened(name, graph, threads, provider)
+        session = opened_session(name, graph, threads, provider)
         self._name = name
         self._session: Any = session
         self._device = provider.device
@@ -59,7 +59,8 @@ class GraphSession:
         return outputs
 
 
-def _opened(name: str, graph: bytes, threads: int, provider: Provider) -> Any:
+def opened_session(name: str, graph: bytes, threads: int, provider: Provider) -> Any:
+    """ONNX Runtime's session of a graph, whatever its inputs are; see GraphSession. Raises BackendError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     for pool in ("intra_op", "inter_op"):
