@@ -30,10 +30,17 @@ def any_lines(_: Path, found: Json) -> list[str]:
     return ways_tables(found) or flat_table(found)
 
 
+_PEERS_TITLES = {
+    "ratios": "How many times the frames per second",
+    "state_work": "What the states add to a call, by OpenVINO's profile",
+    "left_out": "Left out",
+}
+
+
 def peers_lines(_: Path, found: Json) -> list[str]:
     """A table for each schedule, the ratios, and what was left out with the reason."""
     lines = ways_tables(found)
-    for name, title in (("ratios", "How many times the frames per second"), ("left_out", "Left out")):
+    for name, title in _PEERS_TITLES.items():
         rest = mapping(found.get(name))
         lines += [f"**{title}**", "", *flat_table(rest)] if rest else []
     return lines

@@ -14,13 +14,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cmsn_benchmarks.peers.openvino_options import compilation
 from cmsn_benchmarks.peers.way import Way, Work
 from cmsn_export.graphs import export_module
 from cmsn_runtime.backends.asks import Floats
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.onnxruntime.session import opened_session
-from cmsn_runtime.backends.openvino.compiling import Compilation, compiled, read_model
-from cmsn_runtime.backends.openvino.library import CPU
+from cmsn_runtime.backends.openvino.compiling import compiled, read_model
 from cmsn_runtime.backends.openvino.precisions import Precision
 from cmsn_training.models.incremental import PLAN, IncrementalExtractor, plain_conv
 
@@ -69,12 +69,9 @@ def on_onnxruntime(work: Work, frames: int) -> Way:
 
 def on_openvino(work: Work, precision: Precision, frames: int) -> Way:
     """A clip of so many frames on OpenVINO, compiled as this project's backend does. Raises BackendError."""
-    precision.require(CPU)
-    compilation = Compilation(
-        device=CPU, hint=precision.hint, threads=work.threads, streams=1, winograd=True, cache=None
-    )
+    options = compilation(work, precision)
     model = read_model("extractor", graph_without_states(work.extractor))
-    request: Any = compiled("extractor", model, frames, compilation).create_infer_request()
+    request: Any = compiled("extractor", model, frames, options).create_infer_request()
 
     def call() -> Floats:
         request.get_tensor("frames").data[0] = work.frames[:frames]

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from cmsn_benchmarks.peers.openvino_options import compilation
 from cmsn_benchmarks.peers.own_ways import MIDDLE, beginning
 from cmsn_benchmarks.peers.way import CHECKED_FRAMES, Way, Work
 from cmsn_benchmarks.speed.backends import HOP_FRAMES
 from cmsn_runtime.backends.asks import Extract, Floats
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
-from cmsn_runtime.backends.openvino.compiling import Compilation
 from cmsn_runtime.backends.openvino.extracting import OpenVinoExtractor
-from cmsn_runtime.backends.openvino.library import CPU
 from cmsn_runtime.backends.openvino.precisions import Precision
 from cmsn_runtime.backends.openvino.state import OpenVinoState
 from cmsn_runtime.bundle_files import read_graph, read_manifest
@@ -36,37 +35,20 @@ class Placing:
         return f"{asked}, {self.streams} stream{'s' * (self.streams > 1)}, {'pinned' if self.pinned else 'not pinned'}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed(Compilation):
-    pinned: bool
-
-    def options(self) -> dict[str, object]:
-        return {**Compilation.options(self), "ENABLE_CPU_PINNING": self.pinned}
-
-
 PLACINGS = tuple(
     Placing(streams=streams, pinned=pinned, together=together)
-    for streams, together in ((1, False), (1, True), (2, True))
+    for streams, together in ((1, False), (2, True))
     for pinned in (False, True)
 )
 
 
 def placed(work: Work, precision: Precision, placing: Placing) -> Way:
     """8 frames of each camera a call. Raises BackendError."""
-    precision.require(CPU)
     manifest = read_manifest(work.bundle)
     extractor = OpenVinoExtractor(
         partial(read_graph, work.bundle, manifest.variant(precision.variant).graphs["extractor"]),
         manifest.state_tensors(precision.variant),
-        _Placed(
-            device=CPU,
-            hint=precision.hint,
-            threads=max(1, work.threads // placing.streams),
-            streams=placing.streams,
-            winograd=True,
-            cache=None,
-            pinned=placing.pinned,
-        ),
+        compilation(work, precision, streams=placing.streams, ENABLE_CPU_PINNING=placing.pinned),
         stride=manifest.grid.stride,
     )
     two = _Two(extractor, placing)

@@ -22,10 +22,12 @@ from cmsn_benchmarks.peers import __main__ as command
 from cmsn_benchmarks.peers.measuring import Found, Opened, Times, opened_peers
 from cmsn_benchmarks.peers.report import report_of
 from cmsn_benchmarks.peers.rows import CLIPS, PLAIN, STREAMS, TWO_CAMERAS, WINDOWS, clip_name, peers, streamed_name
+from cmsn_benchmarks.peers.state_work import state_work
 from cmsn_benchmarks.peers.way import LIMITS, Peer, Way, Work, relative_error
 from cmsn_benchmarks.speed import extraction
 from cmsn_benchmarks.speed.extraction import paper_config
 from cmsn_runtime.backends.openvino.library import capabilities
+from cmsn_runtime.backends.openvino.precisions import FP32
 from cmsn_training.config import TrainingConfig
 
 WIDTH = 0.0625
@@ -137,6 +139,15 @@ def test_ratios_are_of_frames_per_second_against_the_fastest_torch_in_windows() 
     lines = peers_lines(Path("peers.json"), report)
     assert "| other | why |" in lines
     assert any(line.startswith("| stateful over offline, BF16") and "| 0.95 |" in line for line in lines), lines
+
+
+def test_the_profile_tells_what_states_add_from_convolutions(work: Work) -> None:
+    found: Any = state_work(work, [FP32], [8, 16], rounds=2)
+    assert list(found) == ["FP32, 8 frames a call", "FP32, 16 frames a call"]
+    for figures in found.values():
+        assert -1 < figures["share_of_states"]["median"] < 1
+        assert figures["convolutions_over_those_of_the_longest"]["least"] > 0
+    assert found["FP32, 16 frames a call"]["convolutions_over_those_of_the_longest"]["most"] == 1
 
 
 def test_the_command_writes_a_report_of_the_rows_that_were_asked_for(
