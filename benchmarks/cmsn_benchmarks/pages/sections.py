@@ -33,6 +33,7 @@ def any_lines(_: Path, found: Json) -> list[str]:
 _PEERS_TITLES = {
     "ratios": "How many times the frames per second",
     "state_work": "What the states add to a call, by OpenVINO's profile",
+    "notes": "To be known",
     "left_out": "Left out",
 }
 

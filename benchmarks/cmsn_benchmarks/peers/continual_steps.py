@@ -2,8 +2,8 @@
 
 Its convolutions and its max-pools with a stride in time express C3D and the CNN of the ASS: at a stream's beginning its
 features are those of a single pass. What it cannot do: take several frames in one product (`forward_steps` is a loop
-over frames), end a stream within a larger one, or run several streams at different times in one module. Each frame
-passes each convolution alone, padded with two empty steps on each side in time.
+over frames), or keep the states of several cameras apart, which are inside its modules. Each frame passes each
+convolution alone, padded with two empty steps on each side in time.
 """
 
 from __future__ import annotations

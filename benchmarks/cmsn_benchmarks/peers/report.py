@@ -15,7 +15,7 @@ Turns = Mapping[str, Times]
 
 
 def report_of(found: Found, turns: Turns) -> Figures:
-    """Groups of ways, ratios, and those that were left out with the reason."""
+    """Groups of ways, ratios, notes on some ways, and those that were left out with the reason."""
     groups: dict[str, Figures] = {}
     for group in dict.fromkeys(each.peer.group for each in found.opened.values()):
         names = [name for name, each in found.opened.items() if each.peer.group == group]
@@ -25,7 +25,8 @@ def report_of(found: Found, turns: Turns) -> Figures:
             each = found.opened[name]
             more = {"relative_error": float(f"{each.error:.2g}"), "opening_seconds": float(f"{each.seconds:.3g}")}
             groups.setdefault(group, {})[name] = rows[name] | more
-    return {**groups, "ratios": _ratios(found, turns), "left_out": dict(found.left_out)}
+    notes = {name: each.peer.note for name, each in found.opened.items() if each.peer.note}
+    return {**groups, "ratios": _ratios(found, turns), "notes": notes, "left_out": dict(found.left_out)}
 
 
 def _ratios(found: Found, turns: Turns) -> Figures:

@@ -73,12 +73,16 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A row of the comparison. group: the schedule. precision: of its convolutions. open: raises what fails."""
+    """A row of the comparison. group: the schedule. precision: of its convolutions. open: raises what fails.
+
+    note: what a reader must know to compare it.
+    """
 
     name: str
     group: str
     precision: str
     open: Callable[[Work], Way]
+    note: str = ""
 
 
 def relative_error(way: Way, work: Work) -> float:
