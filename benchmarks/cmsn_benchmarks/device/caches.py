@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cmsn_runtime.backends.engine_cache import cache_folder
@@ -11,4 +12,7 @@ _COMPILED = ("kernels", "engines")  # folders in the user's cache
 
 def cached_files() -> frozenset[Path]:
     """All of them, of every bundle: one that is there after an opening and was not before says that it was cold."""
-    return frozenset(file for name in _COMPILED for file in (cache_folder() / name).rglob("*") if file.is_file())
+    folders = (
+        entry for name in _COMPILED for entry in os.walk(cache_folder() / name)
+    )  # what it may not read, it skips
+    return frozenset(Path(folder, name) for folder, _, names in folders for name in names)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cmsn_benchmarks.device.kernel_files import text
+
 _BUSY = 0.5  # of a core
 
 
@@ -15,7 +17,7 @@ def conditions(machine: Mapping[str, object], *, root: Path = Path("/")) -> tupl
 
 
 def _notes(machine: Mapping[str, object], root: Path) -> Iterator[str]:
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    load, cores = _load(), os.cpu_count() or 1
     if load > _BUSY * cores:
         yield (
             f"the machine was busy before the run: a load of {load:.1f} on {cores} cores in the last minute; end other "
@@ -28,13 +30,14 @@ def _notes(machine: Mapping[str, object], root: Path) -> Iterator[str]:
     if isinstance(quota, float):
         yield f"a container limits the run to {quota:g} cores; work beyond it waits, which shows in the p99"
     for supply in root.glob("sys/class/power_supply/*/status"):
-        if _text(supply) == "Discharging":
+        if text(supply) == "Discharging":
             yield "the machine runs on battery, which may slow it down; plug it in"
             return
 
 
-def _text(file: Path) -> str:
+def _load() -> float:
+    """Mean number of busy threads in the last minute; 0 where the kernel does not say."""
     try:
-        return file.read_text().strip()
+        return os.getloadavg()[0]
     except OSError:
-        return ""
+        return 0.0

@@ -113,12 +113,20 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensors:
-    """Sampled during the measurements, where the machine has such sensors. Watts, degrees Celsius, megahertz."""
+    """Sampled during the measurements, where the machine has such sensors. Watts, degrees Celsius, megahertz.
+
+    power_of: what draws the watts (GPU, module, machine, processor). clock_mean: of the GPU, otherwise of the cores.
+    gpu_load_mean: share of the time. memory_most: of the whole machine in use, 10^6 bytes; only of a Jetson,
+    whose GPU shares it.
+    """
 
     power_mean: float | None = None
     power_most: float | None = None
+    power_of: str | None = None
     temperature_most: float | None = None
     clock_mean: float | None = None
+    gpu_load_mean: float | None = None
+    memory_most: float | None = None
     throttled: bool | None = None
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cmsn_benchmarks.device.processes import children, cpu_seconds, megabytes
+from cmsn_benchmarks.device.tegrastats_process import PROGRAM
 from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.capture.capture import Capture
 from cmsn_runtime.capture.settings import CaptureSettings
@@ -89,7 +90,7 @@ def measured(fleet: Fleet, seconds: float) -> Load:
     before, spent, begin = fleet.statuses(), _cpu_seconds(), time.monotonic()
     time.sleep(seconds)
     after, used, passed = fleet.statuses(), _cpu_seconds(), time.monotonic() - begin
-    captures = [megabytes(process, shared=True) for process in children()]
+    captures = [megabytes(process, shared=True) for process in children(but=PROGRAM)]
     lags = _difference(after, before)
     frames = sum(status.frames for status in after) - sum(status.frames for status in before)
     model, cameras = os.getpid(), len(after)
@@ -125,5 +126,5 @@ def _difference(after: Sequence[CameraStatus], before: Sequence[CameraStatus]) -
 
 
 def _cpu_seconds() -> dict[int, float]:
-    """Of this process and its children."""
-    return {process: cpu_seconds(process) for process in (os.getpid(), *children())}
+    """Of this process and its children, but for the one that reads sensors."""
+    return {process: cpu_seconds(process) for process in (os.getpid(), *children(but=PROGRAM))}

@@ -7,6 +7,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from cmsn_benchmarks.device.kernel_files import finite, text
+
 # Instruction sets on which the speed of networks depends, by the names of /proc/cpuinfo.
 _X86 = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8")
 _ARM = ("asimd", "asimddp", "asimdhp", "bf16", "i8mm", "sve", "sve2")
@@ -20,11 +22,11 @@ def host_facts(root: Path = Path("/")) -> dict[str, object]:
         "cores": len(os.sched_getaffinity(0)),
         "instruction_sets": _instructions(root),
         "memory_megabytes": _memory(root),
-        "governor": _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "governor": text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "kernel": platform.release(),
         "distribution": _distribution(root),
         "quota_cores": _quota(root),
-        "board": _read(root / "proc/device-tree/model"),
+        "board": text(root / "proc/device-tree/model"),
         "l4t": _l4t(root),
         "nvpmodel": _nvpmodel(),
     }
@@ -41,44 +43,41 @@ def _instructions(root: Path) -> list[str]:
 
 
 def _cpu_values(root: Path, name: str) -> list[str]:
-    lines = (line.partition(":") for line in _read(root / "proc/cpuinfo").splitlines())
+    lines = (line.partition(":") for line in text(root / "proc/cpuinfo").splitlines())
     return [value.strip() for key, _, value in lines if key.strip() == name]
 
 
 def _memory(root: Path) -> int | None:
     """10^6 bytes."""
-    words = _read(root / "proc/meminfo").split()
-    return round(int(words[1]) * 1024 / 1e6) if words[:1] == ["MemTotal:"] else None
+    words = text(root / "proc/meminfo").split()
+    total = finite(words[1]) if words[:1] == ["MemTotal:"] and len(words) > 1 else None
+    return None if total is None else round(total * 1024 / 1e6)
 
 
 def _distribution(root: Path) -> str:
-    lines = dict(line.split("=", 1) for line in _read(root / "etc/os-release").splitlines() if "=" in line)
+    lines = dict(line.split("=", 1) for line in text(root / "etc/os-release").splitlines() if "=" in line)
     return " ".join(lines.get(name, "").strip('"') for name in ("ID", "VERSION_ID")).strip()
 
 
 def _quota(root: Path) -> float | None:
     """Cores that a container may use, by cgroup version 2; None without a limit."""
-    words = _read(root / "sys/fs/cgroup/cpu.max").split()
-    return int(words[0]) / int(words[1]) if len(words) == 2 and words[0] != "max" else None
+    words = text(root / "sys/fs/cgroup/cpu.max").split()
+    quota, period = map(finite, words) if len(words) == 2 else (None, None)  # "max" is no limit
+    return quota / period if quota and period else None
 
 
 def _l4t(root: Path) -> str:
     """NVIDIA's release of Linux on a Jetson, such as "R36 (release), REVISION: 4.3"."""
-    return ",".join(_read(root / "etc/nv_tegra_release").removeprefix("#").split(",")[:2]).strip()
+    return ",".join(text(root / "etc/nv_tegra_release").removeprefix("#").split(",")[:2]).strip()
 
 
 def _nvpmodel() -> str:
     """The power mode of a Jetson, such as "MAXN"."""
     try:
-        done = subprocess.run(["nvpmodel", "-q"], capture_output=True, text=True, check=False, timeout=10)
+        done = subprocess.run(
+            ["nvpmodel", "-q"], capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     modes = [line.partition(":")[2].strip() for line in done.stdout.splitlines() if "Power Mode" in line]
     return modes[0] if modes else ""
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").strip("\0\n ")
-    except OSError:
-        return ""

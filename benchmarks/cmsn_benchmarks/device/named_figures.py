@@ -89,6 +89,8 @@ SENSORS = (
     NamedFigure(label="power, at most", path="sensors.power_most", unit="W"),
     NamedFigure(label="temperature, at most", path="sensors.temperature_most", unit="°C"),
     NamedFigure(label="clock, mean", path="sensors.clock_mean", unit="MHz"),
+    NamedFigure(label="load of the GPU, mean", path="sensors.gpu_load_mean", unit="share"),
+    NamedFigure(label="memory of the machine in use, at most", path="sensors.memory_most", unit="MB"),
 )
 ROOFLINE_SHARE = NamedFigure(
     label="share of the roofline", path="roofline.networks.whole.share", unit="share", better="higher"

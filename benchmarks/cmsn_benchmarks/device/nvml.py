@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
+
+from cmsn_benchmarks.device.reading import Reading
 
 # Bits of nvmlClocksEventReasons: slowed down by heat, by the board's power supply, or by hardware protection.
 _SLOWDOWNS = 0x08 | 0x20 | 0x40 | 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class GpuSample:
-    """One look. Watts, degrees Celsius, megahertz of the multiprocessors; None where the board does not say."""
-
-    power: float | None
-    temperature: float | None
-    clock: float | None
-    slowed_down: bool | None
-
-
-def sample_gpu() -> GpuSample | None:
+def sample_gpu() -> Reading | None:
     """The sensors now; None without a GPU, its driver or the package nvidia-ml-py."""
     if _device() is None:
         return None
     power = _asked("nvmlDeviceGetPowerUsage")
     reasons = _asked("nvmlDeviceGetCurrentClocksThrottleReasons")
-    return GpuSample(
+    load = _asked("nvmlDeviceGetUtilizationRates")
+    return Reading(
         power=None if power is None else float(power) / 1e3,
+        power_of=None if power is None else "GPU",
         temperature=_asked("nvmlDeviceGetTemperature", 0),  # of the GPU's die
         clock=_asked("nvmlDeviceGetClockInfo", 1),  # of the multiprocessors
+        gpu_load=None if load is None else float(load.gpu) / 100,
         slowed_down=None if reasons is None else bool(int(reasons) & _SLOWDOWNS),
     )
 

@@ -7,13 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def children() -> list[int]:
-    """Processes that this one has started and that have not been waited for."""
+def children(*, but: str = "") -> list[int]:
+    """Processes that this one has started and that have not been waited for. but: a program that is left out."""
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError):  # a thread that has just ended
             found += [int(each) for each in (task / "children").read_text().split()]
-    return found
+    return [each for each in found if not but or _program(each) != but]
+
+
+def _program(process: int) -> str:
+    """Its name; empty where it has just ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
+    return ""
 
 
 def cpu_seconds(process: int) -> float:

@@ -176,7 +176,11 @@ def _sensors(backends: Backends) -> Iterator[Row]:
         found = None if each.sensors is None else each.sensors.throttled
         return None if found is None else "yes" if found else "no"
 
+    def power_of(each: BackendFigures) -> str | None:
+        return None if each.sensors is None else each.sensors.power_of
+
     yield from _figures(SENSORS, backends)
+    yield from _texts("power is that of the", backends, power_of)
     yield from _texts("slowed down by heat or power", backends, throttled)
 
 
