@@ -1,1 +1,1 @@
-"""INT8 calibration (arrives with the engines)."""
+"""INT8 variants of bundles: which layers can take it, in which ranges, and what it costs."""

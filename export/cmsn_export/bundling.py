@@ -114,7 +114,7 @@ def describe(
         proposals=config.proposal_settings(),
         tracking=config.tracking,
         states=tuple(StateShape(name, shape) for name, shape in model.extractor.state_shapes().items()),
-        variants={precision: _listed(variant) for precision, variant in variants.items()},
+        variants={precision: listed(variant) for precision, variant in variants.items()},
         training={
             **provenance,
             "config": config.model_dump(mode="json", exclude={"data": True, "output": True, "model": {"pretrained"}}),
@@ -123,7 +123,8 @@ def describe(
     )
 
 
-def _listed(variant: ExportedVariant) -> Variant:
+def listed(variant: ExportedVariant) -> Variant:
+    """A variant as the manifest describes it."""
     return Variant(
         graphs={
             name: GraphFile(

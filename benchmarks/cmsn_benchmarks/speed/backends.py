@@ -1,10 +1,11 @@
-"""Compares what runs the networks on a CPU: ONNX Runtime and OpenVINO in FP32, and OpenVINO in BF16.
+"""Compares what runs the networks on a CPU: ONNX Runtime, and OpenVINO in FP32, BF16 and INT8.
 
     python -m cmsn_benchmarks.speed.backends [--width 1.0] [--rounds 5] [--seconds 2] [--json OUT]
 
 All take turns in one process: the extractor with 8 frames a call in the middle of a stream, at a width and in the
 bundles of the wheel; a batch of two cameras against one after the other; whole streams of a rendered clip; and opening,
-with an empty and with a filled cache. Ratios are those of each round, so that other load matters less.
+with an empty and with a filled cache. INT8 at the width is calibrated on a moving picture: its speed is
+that of any calibration, its error is not. Ratios are those of each round, so that other load matters less.
 """
 
 from __future__ import annotations
@@ -19,16 +20,23 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 
 from cmsn_benchmarks.gpu.network import network_bundle
 from cmsn_benchmarks.quality.demo import final_proposals
 from cmsn_benchmarks.run_facts import run_facts
+from cmsn_calibration.layers import quantisable
+from cmsn_calibration.quantising import quantised
+from cmsn_calibration.variant import INT8, write_int8_variant
+from cmsn_calibration.watching import Watcher
 from cmsn_runtime.backends.asks import Extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH
 from cmsn_runtime.backends.openvino.library import capabilities, processor
 from cmsn_runtime.backends.openvino.self_check import feature_error
 from cmsn_runtime.bundle import Bundle, open_bundle
+from cmsn_runtime.bundle_files import locate_bundle, read_graph, read_manifest
 from cmsn_runtime.events import Proposal
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_runtime.pictures.example import moving_picture
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
@@ -37,15 +45,34 @@ REFERENCE = "onnxruntime"
 HOP_FRAMES = 8
 SHIPPED = ("demo", "cctv")
 _SECONDS = 60  # of the rendered clip
+_CALIBRATION_FRAMES = 160
 _MIDDLE = 800  # frames into a stream, beyond every receptive field
 
 Figures = dict[str, object]
 Actions = Mapping[str, Callable[[], object]]
 
 
-def backends() -> list[str]:
-    """Those that this processor can run."""
-    return [REFERENCE, "openvino", *(["openvino-bf16"] if "BF16" in capabilities() else [])]
+def backends(path: str | Path) -> list[str]:
+    """Those that this processor can run, and that the bundle has graphs for."""
+    found = [REFERENCE, "openvino", *(["openvino-bf16"] if "BF16" in capabilities() else [])]
+    has_int8 = INT8 in read_manifest(locate_bundle(path)).variants and "INT8" in capabilities()
+    return [*found, "openvino-int8"] if has_int8 else found
+
+
+def with_int8(folder: Path, out: Path) -> Path:
+    """A bundle with an INT8 variant, calibrated on a moving picture."""
+    manifest = read_manifest(folder)
+    extractor = read_graph(folder, manifest.variant(FULL_PRECISION).graphs["extractor"])
+    layers = quantisable(onnx.load_from_string(extractor))
+    watcher = Watcher(extractor, [layer.activation for layer in layers], threads=os.cpu_count() or 1)
+    largest = dict.fromkeys((layer.activation for layer in layers), 0.0)
+    height, width, _ = manifest.input_shape
+    frames = moving_picture(np.random.default_rng(0), (height, width), _CALIBRATION_FRAMES)
+    for begin in range(0, len(frames), HOP_FRAMES):
+        found = watcher.run(frames[begin : begin + HOP_FRAMES])
+        largest = {name: max(value, float(np.abs(found[name]).max())) for name, value in largest.items()}
+    write_int8_variant(folder, quantised(extractor, largest, layers=[layer.name for layer in layers]), out=out)
+    return out
 
 
 def in_turns(actions: Actions, *, rounds: int, seconds: float) -> dict[str, list[tuple[float, float]]]:
@@ -93,7 +120,7 @@ def hop_of(bundle: Bundle, cameras: int = 1, *, together: bool = False) -> Calla
 def extraction(path: str | Path, *, rounds: int, seconds: float) -> dict[str, Figures]:
     """The extractor of a bundle on each backend, and its error."""
     with ExitStack() as stack:
-        opened = {name: stack.enter_context(open_bundle(path, backend=name)) for name in backends()}
+        opened = {name: stack.enter_context(open_bundle(path, backend=name)) for name in backends(path)}
         turns = in_turns({name: hop_of(each) for name, each in opened.items()}, rounds=rounds, seconds=seconds)
         report = compared(turns, reference=REFERENCE, frames=HOP_FRAMES)
         for name, each in opened.items():
@@ -114,7 +141,7 @@ def batches(path: str | Path, *, rounds: int, seconds: float) -> dict[str, Figur
 def streams(path: str, clip: Path, *, rounds: int) -> dict[str, Figures]:
     """A whole stream of a clip: decoding, networks, proposals; and how far the finals are from the reference's."""
     with ExitStack() as stack:
-        opened = {name: stack.enter_context(open_bundle(path, backend=name)) for name in backends()}
+        opened = {name: stack.enter_context(open_bundle(path, backend=name)) for name in backends(path)}
         finals = {name: final_proposals(each, clip) for name, each in opened.items()}
         actions = {name: _stream_of(each, clip) for name, each in opened.items()}
         turns = in_turns(actions, rounds=rounds, seconds=0)
@@ -128,7 +155,7 @@ def streams(path: str, clip: Path, *, rounds: int) -> dict[str, Figures]:
 def opening(path: str | Path) -> dict[str, Figures]:
     """Seconds to open a bundle with an empty cache, and again."""
     report: dict[str, Figures] = {}
-    for name in backends():
+    for name in backends(path):
         with cache_of_its_own():
             times = []
             for _ in range(2):
@@ -148,7 +175,7 @@ def main(width: float, rounds: int, seconds: float, output: Path | None) -> None
     """Measure and print everything."""
     with tempfile.TemporaryDirectory() as temporary, cache_of_its_own():
         folder = Path(temporary)
-        full = network_bundle(folder / "paper.cmsn", width=width)
+        full = with_int8(network_bundle(folder / "paper.cmsn", width=width), folder / "int8.cmsn")
         render_streams(folder / "clips", RenderSettings(seconds=_SECONDS, seed=11), streams=1)
         clip = next((folder / "clips").glob("*.mp4"))
         bundles: dict[str, str | Path] = {f"width {width:g}": full, **{name: name for name in SHIPPED}}

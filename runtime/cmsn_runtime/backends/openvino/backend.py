@@ -56,7 +56,9 @@ class OpenVinoBackend(Closing):
             extractor=precision.float32_as,
             threads=threads,
         )
-        self.name = f"OpenVINO {version()} ({device}, {precision.name}; scores: ONNX Runtime {onnxruntime.__version__})"
+        self.name = (
+            f"OpenVINO {version()} ({device}, {precision.described}; scores: ONNX Runtime {onnxruntime.__version__})"
+        )
 
     def close(self) -> None:
         """Release everything; using the backend afterwards raises BackendError."""

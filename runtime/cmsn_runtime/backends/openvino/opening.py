@@ -38,6 +38,7 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
     device = _device(networks)
     require_device(device)
     precision.require(device)
+    precision = precision.on(device)
     limit, errors = precision.limit_in(networks.manifest), []
     for winograd in (True, False) if device == CPU else (False,):
         backend = _opened(networks, precision, winograd=winograd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cmsn_runtime.backends.openvino.library import CPU, capabilities, processor
 from cmsn_runtime.errors import BackendError
@@ -22,6 +22,19 @@ class Precision:
     capability: str
     limit: float | None
     variant: str = FULL_PRECISION
+
+    @property
+    def described(self) -> str:
+        """The precision, and that of what is not quantised."""
+        return self.name if self.variant == FULL_PRECISION else f"{self.name} and {self.float32_as.upper()}"
+
+    def on(self, device: str) -> Precision:
+        """As it runs on a device: what a quantised graph leaves in FP32 takes the half precision that there is."""
+        if self.variant == FULL_PRECISION:
+            return self
+        found = capabilities(device)
+        half = next((item for item in (BF16, FP16) if item.capability in found), self)
+        return replace(self, hint=half.hint)
 
     @property
     def float32_as(self) -> str:
@@ -52,5 +65,5 @@ def _other(capabilities: frozenset[str], device: str) -> str:
 FP32 = Precision("FP32", "f32", "FP32", 1e-5)
 BF16 = Precision("BF16", "bf16", "BF16", 1e-2)
 FP16 = Precision("FP16", "f16", "FP16", 1e-2)
-# Graphs with quantisation inside; what is not quantised runs in FP32.
+# Graphs with quantisation inside.
 INT8 = Precision("INT8", "f32", "INT8", None, variant="int8")

@@ -1,0 +1,72 @@
+"""A bundle with an INT8 variant: what it adds, and that both libraries run it alike."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from cmsn_calibration.layers import Layer
+from cmsn_calibration.quantising import quantised
+from cmsn_calibration.variant import write_int8_variant
+from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
+from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
+from cmsn_runtime.backends.openvino.library import capabilities, is_installed
+from cmsn_runtime.backends.openvino.self_check import feature_error
+from cmsn_runtime.bundle import open_bundle
+from cmsn_runtime.bundle_files import read_graph, read_manifest
+
+
+@pytest.fixture(scope="module")
+def written(
+    tmp_path_factory: pytest.TempPathFactory,
+    folder: Path,
+    extractor: bytes,
+    layers: tuple[Layer, ...],
+    largest: dict[str, float],
+) -> Path:
+    out = tmp_path_factory.mktemp("int8") / "demo8.cmsn"
+    write_int8_variant(folder, quantised(extractor, largest, layers=[layer.name for layer in layers]), out=out)
+    return out
+
+
+def test_the_other_graphs_are_the_same_bytes(folder: Path, written: Path) -> None:
+    def hashes(bundle: Path) -> dict[str, str]:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in bundle.glob("*.onnx")}
+
+    added = hashes(written).keys() - hashes(folder).keys()
+    assert added == {"extractor.int8.onnx"}
+    assert hashes(folder).items() <= hashes(written).items()
+
+
+def test_the_variant_says_its_error_and_shares_what_is_not_quantised(written: Path) -> None:
+    manifest = read_manifest(written)
+    variant, full = manifest.variant("int8"), manifest.variant("fp32")
+    assert variant.graphs["stages"] == full.graphs["stages"]
+    assert variant.graphs["extractor"].precision == "int8"
+    assert variant.graphs["extractor"].bytes < full.graphs["extractor"].bytes / 3
+    assert set(variant.state_dtypes.values()) == {"float32"}
+    assert 1e-4 < variant.parity.errors["extractor"] < 0.05
+
+
+def test_openvino_and_onnx_runtime_agree_on_it(written: Path) -> None:
+    if not is_installed() or "INT8" not in capabilities():
+        pytest.skip("needs OpenVINO on a processor with INT8")
+    manifest = read_manifest(written)
+    graphs = {name: read_graph(written, file) for name, file in manifest.variant("int8").graphs.items()}
+    with (
+        open_bundle(written, backend="openvino-int8") as found,
+        OnnxRuntimeBackend(graphs, manifest.state_tensors("int8")) as reference,
+    ):
+        assert "INT8" in found.backend.name
+        assert feature_error(found.backend, reference, manifest) < 0.03
+
+
+def test_what_is_not_quantised_runs_in_the_half_precision_of_the_processor(written: Path) -> None:
+    if not is_installed() or not {"INT8", "BF16"} <= capabilities():
+        pytest.skip("needs OpenVINO on a processor with INT8 and BF16")
+    with open_bundle(written, backend="openvino-int8") as bundle:
+        assert "INT8 and BF16" in bundle.backend.name
+        assert isinstance(bundle.backend, OpenVinoBackend)
+        assert bundle.backend.arithmetic.extractor == "bf16"
