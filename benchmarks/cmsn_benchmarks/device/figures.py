@@ -88,6 +88,20 @@ class Sustained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """What a frame of a film costs before a hop has it; of live cameras, each capture process does this.
+
+    decode: a stored frame -> the decoder's picture, with reading and timing. convert: that -> RGB at the size that the
+    bundle takes. rate: frames per second. picture: such as "640x480 H.264".
+    """
+
+    decode: Latency
+    convert: Latency
+    rate: float
+    picture: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstResult:
     """Seconds in a process of its own, from its start until the first hop is answered; each part, and in total.
 
@@ -187,6 +201,7 @@ class BackendFigures:
     first_result: FirstResult | None = None
     single_stream: Scenario | None = None
     multi_stream: Scenario | None = None
+    decoding: Decoding | None = None
     sustained: Sustained | None = None
     memory: Memory | None = None
     sensors: Sensors | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from cmsn_benchmarks.device.backend_names import named, taken_name
 from cmsn_benchmarks.device.figures import BenchReport
 from cmsn_benchmarks.device.named_figures import (
     CAMERAS,
@@ -80,17 +81,20 @@ def exceeded(report: BenchReport, limits: Sequence[FigureLimit]) -> list[str]:
 
 
 def _exceeded(report: BenchReport, limit: FigureLimit) -> Iterator[str]:
-    backends = [each for each in report.backends if limit.backend in (None, each.asked, each.backend)]
+    backends = [each for each in report.backends if limit.backend in (None, each.asked, each.backend, taken_name(each))]
     if not backends:
-        yield f"{limit.backend or 'no backend'} was not measured, so {limit.option} {limit.text} is not met"
+        there = ", ".join(map(named, report.backends)) or "nothing"
+        yield (
+            f"{limit.backend or 'no backend'} was not measured, only {there}, so {limit.option} {limit.text} is not met"
+        )
     for each in backends:
         value = limit.figure.of(each)
         if value is None:
-            yield f"{each.asked}: {limit.figure} was not measured, so {limit.option} {limit.text} is not met"
+            yield f"{named(each)}: {limit.figure} was not measured, so {limit.option} {limit.text} is not met"
         elif _is_worse(value, limit):
             allowed = "at least" if limit.figure.better == "higher" else "at most"
             yield (
-                f"{each.asked}: {limit.figure} is {worded(value, limit.figure.unit)}; "
+                f"{named(each)}: {limit.figure} is {worded(value, limit.figure.unit)}; "
                 f"{limit.option} {limit.text} allows {allowed} {worded(limit.value, limit.figure.unit)}"
             )
 

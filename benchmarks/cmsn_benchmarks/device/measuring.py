@@ -12,9 +12,10 @@ from typing import Protocol
 from cmsn_benchmarks.device.caches import cached_files
 from cmsn_benchmarks.device.cameras import SteadyCameras
 from cmsn_benchmarks.device.child_settings import ChildSettings
+from cmsn_benchmarks.device.decoding import measure_decoding
 from cmsn_benchmarks.device.figures import FirstResult, Scenario
 from cmsn_benchmarks.device.film import described, made_film
-from cmsn_benchmarks.device.live_cameras import Search, sustained
+from cmsn_benchmarks.device.live_cameras import Search, ending, sustained
 from cmsn_benchmarks.device.memory import memory_now
 from cmsn_benchmarks.device.nvml import used_megabytes
 from cmsn_benchmarks.device.roofline import measure_roofline
@@ -76,19 +77,22 @@ def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: 
         if "cameras" in settings.measure:
             search = search_for(settings, multi or single, rate=float(bundle.grid.fps))
             progress(f"{settings.backend}: live cameras, by search, {search.budget:g} s")
-            tell(**kept_up(scripted, settings, search, progress))
+            tell(**kept_up(scripted, settings, search, tell, progress))
         tell(sensors=sampler.sensors())
 
 
 def kept_up(
-    scripted: ScriptedBundle, settings: ChildSettings, search: Search, progress: Callable[[str], None]
+    scripted: ScriptedBundle, settings: ChildSettings, search: Search, tell: Teller, progress: Callable[[str], None]
 ) -> dict[str, object]:
-    """The live cameras, or a note that says why there are none."""
+    """The live cameras and what their frames cost before a hop, or a note that says why there are none."""
     if scripted.takes_features:
         return {"notes": ["no live cameras: this bundle takes feature rows"]}
     try:
         film = described(Path(settings.film)) if settings.film else made_film(settings.picture)
-        return {"sustained": sustained(scripted, film, search, progress)}
+        tell(decoding=measure_decoding(film, scripted.preprocessing.resize))
+        found = sustained(scripted, film, search, progress)
+        note = ending(found, search)
+        return {"sustained": found, "notes": [] if note is None else [note]}
     except CmsnError as error:
         return {"notes": [f"no live cameras: {error}"]}
 

@@ -79,6 +79,10 @@ FIRST_RESULT = (
     NamedFigure(label="first hop", path="first_result.first_hop", unit="s"),
     NamedFigure(name="first_result", label="time to first result", path="first_result.total", unit="s", better="lower"),
 )
+DECODING = tuple(
+    NamedFigure(label=f"{part} p50, of a frame", path=f"decoding.{part}.p50", unit="ms", better="lower")
+    for part in ("decode", "convert")
+)
 MEMORY = (
     NamedFigure(label="memory of the process", path="memory.host", unit="MB"),
     NamedFigure(name="memory", label="memory of the process, peak", path="memory.host_peak", unit="MB", better="lower"),
@@ -98,8 +102,8 @@ ROOFLINE_SHARE = NamedFigure(
 
 
 def part_figures() -> tuple[NamedFigure, ...]:
-    """The median of each part of a hop of one camera."""
-    return tuple(
+    """The median of each part of a hop of one camera, and of what a frame costs before."""
+    return DECODING + tuple(
         NamedFigure(label=f"{part} p50", path=f"single_stream.parts.{part}.p50", unit="ms", better="lower")
         for part in PARTS
     )

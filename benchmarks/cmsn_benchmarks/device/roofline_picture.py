@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmsn_benchmarks.device.backend_names import named
 from cmsn_benchmarks.device.figures import BackendFigures, BenchReport, Ceilings, Limit
 from cmsn_benchmarks.device.roofline import WHOLE
 from cmsn_runtime.errors import SettingsError
@@ -96,7 +97,7 @@ def _legend(drawn: list[BackendFigures]) -> list[object]:
     from matplotlib.lines import Line2D
 
     backends = [
-        Line2D([], [], color=_COLOURS[number % len(_COLOURS)], label=f"{each.asked}, {_copy(each)}")
+        Line2D([], [], color=_COLOURS[number % len(_COLOURS)], label=f"{named(each)}, {_copy(each)}")
         for number, each in enumerate(drawn)
     ]
     present = {name for name, _ in _networks(drawn)}

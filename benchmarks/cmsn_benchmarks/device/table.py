@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from cmsn_benchmarks.device.backend_names import named
 from cmsn_benchmarks.device.figures import BackendFigures, BenchReport
 from cmsn_benchmarks.device.machine_words import machine_words
 from cmsn_benchmarks.device.table_sections import Section, sections
@@ -57,13 +58,13 @@ def _heading(report: BenchReport) -> Iterator[str]:
     yield f"{began}: {settings.duration:g} s of each after {settings.warm_up:g} s of warm-up{threads}"
     for each in report.backends:
         if each.asked != each.backend:
-            yield f"{each.asked}: {each.backend}"
+            yield f"{named(each)}: {each.backend}"
 
 
 def _notes(report: BenchReport) -> Iterator[str]:
     yield from report.notes
     for each in report.backends:
-        yield from (f"{each.asked}: {note}" for note in each.notes)
+        yield from (f"{named(each)}: {note}" for note in each.notes)
 
 
 def _widths(backends: Sequence[BackendFigures], found: Sequence[Section]) -> tuple[int, list[int]]:
@@ -71,7 +72,8 @@ def _widths(backends: Sequence[BackendFigures], found: Sequence[Section]) -> tup
     rows = [row for section in found for row in section.rows]
     labels = max(len(row.label) for row in rows)
     columns = [
-        max(len(printable(each.asked)), *(len(row.cells[index]) for row in rows)) for index, each in enumerate(backends)
+        max(len(printable(named(each))), *(len(row.cells[index]) for row in rows))
+        for index, each in enumerate(backends)
     ]
     return labels, columns
 
@@ -104,7 +106,7 @@ def _print_group(
         return table
 
     names = empty()
-    names.add_row("", *(cell(backends[index].asked, style="bold") for index in group))
+    names.add_row("", *(cell(named(backends[index]), style="bold") for index in group))
     console.print()
     console.print(names)
     for section in found:

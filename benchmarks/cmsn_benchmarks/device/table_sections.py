@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cmsn_benchmarks.device.figures import BackendFigures, BenchReport, CameraLoad, Sustained
+from cmsn_benchmarks.device.figures import BackendFigures, BenchReport, CameraLoad, Latency, Sustained
 from cmsn_benchmarks.device.named_figures import (
     CAMERAS,
     FIRST_RESULT,
@@ -44,6 +44,7 @@ def sections(report: BenchReport) -> list[Section]:
     found = (
         Section("One camera as fast as it goes, hop after hop (single-stream)", tuple(_single_stream(report))),
         Section("Where the time of such a hop goes: p50, p99, share of the whole", tuple(_parts(backends))),
+        Section(_film_title(backends), tuple(_decoding(backends))),
         Section(_multi_title(backends), tuple(_figures(MULTI_STREAM, backends))),
         Section(_live_title(backends), tuple(_live(backends))),
         Section("From the start of a process to its first result", tuple(_first_result(backends))),
@@ -103,6 +104,28 @@ def _parts(backends: Backends) -> Iterator[Row]:
         yield from _texts(label, backends, cell)
 
 
+def _film_title(backends: Backends) -> str:
+    found = next((each.decoding for each in backends if each.decoding is not None), None)
+    if found is None:
+        return ""
+    return f"Before a hop, per frame of {found.picture}: p50, p99, share of the time at {found.rate:g} fps"
+
+
+def _decoding(backends: Backends) -> Iterator[Row]:
+    def cell(found: Latency, rate: float) -> str:
+        share = 100 * found.mean / 1e3 * rate
+        return f"{significant(found.p50):>5} {significant(found.p99):>5} ms {share:3.0f} %"
+
+    def decode(each: BackendFigures) -> str | None:
+        return None if each.decoding is None else cell(each.decoding.decode, each.decoding.rate)
+
+    def convert(each: BackendFigures) -> str | None:
+        return None if each.decoding is None else cell(each.decoding.convert, each.decoding.rate)
+
+    yield from _texts("decode", backends, decode)
+    yield from _texts("convert to the bundle's size", backends, convert)
+
+
 def _multi_title(backends: Backends) -> str:
     cameras = next((each.multi_stream.cameras for each in backends if each.multi_stream is not None), 0)
     return f"{count_of(cameras, 'camera')}, a hop of each at once, hop after hop (multi-stream)"
@@ -142,7 +165,13 @@ def load_sustained(found: Sustained) -> CameraLoad | None:
 
 
 def _cameras(found: Sustained | None) -> str | None:
-    return None if found is None else f"{found.most}{'' if found.exact else ' or more'}"
+    """ "19"; "19 to 21" where the search ended before 20; "19 or more" where nothing it tried was too many."""
+    if found is None or found.exact:
+        return None if found is None else f"{found.most}"
+    failed = min((load.cameras for load in found.loads if not load.fits), default=None)
+    if failed is None:
+        return f"{found.most} or more"
+    return f"{found.most} to {failed - 1}"
 
 
 def _frame_to_event(load: CameraLoad | None) -> str | None:

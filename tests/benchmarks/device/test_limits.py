@@ -7,6 +7,7 @@ from dataclasses import replace
 import bench_reports
 import pytest
 
+from cmsn_benchmarks.device.backend_names import named
 from cmsn_benchmarks.device.figures import BenchReport
 from cmsn_benchmarks.device.limits import exceeded, read_limits, require_backends
 from cmsn_runtime.errors import SettingsError
@@ -61,13 +62,38 @@ def test_each_figure_that_is_over_is_named_with_its_value_and_its_limit() -> Non
 
 
 def test_a_figure_or_a_backend_that_was_not_measured_is_not_within_its_limit() -> None:
-    report = bench_reports.report(replace(bench_reports.backend("auto"), backend="onnxruntime", multi_stream=None))
+    taken = "ONNX Runtime 1.32.0 (CPUExecutionProvider)"
+    report = bench_reports.report(replace(bench_reports.backend("auto"), backend=taken, multi_stream=None))
     limits = read_limits(["multi:p99=1s", "gpu_memory=1GB", "tensorrt:p99=1s", "onnxruntime:p99=1s"], [])
     assert exceeded(report, limits) == [
-        "auto: latency p99 of the multi-stream scenario was not measured, so --fail-over multi:p99=1s is not met",
-        "auto: memory of the GPU was not measured, so --fail-over gpu_memory=1GB is not met",
-        "tensorrt was not measured, so --fail-over tensorrt:p99=1s is not met",
+        "onnxruntime (auto): latency p99 of the multi-stream scenario was not measured, "
+        "so --fail-over multi:p99=1s is not met",
+        "onnxruntime (auto): memory of the GPU was not measured, so --fail-over gpu_memory=1GB is not met",
+        "tensorrt was not measured, only onnxruntime (auto), so --fail-over tensorrt:p99=1s is not met",
     ]
+
+
+AUTO = {
+    "openvino": "OpenVINO 2026.4.1 (CPU, FP32; scores: ONNX Runtime 1.32.0)",
+    "openvino-bf16": "OpenVINO 2026.4.1 (CPU, BF16; scores: ONNX Runtime 1.32.0)",
+    "onnxruntime": "ONNX Runtime 1.32.0 (CPUExecutionProvider)",
+    "ort-cuda": "ONNX Runtime 1.32.0 (CUDAExecutionProvider, CPUExecutionProvider)",
+    "ort-tensorrt": "ONNX Runtime 1.32.0 (TensorrtExecutionProvider, CUDAExecutionProvider, CPUExecutionProvider)",
+    "tensorrt": "TensorRT 10.13.2 (NVIDIA H100, FP16)",
+}
+
+
+@pytest.mark.parametrize(("name", "opened"), AUTO.items())
+def test_auto_is_named_by_what_it_took_and_a_limit_for_that_holds_for_it(name: str, opened: str) -> None:
+    report = bench_reports.report(replace(bench_reports.backend("auto", milliseconds=9.0), backend=opened))
+    (line,) = exceeded(report, read_limits([f"{name}:p50=1ms"], []))
+    assert line.startswith(f"{name} (auto): latency p50 of the single-stream scenario is ")
+    assert len(exceeded(report, read_limits(["auto:p50=1ms"], []))) == 1
+
+
+def test_a_backend_of_another_package_keeps_its_name() -> None:
+    assert named(replace(bench_reports.backend("auto"), backend="Mine 1.0")) == "auto"
+    assert named(replace(bench_reports.backend("openvino"), backend=AUTO["openvino"])) == "openvino"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from cmsn_benchmarks.device.backend_names import taken_name
 from cmsn_benchmarks.device.comparing.noise import Interval, Times, ratio_interval
 from cmsn_benchmarks.device.figures import BackendFigures, BenchReport
 from cmsn_benchmarks.device.named_figures import (
@@ -63,7 +64,7 @@ def pairs(first: BenchReport, second: BenchReport) -> list[Pair]:
     left = list(second.backends)
     for each in first.backends:
         same = next((other for other in left if other.asked == each.asked), None)
-        same = same or next((other for other in left if other.backend == each.backend), None)
+        same = same or next((other for other in left if taken_name(other) == taken_name(each)), None)
         if same is not None:
             left.remove(same)
             found.append(Pair(each, same))

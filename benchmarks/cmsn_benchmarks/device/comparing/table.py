@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from cmsn_benchmarks.device.backend_names import named
 from cmsn_benchmarks.device.comparing.conditions import backend_warnings, warnings_of
 from cmsn_benchmarks.device.comparing.differences import Difference, Pair, Verdict, differences, pairs
 from cmsn_benchmarks.device.comparing.noise import LEVEL
@@ -60,14 +61,14 @@ def _left_over(first: BenchReport, second: BenchReport, found: list[Pair]) -> li
         return [each for each in report.backends if not any(each is other for other in compared)]
 
     return [
-        f"{each.asked} is in {letter} only"
+        f"{named(each)} is in {letter} only"
         for letter, report in (("A", first), ("B", second))
         for each in others(report)
     ]
 
 
 def _print_pair(console: Console, pair: Pair) -> None:
-    names = dict.fromkeys((pair.first.asked, pair.second.asked))
+    names = dict.fromkeys((named(pair.first), named(pair.second)))
     console.print()
     console.print(cell(" and ".join(names), style="bold cyan"))
     _print_warnings(console, backend_warnings(pair.first, pair.second))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmsn_benchmarks.device.backend_names import named
 from cmsn_benchmarks.device.figures import BenchReport
 from cmsn_benchmarks.device.machine_words import machine_words
 from cmsn_benchmarks.device.picture import panels
@@ -75,7 +76,7 @@ def _draw_heading(figure: Figure, report: BenchReport) -> None:
     heading = heading if len(heading) <= _HEADING_LETTERS else f"{heading[: _HEADING_LETTERS - 1]}…"
     figure.suptitle(heading, fontsize=FONT_SIZE, weight="bold", color=TEXT_COLOUR, parse_math=False)
     patches = [
-        Patch(color=backend_colour(index), label=printable(each.asked)) for index, each in enumerate(report.backends)
+        Patch(color=backend_colour(index), label=printable(named(each))) for index, each in enumerate(report.backends)
     ]
     legend = figure.legend(
         handles=patches, loc="outside lower center", ncols=min(len(patches), 4) or 1, frameon=False, fontsize=FONT_SIZE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from cmsn_benchmarks.device.backend_names import named
 from cmsn_benchmarks.device.figures import CameraLoad
 from cmsn_benchmarks.device.parts import PARTS
 from cmsn_benchmarks.device.picture.style import (
@@ -66,7 +67,7 @@ def over_time(axes: Axes, backends: Backends) -> None:
 
 def parts(axes: Axes, backends: Backends) -> None:
     """The mean of each part of a hop, one bar for each backend."""
-    found = [(each.asked, each.single_stream) for each in backends if each.single_stream is not None]
+    found = [(named(each), each.single_stream) for each in backends if each.single_stream is not None]
     names = [part for part in PARTS if any(part in scenario.parts for _, scenario in found)]
     heights, left = np.arange(len(found))[::-1], np.zeros(len(found))
     longest = max(sum(part.mean for part in scenario.parts.values()) for _, scenario in found)

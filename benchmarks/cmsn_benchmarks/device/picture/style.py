@@ -17,7 +17,7 @@ TEXT_COLOUR = "#222222"
 FAINT_COLOUR = "#E2E2E2"
 # Okabe and Ito's, and Tol's "bright": with either, people of any colour vision tell all of them apart.
 _BACKEND_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
-PART_COLOURS = ("#BBBBBB", "#CCBB44", "#4477AA", "#66CCEE", "#AA3377", "#228833", "#EE6677")
+PART_COLOURS = ("#CCBB44", "#4477AA", "#66CCEE", "#AA3377", "#228833", "#EE6677")
 FONT_SIZE = 10
 
 
