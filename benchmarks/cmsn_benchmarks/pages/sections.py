@@ -31,7 +31,7 @@ def any_lines(_: Path, found: Json) -> list[str]:
 
 
 _PEERS_TITLES = {
-    "ratios": "How many times the frames per second",
+    "ratios": "How many times as fast",
     "state_work": "What the states add to a call, by OpenVINO's profile",
     "notes": "To be known",
     "left_out": "Left out",

@@ -1,6 +1,6 @@
 """Compares this project's streams with other libraries and other schedules on the same work.
 
-    python -m cmsn_benchmarks.peers [--rounds 5] [--seconds 2] [--width 1.0] [--quick] [--only TEXT] [--json OUT]
+    python -m cmsn_benchmarks.peers [--rounds 5] [--seconds 1] [--width 1.0] [--quick] [--only TEXT] [--json OUT]
 
 First OpenVINO's profile says what the states add to a call. Then the features of each way are compared with those of
 torch in FP32; what computes something else is left out. Then all take turns. A window of 768 frames counts as 384 new
@@ -51,7 +51,7 @@ def _precisions() -> list[Precision]:
 @click.command()
 @click.option("--width", default=1.0, show_default=True, help="Width of the untrained network; 1.0 is the paper's.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Number of turns of each.")
-@click.option("--seconds", default=2.0, show_default=True, help="Least seconds of one turn; one call takes longer.")
+@click.option("--seconds", default=1.0, show_default=True, help="Least seconds of one turn; one call takes longer.")
 @click.option("--quick", is_flag=True, help="An eighth of the width, two short rounds: to try it.")
 @click.option("--only", multiple=True, help="Only ways whose name contains this; may be repeated.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cmsn_benchmarks.peers.offline import graph_without_states
 from cmsn_benchmarks.peers.openvino_options import compilation
@@ -19,17 +19,8 @@ from cmsn_runtime.backends.openvino.compiling import compiled, read_model
 from cmsn_runtime.backends.openvino.precisions import Precision
 from cmsn_runtime.bundle_files import read_graph, read_manifest
 
-_CALLS = 5  # of a round
-
 Figures = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Profile:
-    """Seconds per frame, of each round: in convolutions, and in everything else."""
-
-    convolutions: np.typing.NDArray[np.float64]
-    others: np.typing.NDArray[np.float64]
+Seconds = npt.NDArray[np.float64]  # per frame: [2, rounds], in convolutions and in everything else
 
 
 def state_work(work: Work, precisions: Sequence[Precision], chunks: Sequence[int], *, rounds: int) -> Figures:
@@ -41,15 +32,27 @@ def state_work(work: Work, precisions: Sequence[Precision], chunks: Sequence[int
     """
     report: Figures = {}
     for precision in precisions:
-        streams = {chunk: _profiled(_stream(work, precision, chunk), chunk, rounds) for chunk in chunks}
-        for chunk, stream in streams.items():
-            clip = _profiled(_clip(work, precision, chunk), chunk, rounds)
-            longest = streams[max(streams)].convolutions
+        streams, clips = _profiles(work, precision, chunks, rounds)
+        for chunk in chunks:
+            (convolutions, others), (_, without) = streams[chunk], clips[chunk]
             report[f"{precision.name}, {chunk} frames a call"] = {
-                "share_of_states": spread((stream.others - clip.others) / (stream.convolutions + stream.others)),
-                "convolutions_over_those_of_the_longest": spread(stream.convolutions / longest),
+                "share_of_states": spread((others - without) / (convolutions + others)),
+                "convolutions_over_those_of_the_longest": spread(convolutions / streams[max(chunks)][0]),
             }
     return report
+
+
+def _profiles(work: Work, precision: Precision, chunks: Sequence[int], rounds: int) -> list[dict[int, Seconds]]:
+    """Of streams, and of clips, by the number of frames; all take turns."""
+    requests = [{chunk: opened(work, precision, chunk) for chunk in chunks} for opened in (_stream, _clip)]
+    found: list[dict[int, list[tuple[float, float]]]] = [{chunk: [] for chunk in chunks} for _ in requests]
+    for number in range(rounds + 1):
+        for ways, times in zip(requests, found, strict=True):
+            for chunk, request in ways.items():
+                seconds = _profiled(request, chunk, calls=max(chunks) // chunk)
+                if number:  # the first warms up
+                    times[chunk].append(seconds)
+    return [{chunk: np.array(times).T for chunk, times in each.items()} for each in found]
 
 
 def _stream(work: Work, precision: Precision, chunk: int) -> Any:
@@ -74,16 +77,11 @@ def _request(work: Work, precision: Precision, graph: bytes, inputs: Mapping[str
     return request
 
 
-def _profiled(request: Any, frames: int, rounds: int) -> _Profile:
-    request.infer()
-    found = [_round(request, frames) for _ in range(rounds)]
-    return _Profile(*(np.array(column) for column in zip(*found, strict=True)))
-
-
-def _round(request: Any, frames: int) -> tuple[float, float]:
+def _profiled(request: Any, frames: int, *, calls: int) -> tuple[float, float]:
+    """Seconds per frame in convolutions, and in everything else."""
     seconds = {True: 0.0, False: 0.0}
-    for _ in range(_CALLS):
+    for _ in range(calls):
         request.infer()
         for node in request.get_profiling_info():
-            seconds[node.node_type == "Convolution"] += node.real_time.total_seconds() / (_CALLS * frames)
+            seconds[node.node_type == "Convolution"] += node.real_time.total_seconds() / (calls * frames)
     return seconds[True], seconds[False]
