@@ -186,9 +186,14 @@ def _too_many(found: Sustained | None) -> str | None:
     """The fewest cameras that did not fit, and why not."""
     loads = () if found is None else found.loads
     failed = min((load for load in loads if not load.fits), key=lambda load: load.cameras, default=None)
-    if failed is None:
+    if found is None or failed is None:
         return None
-    return f"{failed.cameras}: {'frames lost' if failed.left_out else _frame_to_event(failed)}"
+    if failed.left_out:
+        return f"{failed.cameras}: frames lost"
+    bound = failed.frame_to_event.get("p99")
+    if bound is not None and bound <= found.limit:  # what came was in time, but not all came
+        return f"{failed.cameras}: {failed.frames_per_second:.1f} fps each"
+    return f"{failed.cameras}: {_frame_to_event(failed)}"
 
 
 def _first_result(backends: Backends) -> Iterator[Row]:

@@ -87,6 +87,13 @@ def test_a_search_that_ended_by_itself_needs_no_note(capsys: pytest.CaptureFixtu
     assert "8 to" not in _table(capsys, sustained=found)
 
 
+def test_cameras_that_got_no_processor_are_too_many_by_their_frame_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    (fitted, *_) = bench_reports.loads(1)
+    slow = replace(fitted, cameras=2, fits=False, left_out=0, frames_per_second=23.4, frame_to_event={"p99": 200.0})
+    found = replace(_tried(1, (1, True), exact=True), loads=(fitted, slow))
+    assert "2: 23.4 fps each" in _table(capsys, sustained=found)
+
+
 @pytest.mark.parametrize(
     ("content", "most"),
     [("MemAvailable:  3000000 kB\n", 20), ("MemAvailable: 1 kB", 1), ("MemAvailable: x kB", 4096), ("", 4096)],
