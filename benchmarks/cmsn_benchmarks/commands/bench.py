@@ -5,11 +5,20 @@ from __future__ import annotations
 import shlex
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from cmsn_benchmarks.commands.figure_options import FigureChoice, compare, figure_options, require_alone
 from cmsn_benchmarks.commands.options import MeasureChoice, measure_options
+
+if TYPE_CHECKING:
+    from cmsn_benchmarks.device.figures import BenchReport
+
+
+def _collect(figures: FigureChoice, so_far: list[BenchReport], report: BenchReport) -> None:
+    so_far.append(report)
+    figures.keep(report, finished=False)
 
 
 @click.command(short_help="Measure a bundle on this machine.")
@@ -43,7 +52,12 @@ def bench(bundle: str, choice: MeasureChoice, figures: FigureChoice) -> None:
     require_backends(limits, choice.backend)
     figures.require_places()
     run = plan(bundle, choice, command=shlex.join(["cmsn", *sys.argv[1:]]))
-    report = run_bench(run, partial(figures.keep, finished=False))
+    so_far: list[BenchReport] = []
+    try:
+        report = run_bench(run, partial(_collect, figures, so_far))
+    except BaseException:  # a signal, for instance: what was measured is not lost
+        figures.show_stopped(so_far)
+        raise
     figures.keep(report, finished=True)
     figures.show(report, limits)
     if any(backend.first_result is None for backend in report.backends):

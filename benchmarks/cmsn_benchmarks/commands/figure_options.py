@@ -55,6 +55,15 @@ class FigureChoice:
         if self.json is not None and is_stream(self.json) == finished:
             write_report(self.json, report)
 
+    def show_stopped(self, reports: Sequence[BenchReport]) -> None:
+        """The table of a run that was stopped, where it has figures yet: that of the last of its reports."""
+        from cmsn_benchmarks.device.table import print_report
+        from cmsn_runtime.files import STDOUT
+
+        measured = any(backend.first_result is not None for report in reports[-1:] for backend in report.backends)
+        if measured and STDOUT not in (self.json, self.plot):
+            print_report(reports[-1])
+
     def show(self, report: BenchReport, limits: Sequence[FigureLimit]) -> None:
         """Table, picture, and a line for each figure over its limit, of which one makes the exit status 1."""
         from cmsn_benchmarks.device.limits import exceeded

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import bench_reports
+import click
 import pytest
 from command_line import cmsn
 
+from cmsn_benchmarks.commands.bench import bench
 from cmsn_benchmarks.commands.figure_options import FigureChoice
+from cmsn_benchmarks.device.figures import BackendFigures, BenchReport
 from cmsn_benchmarks.device.report_file import write_report
 
 
@@ -115,3 +119,28 @@ def test_a_file_has_the_figures_so_far_and_standard_output_those_of_the_whole_ru
             choice.keep(report, finished=finished)
     assert (tmp_path / "a.json").exists()
     assert json.loads(capsysbinary.readouterr().out)["format"] == 1
+
+
+def test_a_run_that_is_stopped_shows_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = replace(bench_reports.backend(count=8), multi_stream=None, sustained=None, notes=("the run was stopped",))
+
+    def run_bench(run: object, collect: Callable[[BenchReport], None]) -> BenchReport:
+        collect(bench_reports.report(stopped))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cmsn_benchmarks.device.running.run_bench", run_bench)
+    with pytest.raises(click.exceptions.Abort):
+        bench.main(["demo", "--json", str(tmp_path / "a.json")], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "times real time" in shown
+    assert "Note: onnxruntime: the run was stopped" in shown
+    assert (tmp_path / "a.json").exists()
+
+
+def test_a_run_that_is_stopped_before_its_first_figure_shows_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    choice = FigureChoice(None, None, (), (), None, None)
+    choice.show_stopped([])
+    choice.show_stopped([bench_reports.report(BackendFigures(asked="auto", backend="none"))])
+    assert capsys.readouterr().out == ""
