@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cmsn_benchmarks.device.figures import BackendFigures, BenchReport, CameraLoad, Latency, Sustained
@@ -13,21 +13,10 @@ from cmsn_benchmarks.device.named_figures import (
     MULTI_STREAM,
     SENSORS,
     SINGLE_STREAM,
-    NamedFigure,
 )
 from cmsn_benchmarks.device.parts import NETWORKS, PARTS
-from cmsn_benchmarks.device.wording import MISSING, count_of, per_second, significant, worded
-
-Backends = Sequence[BackendFigures]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """cells: one for each backend. best: index of the best of several; None where none is."""
-
-    label: str
-    cells: tuple[str, ...]
-    best: int | None = None
+from cmsn_benchmarks.device.table_rows import Backends, Row, best_of, figure_rows, text_rows
+from cmsn_benchmarks.device.wording import count_of, per_second, significant, worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +34,17 @@ def sections(report: BenchReport) -> list[Section]:
         Section("One camera as fast as it goes, hop after hop (single-stream)", tuple(_single_stream(report))),
         Section("Where the time of such a hop goes: p50, p99, share of the whole", tuple(_parts(backends))),
         Section(_film_title(backends), tuple(_decoding(backends))),
-        Section(_multi_title(backends), tuple(_figures(MULTI_STREAM, backends))),
+        Section(_multi_title(backends), tuple(figure_rows(MULTI_STREAM, backends))),
         Section(_live_title(backends), tuple(_live(backends))),
         Section("From the start of a process to its first result", tuple(_first_result(backends))),
-        Section("Memory", tuple(_figures(MEMORY, backends))),
+        Section("Memory", tuple(figure_rows(MEMORY, backends))),
         Section("Sensors, while measuring", tuple(_sensors(backends))),
         Section(
             "Share of what this machine could do at best, and what limits it (roofline)", tuple(_roofline(backends))
         ),
-        Section("Error of the features against FP32, relative", tuple(_texts("largest", backends, _error))),
+        Section("Error of the features against FP32, relative", tuple(text_rows("largest", backends, _error))),
     )
     return [section for section in found if section.rows]
-
-
-def _figures(figures: Sequence[NamedFigure], backends: Backends) -> Iterator[Row]:
-    """A row for each figure that at least one backend has."""
-    for figure in figures:
-        values = [figure.of(each) for each in backends]
-        if any(value is not None for value in values):
-            yield Row(figure.label, tuple(worded(value, figure.unit) for value in values), _best(values, figure))
-
-
-def _best(values: Sequence[float | None], figure: NamedFigure) -> int | None:
-    known = sorted(value for value in values if value is not None)
-    if figure.better is None or len(known) < 2 or known[0] == known[-1]:
-        return None
-    return values.index(known[0] if figure.better == "lower" else known[-1])
-
-
-def _texts(label: str, backends: Backends, text: Callable[[BackendFigures], str | None]) -> Iterator[Row]:
-    """A row of texts; none where no backend has one."""
-    found = [text(each) for each in backends]
-    if any(each is not None for each in found):
-        yield Row(label, tuple(MISSING if each is None else each for each in found))
 
 
 def _single_stream(report: BenchReport) -> Iterator[Row]:
@@ -85,8 +52,8 @@ def _single_stream(report: BenchReport) -> Iterator[Row]:
         found = each.single_stream
         return None if found is None else worded(found.frames_per_second / report.bundle.rate, "x")
 
-    yield from _figures(SINGLE_STREAM, report.backends)
-    yield from _texts(f"times real time ({report.bundle.rate:g} fps)", report.backends, times)
+    yield from figure_rows(SINGLE_STREAM, report.backends)
+    yield from text_rows(f"times real time ({report.bundle.rate:g} fps)", report.backends, times)
 
 
 def _parts(backends: Backends) -> Iterator[Row]:
@@ -101,7 +68,7 @@ def _parts(backends: Backends) -> Iterator[Row]:
             share = 100 * found.mean / scenario.latency.mean
             return f"{significant(found.p50):>5} {significant(found.p99):>5} ms {share:3.0f} %"
 
-        yield from _texts(label, backends, cell)
+        yield from text_rows(label, backends, cell)
 
 
 def _film_title(backends: Backends) -> str:
@@ -122,8 +89,8 @@ def _decoding(backends: Backends) -> Iterator[Row]:
     def convert(each: BackendFigures) -> str | None:
         return None if each.decoding is None else cell(each.decoding.convert, each.decoding.rate)
 
-    yield from _texts("decode", backends, decode)
-    yield from _texts("convert to the bundle's size", backends, convert)
+    yield from text_rows("decode", backends, decode)
+    yield from text_rows("convert to the bundle's size", backends, convert)
 
 
 def _multi_title(backends: Backends) -> str:
@@ -151,12 +118,12 @@ def _live(backends: Backends) -> Iterator[Row]:
         found = load(each)
         return None if found is None else worded(found.megabytes, "MB")
 
-    for row in _texts(CAMERAS.label, backends, lambda each: _cameras(each.sustained)):
-        yield Row(row.label, row.cells, _best([CAMERAS.of(each) for each in backends], CAMERAS))
-    yield from _texts("  their frame-to-event p99", backends, lambda each: _frame_to_event(load(each)))
-    yield from _texts("  their CPU cores in use", backends, cores)
-    yield from _texts("  their memory", backends, memory)
-    yield from _texts("too many", backends, lambda each: _too_many(each.sustained))
+    for row in text_rows(CAMERAS.label, backends, lambda each: _cameras(each.sustained)):
+        yield Row(row.label, row.cells, best_of([CAMERAS.of(each) for each in backends], CAMERAS))
+    yield from text_rows("  their frame-to-event p99", backends, lambda each: _frame_to_event(load(each)))
+    yield from text_rows("  their CPU cores in use", backends, cores)
+    yield from text_rows("  their memory", backends, memory)
+    yield from text_rows("too many", backends, lambda each: _too_many(each.sustained))
 
 
 def load_sustained(found: Sustained) -> CameraLoad | None:
@@ -201,8 +168,8 @@ def _first_result(backends: Backends) -> Iterator[Row]:
         found = each.first_result
         return None if found is None else "empty" if found.cold else "filled"
 
-    yield from _figures(FIRST_RESULT, backends)
-    yield from _texts("caches of compiled code", backends, caches)
+    yield from figure_rows(FIRST_RESULT, backends)
+    yield from text_rows("caches of compiled code", backends, caches)
 
 
 def _sensors(backends: Backends) -> Iterator[Row]:
@@ -213,9 +180,9 @@ def _sensors(backends: Backends) -> Iterator[Row]:
     def power_of(each: BackendFigures) -> str | None:
         return None if each.sensors is None else each.sensors.power_of
 
-    yield from _figures(SENSORS, backends)
-    yield from _texts("power is that of the", backends, power_of)
-    yield from _texts("slowed down by heat or power", backends, throttled)
+    yield from figure_rows(SENSORS, backends)
+    yield from text_rows("power is that of the", backends, power_of)
+    yield from text_rows("slowed down by heat or power", backends, throttled)
 
 
 def _roofline(backends: Backends) -> Iterator[Row]:
@@ -226,7 +193,7 @@ def _roofline(backends: Backends) -> Iterator[Row]:
             limit = None if each.roofline is None else each.roofline.networks.get(name)
             return None if limit is None else f"{worded(limit.share, 'share')} ({limit.bound})"
 
-        yield from _texts("all three, one hop" if name == "whole" else name, backends, share)
+        yield from text_rows("all three, one hop" if name == "whole" else name, backends, share)
 
     yield from _ceilings(backends)
 
@@ -240,12 +207,12 @@ def _ceilings(backends: Backends) -> Iterator[Row]:
             ceiling = None if each.roofline is None else each.roofline.ceilings.products.get(precision)
             return None if ceiling is None else per_second(ceiling.operations_per_second, "OP")
 
-        yield from _texts(f"ceiling of {precision}, measured", backends, operations)
+        yield from text_rows(f"ceiling of {precision}, measured", backends, operations)
 
     def nbytes(each: BackendFigures) -> str | None:
         return None if each.roofline is None else per_second(each.roofline.ceilings.bytes_per_second, "B")
 
-    yield from _texts("ceiling of memory, measured", backends, nbytes)
+    yield from text_rows("ceiling of memory, measured", backends, nbytes)
 
 
 def _error(each: BackendFigures) -> str | None:
