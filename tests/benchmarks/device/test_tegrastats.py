@@ -122,6 +122,20 @@ def test_the_sampler_reads_the_board_leaves_it_out_of_the_cost_and_ends_it(
     assert not Path(f"/proc/{process}").exists()
 
 
+def test_until_its_first_line_comes_the_kernels_figures_are_not_mixed_with_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _program(tmp_path, f'sleep 0.2; while :; do echo "{ORIN_NANO}"; sleep 0.01; done', monkeypatch)
+    zone = tmp_path / "sys/class/thermal/thermal_zone0"
+    zone.mkdir(parents=True)
+    (zone / "temp").write_text("91000\n")
+    with Sampler(root=tmp_path, seconds=0.01) as sampler:
+        _until_there_are_sensors(sampler)
+    found = sampler.sensors()
+    assert found is not None
+    assert found.temperature_most == 48.8
+
+
 @pytest.mark.parametrize("body", ["exit 1", "echo needs root >&2", "printf '\\377\\376 nothing\\n'"])
 def test_a_board_whose_program_fails_has_what_the_kernel_shows(
     body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
