@@ -1,0 +1,89 @@
+"""Collects how the values between an extractor's layers are distributed, on stretches of video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cmsn_calibration.histogram import NOTHING, Histogram
+from cmsn_calibration.stretches import Stretch
+from cmsn_calibration.watching import Watcher
+from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.stopping import Stopped
+
+Pixels = npt.NDArray[np.uint8]
+# Uint8 [T, height, width, 3] of a video by its name, best mapped from disk.
+FramesOf = Callable[[str], Pixels]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """histograms: tensor -> its distribution. stretches: those that were counted, all that were asked for unless a
+    signal ended it.
+    """
+
+    histograms: Mapping[str, Histogram]
+    stretches: tuple[Stretch, ...]
+
+
+def collect(
+    watcher: Watcher,
+    tensors: Sequence[str],
+    stretches: Sequence[Stretch],
+    frames_of: FramesOf,
+    *,
+    run_in: int,
+    stride: int,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Collected:
+    """Run stretches one after another through one stream, and count the values of the tensors.
+
+    run_in: frames before a stretch that are run and not counted, as far as its video has them, so that the states are
+    those of a stream under way: the receptive field. stride: frames per step. Nothing is held but the counts.
+    progress: called with the number of stretches that are done. A signal ends the collection after what is done.
+    Raises SettingsError for values that are not finite.
+    """
+    found = dict.fromkeys(tensors, NOTHING)
+    done: list[Stretch] = []
+    try:
+        for stretch in stretches:
+            counted = _counted(watcher, tensors, stretch, frames_of(stretch.video), run_in=run_in, stride=stride)
+            found = {name: found[name] + counted[name] for name in tensors}
+            done.append(stretch)
+            progress(len(done))
+    except (KeyboardInterrupt, Stopped):
+        if not done:
+            raise
+    return Collected(found, tuple(done))
+
+
+def _counted(
+    watcher: Watcher, tensors: Sequence[str], stretch: Stretch, frames: Pixels, *, run_in: int, stride: int
+) -> dict[str, Histogram]:
+    begin = max(0, stretch.begin - run_in // stride * stride)
+    end = stretch.begin + stretch.frames
+    counted = dict.fromkeys(tensors, NOTHING)
+    for first in range(begin, end, stride):
+        values = watcher.run(_whole_step(frames[first : min(first + stride, end)], stride))
+        if first >= stretch.begin:
+            for name in tensors:
+                counted[name] += _histogram(values[name], stretch)
+    return counted
+
+
+def _whole_step(frames: Pixels, stride: int) -> Pixels:
+    """A last incomplete step is filled by repeating its last frame, as a stream does at its end."""
+    return np.concatenate([frames, np.repeat(frames[-1:], stride - len(frames), axis=0)])
+
+
+def _histogram(values: npt.NDArray[np.float32], stretch: Stretch) -> Histogram:
+    try:
+        return Histogram.of(values)
+    except ValueError as error:
+        raise SettingsError(
+            f"{stretch.video}: the network computes values that are not finite at frame {stretch.begin}; its weights "
+            "are damaged, or it was trained to no end; export another checkpoint"
+        ) from error

@@ -1,0 +1,111 @@
+"""Chooses the stretches of video that a network is calibrated on: spread over videos, motion and light."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+_THIRDS = 3
+_LOOKS = 8  # pictures of a stretch that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some seconds of a video. begin, frames: in frames at the model's rate.
+
+    light: mean of the pixels. contrast: their standard deviation. motion: mean absolute difference of neighbouring
+    frames. All from 0 to 255. smoothness: correlation of neighbouring pixels, about 0.9 in pictures and 0 in noise.
+    """
+
+    video: str
+    begin: int
+    frames: int
+    light: float
+    contrast: float
+    motion: float
+    smoothness: float
+
+
+def stretches_of(video: str, frames: Pixels, *, length: int) -> Iterator[Stretch]:
+    """The consecutive stretches of a video, uint8 [T, height, width, 3]; what is left at the end belongs to the last.
+
+    length: frames of one. A video that is shorter is one stretch.
+    """
+    count = max(1, len(frames) // length)
+    for index in range(count):
+        begin = index * length
+        end = len(frames) if index == count - 1 else begin + length
+        if end - begin > 1:
+            yield _measured(video, frames, begin, min(end, begin + length))
+
+
+def choose(found: Iterable[Stretch], *, count: int, seed: int) -> tuple[Stretch, ...]:
+    """So many of the stretches, or all where there are fewer; in order of video and time.
+
+    The stretches are divided into thirds by motion and each of these by light. The next one taken is of a video that
+    has given the fewest so far, and among these of a part that has; the seed decides between equals. The order in which
+    the videos come does not matter.
+    """
+    pool = sorted(found, key=lambda stretch: (stretch.video, stretch.begin))
+    part_of = {stretch: number for number, part in enumerate(_parts(pool)) for stretch in part}
+    left = [pool[place] for place in np.random.default_rng(seed).permutation(len(pool))]
+    taken: list[Stretch] = []
+    of_video: Counter[str] = Counter()
+    of_part: Counter[int] = Counter()
+    while left and len(taken) < count:
+        best = min(left, key=lambda stretch: (of_video[stretch.video], of_part[part_of[stretch]]))
+        left.remove(best)
+        taken.append(best)
+        of_video[best.video] += 1
+        of_part[part_of[best]] += 1
+    return tuple(sorted(taken, key=lambda stretch: (stretch.video, stretch.begin)))
+
+
+def _parts(pool: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
+    by_motion = sorted(pool, key=lambda stretch: stretch.motion)
+    for third in _thirds(by_motion):
+        yield from _thirds(sorted(third, key=lambda stretch: stretch.light))
+
+
+def _thirds(items: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
+    for index in range(_THIRDS):
+        yield items[len(items) * index // _THIRDS : len(items) * (index + 1) // _THIRDS]
+
+
+def _measured(video: str, frames: Pixels, begin: int, end: int) -> Stretch:
+    places = np.unique(np.linspace(begin, end - 2, _LOOKS).astype(int))
+    looks = _grey(frames[places])
+    after = _grey(frames[places + 1])
+    return Stretch(
+        video=video,
+        begin=begin,
+        frames=end - begin,
+        light=float(looks.mean()),
+        contrast=float(looks.std()),
+        motion=float(np.abs(after - looks).mean()),
+        smoothness=_smoothness(looks),
+    )
+
+
+def _grey(pixels: Pixels) -> npt.NDArray[np.float32]:
+    grey: npt.NDArray[np.float32] = pixels.mean(axis=-1, dtype=np.float32)
+    return grey
+
+
+def _smoothness(looks: npt.NDArray[np.float32]) -> float:
+    """Correlation of each pixel with its right neighbour; 1 where all are equal."""
+    left, right = looks[:, :, :-1].ravel(), looks[:, :, 1:].ravel()
+    if not (left.std() and right.std()):
+        return 1.0
+    return float(np.corrcoef(left, right)[0, 1])
+
+
+def videos_of(stretches: Iterable[Stretch]) -> Mapping[str, int]:
+    """Video -> its number of stretches."""
+    return Counter(stretch.video for stretch in stretches)

@@ -1,0 +1,113 @@
+"""Which stretches of video are chosen, and which videos are no basis for ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cmsn_calibration.stretches import Stretch, choose, stretches_of, videos_of
+from cmsn_calibration.suspicion import doubts, faults
+from cmsn_runtime.pictures.example import moving_picture
+
+RNG = np.random.default_rng
+
+
+def moving(frames: int = 96) -> np.ndarray:
+    return moving_picture(RNG(0), (24, 32), frames)
+
+
+def video(name: str, count: int, *, light: float = 100.0, motion: float = 5.0) -> list[Stretch]:
+    return [Stretch(name, 96 * index, 96, light, 40.0, motion, 0.9) for index in range(count)]
+
+
+def test_a_video_is_divided_into_stretches_of_one_length() -> None:
+    found = list(stretches_of("one", moving(200), length=96))
+    assert [(item.begin, item.frames) for item in found] == [(0, 96), (96, 96)]
+    (short,) = stretches_of("two", moving(40), length=96)
+    assert (short.begin, short.frames) == (0, 40)
+    assert not list(stretches_of("three", moving(1), length=96))
+
+
+def test_light_motion_and_smoothness_are_those_of_the_pictures() -> None:
+    (found,) = stretches_of("one", moving(), length=96)
+    (darker,) = stretches_of("two", moving() // 2, length=96)
+    (still,) = stretches_of("three", np.repeat(moving()[:1], 96, axis=0), length=96)
+    (noise,) = stretches_of("four", RNG(1).integers(0, 256, (96, 24, 32, 3), np.uint8), length=96)
+    assert darker.light == pytest.approx(found.light / 2, abs=1)
+    assert found.motion > 0.5 and still.motion == 0
+    assert found.smoothness > 0.6 and abs(noise.smoothness) < 0.1
+
+
+def test_no_video_gives_more_than_others_while_those_have_some_left() -> None:
+    pool = [*video("long", 300), *(item for name in "abcdefgh" for item in video(name, 2))]
+    assert set(videos_of(choose(pool, count=18, seed=0)).values()) == {2}
+
+
+def test_every_third_of_motion_and_of_light_gives_its_part() -> None:
+    pool = [
+        replace(item, light=float(light), motion=float(motion))
+        for motion in (1, 10, 100)
+        for light in (20, 100, 200)
+        for item in video(f"{motion}-{light}", 20)
+    ]
+    found = choose(pool, count=18, seed=0)
+    assert sorted({(item.motion, item.light) for item in found}) == [
+        (motion, light) for motion in (1, 10, 100) for light in (20, 100, 200)
+    ]
+
+
+def test_the_choice_depends_on_the_seed_and_on_no_order() -> None:
+    pool = [item for name in "abcdef" for item in video(name, 30)]
+    first = choose(pool, count=20, seed=1)
+    assert first == choose(pool[::-1], count=20, seed=1)
+    assert first != choose(pool, count=20, seed=2)
+    assert len(set(first)) == 20
+    assert first != tuple(sorted(pool, key=lambda item: (item.video, item.begin)))[:20]
+
+
+def test_where_there_are_fewer_all_are_taken() -> None:
+    pool = video("one", 5)
+    assert choose(pool, count=20, seed=0) == tuple(pool)
+
+
+BLACK = [Stretch("b", 96 * index, 96, 2.0, 1.0, 0.0, 1.0) for index in range(40)]
+NOISE = [Stretch("n", 96 * index, 96, 127.0, 74.0, 85.0, 0.01) for index in range(40)]
+GREY = [Stretch("g", 96 * index, 96, 127.0, 0.0, 0.0, 1.0) for index in range(40)]
+FROZEN = [replace(item, motion=0.0) for name in "abc" for item in video(name, 20)]
+GOOD = [item for name in "abc" for item in video(name, 20)]
+
+
+@pytest.mark.parametrize(
+    ("stretches", "fault"),
+    [
+        (BLACK, "40 of 40 stretches are black (b); a network"),
+        (NOISE, "40 of 40 stretches are noise (n); a network"),
+        (GREY, "40 of 40 stretches are of one colour (g); a network"),
+        ([], "there is no video with two frames or more"),
+    ],
+    ids=["black", "noise", "one colour", "none"],
+)
+def test_what_no_camera_records_is_a_fault(stretches: list[Stretch], fault: str) -> None:
+    (found,) = faults(stretches)
+    assert found.startswith(fault)
+
+
+def test_a_night_among_days_is_none() -> None:
+    assert not list(faults([*GOOD, *BLACK]))
+
+
+@pytest.mark.parametrize(
+    ("stretches", "doubt"),
+    [(GOOD[:19], "19 stretches of 1 videos are few"), (FROZEN, "60 of 60 stretches are frozen (a, b, c)")],
+    ids=["few", "frozen"],
+)
+def test_what_may_be_too_little_is_a_doubt(stretches: list[Stretch], doubt: str) -> None:
+    assert not list(faults(stretches))
+    (found,) = doubts(stretches)
+    assert found.startswith(doubt)
+
+
+def test_good_videos_raise_none() -> None:
+    assert not [*faults(GOOD), *doubts(GOOD)]
