@@ -15,8 +15,8 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.stopping import Stopped
 
 Pixels = npt.NDArray[np.uint8]
-# Uint8 [T, height, width, 3] of a video by its name, best mapped from disk.
-FramesOf = Callable[[str], Pixels]
+# Frames uint8 [T, height, width, 3] of a stretch after those that come before it, and the number of these.
+FramesOf = Callable[[Stretch], tuple[Pixels, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,13 @@ def collect(
     stretches: Sequence[Stretch],
     frames_of: FramesOf,
     *,
-    run_in: int,
     stride: int,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Collected:
     """Run stretches one after another through one stream, and count the values of the tensors.
 
-    run_in: frames before a stretch that are run and not counted, as far as its video has them, so that the states are
-    those of a stream under way: the receptive field. stride: frames per step. Nothing is held but the counts.
+    frames_of: with as many frames before the stretch as its video has, up to the receptive field. They are run and not
+    counted, so that the states are those of a stream under way. stride: frames per step. Only counts are kept.
     progress: called with the number of stretches that are done. A signal ends the collection after what is done.
     Raises SettingsError for values that are not finite.
     """
@@ -50,7 +49,7 @@ def collect(
     done: list[Stretch] = []
     try:
         for stretch in stretches:
-            counted = _counted(watcher, tensors, stretch, frames_of(stretch.video), run_in=run_in, stride=stride)
+            counted = _counted(watcher, tensors, stretch, *frames_of(stretch), stride=stride)
             found = {name: found[name] + counted[name] for name in tensors}
             done.append(stretch)
             progress(len(done))
@@ -61,14 +60,12 @@ def collect(
 
 
 def _counted(
-    watcher: Watcher, tensors: Sequence[str], stretch: Stretch, frames: Pixels, *, run_in: int, stride: int
+    watcher: Watcher, tensors: Sequence[str], stretch: Stretch, frames: Pixels, before: int, *, stride: int
 ) -> dict[str, Histogram]:
-    begin = max(0, stretch.begin - run_in // stride * stride)
-    end = stretch.begin + stretch.frames
     counted = dict.fromkeys(tensors, NOTHING)
-    for first in range(begin, end, stride):
-        values = watcher.run(_whole_step(frames[first : min(first + stride, end)], stride))
-        if first >= stretch.begin:
+    for begin in range(before % stride, len(frames), stride):
+        values = watcher.run(_whole_step(frames[begin : begin + stride], stride))
+        if begin >= before:
             for name in tensors:
                 counted[name] += _histogram(values[name], stretch)
     return counted
@@ -84,6 +81,6 @@ def _histogram(values: npt.NDArray[np.float32], stretch: Stretch) -> Histogram:
         return Histogram.of(values)
     except ValueError as error:
         raise SettingsError(
-            f"{stretch.video}: the network computes values that are not finite at frame {stretch.begin}; its weights "
-            "are damaged, or it was trained to no end; export another checkpoint"
+            f"{stretch.video}: the network computes values that are not finite at second "
+            f"{float(stretch.excerpt.begin):g}; its weights are damaged; export another checkpoint"
         ) from error

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+
+from cmsn_calibration.excerpts import Excerpt
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -17,32 +20,35 @@ _LOOKS = 8  # pictures of a stretch that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some seconds of a video. begin, frames: in frames at the model's rate.
+    """An excerpt of a video, and what is in it.
 
     light: mean of the pixels. contrast: their standard deviation. motion: mean absolute difference of neighbouring
     frames. All from 0 to 255. smoothness: correlation of neighbouring pixels, about 0.9 in pictures and 0 in noise.
     """
 
-    video: str
-    begin: int
-    frames: int
+    excerpt: Excerpt
     light: float
     contrast: float
     motion: float
     smoothness: float
 
+    @property
+    def video(self) -> str:
+        """Name of the video's file."""
+        return self.excerpt.video.name
 
-def stretches_of(video: str, frames: Pixels, *, length: int) -> Iterator[Stretch]:
-    """The consecutive stretches of a video, uint8 [T, height, width, 3]; what is left at the end belongs to the last.
 
-    length: frames of one. A video that is shorter is one stretch.
-    """
-    count = max(1, len(frames) // length)
-    for index in range(count):
-        begin = index * length
-        end = len(frames) if index == count - 1 else begin + length
-        if end - begin > 1:
-            yield _measured(video, frames, begin, min(end, begin + length))
+def look_at(excerpt: Excerpt, frames: Pixels) -> Stretch:
+    """What is in an excerpt: uint8 [T, height, width, 3], at least two frames."""
+    places = np.unique(np.linspace(0, len(frames) - 2, _LOOKS).astype(int))
+    looks, after = _grey(frames[places]), _grey(frames[places + 1])
+    return Stretch(
+        excerpt,
+        light=float(looks.mean()),
+        contrast=float(looks.std()),
+        motion=float(np.abs(after - looks).mean()),
+        smoothness=_smoothness(looks),
+    )
 
 
 def choose(found: Iterable[Stretch], *, count: int, seed: int) -> tuple[Stretch, ...]:
@@ -52,7 +58,7 @@ def choose(found: Iterable[Stretch], *, count: int, seed: int) -> tuple[Stretch,
     has given the fewest so far, and among these of a part that has; the seed decides between equals. The order in which
     the videos come does not matter.
     """
-    pool = sorted(found, key=lambda stretch: (stretch.video, stretch.begin))
+    pool = sorted(found, key=_place)
     part_of = {stretch: number for number, part in enumerate(_parts(pool)) for stretch in part}
     left = [pool[place] for place in np.random.default_rng(seed).permutation(len(pool))]
     taken: list[Stretch] = []
@@ -64,7 +70,11 @@ def choose(found: Iterable[Stretch], *, count: int, seed: int) -> tuple[Stretch,
         taken.append(best)
         of_video[best.video] += 1
         of_part[part_of[best]] += 1
-    return tuple(sorted(taken, key=lambda stretch: (stretch.video, stretch.begin)))
+    return tuple(sorted(taken, key=_place))
+
+
+def _place(stretch: Stretch) -> tuple[str, Fraction]:
+    return str(stretch.excerpt.video), stretch.excerpt.begin
 
 
 def _parts(pool: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
@@ -76,21 +86,6 @@ def _parts(pool: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
 def _thirds(items: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
     for index in range(_THIRDS):
         yield items[len(items) * index // _THIRDS : len(items) * (index + 1) // _THIRDS]
-
-
-def _measured(video: str, frames: Pixels, begin: int, end: int) -> Stretch:
-    places = np.unique(np.linspace(begin, end - 2, _LOOKS).astype(int))
-    looks = _grey(frames[places])
-    after = _grey(frames[places + 1])
-    return Stretch(
-        video=video,
-        begin=begin,
-        frames=end - begin,
-        light=float(looks.mean()),
-        contrast=float(looks.std()),
-        motion=float(np.abs(after - looks).mean()),
-        smoothness=_smoothness(looks),
-    )
 
 
 def _grey(pixels: Pixels) -> npt.NDArray[np.float32]:

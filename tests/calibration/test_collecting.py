@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmsn_calibration.collecting import Collected, collect
+from cmsn_calibration.excerpts import Excerpt
 from cmsn_calibration.layers import Layer
 from cmsn_calibration.stretches import Stretch
 from cmsn_calibration.watching import Watcher
@@ -18,8 +20,9 @@ from cmsn_runtime.pictures.example import moving_picture
 RUN_IN = 96
 
 
-def stretch(begin: int, frames: int, video: str = "one") -> Stretch:
-    return Stretch(video, begin, frames, 100.0, 40.0, 5.0, 0.9)
+def stretch(begin: int, frames: int) -> Stretch:
+    """begin: in frames, 25 a second."""
+    return Stretch(Excerpt(Path("one"), Fraction(begin, 25), frames), 100.0, 40.0, 5.0, 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,12 @@ def tensors(layers: tuple[Layer, ...]) -> list[str]:
 
 
 def counted(extractor: bytes, tensors: list[str], frames: np.ndarray, *wanted: Stretch, run_in: int = 0) -> Collected:
-    return collect(Watcher(extractor, tensors), tensors, wanted, lambda video: frames, run_in=run_in, stride=8)
+    def read(stretch: Stretch) -> tuple[np.ndarray, int]:
+        begin = int(stretch.excerpt.begin * 25)
+        before = min(run_in, begin)
+        return frames[begin - before : begin + stretch.excerpt.frames], before
+
+    return collect(Watcher(extractor, tensors), tensors, wanted, read, stride=8)
 
 
 def test_the_values_are_those_of_the_stretch_in_the_midst_of_its_video(
@@ -75,9 +83,9 @@ def test_an_interrupt_keeps_what_is_done(
 
     wanted = [stretch(0, 40), stretch(40, 40), stretch(80, 40)]
     watcher = Watcher(extractor, tensors)
-    found = collect(watcher, tensors, wanted, lambda video: frames, run_in=0, stride=8, progress=interrupted)
+    found = collect(watcher, tensors, wanted, lambda stretch: (frames[:40], 0), stride=8, progress=interrupted)
     assert found.stretches == tuple(wanted[:2])
-    expected = counted(extractor, tensors, frames, *wanted[:2])
+    expected = counted(extractor, tensors, np.concatenate([frames[:40]] * 2), *wanted[:2])
     for name in tensors:
         np.testing.assert_array_equal(found.histograms[name].counts, expected.histograms[name].counts)
 
@@ -88,5 +96,5 @@ def test_values_that_are_not_finite_are_refused_with_their_video(
     watcher = Watcher(extractor, tensors)
     broken = dict.fromkeys(tensors, np.array([np.nan], np.float32))
     monkeypatch.setattr(watcher, "run", lambda pixels: broken)
-    with pytest.raises(SettingsError, match="one: the network computes values that are not finite at frame 0"):
-        collect(watcher, tensors, [stretch(0, 8)], lambda video: frames, run_in=0, stride=8)
+    with pytest.raises(SettingsError, match="one: the network computes values that are not finite at second 0"):
+        collect(watcher, tensors, [stretch(0, 8)], lambda stretch: (frames[:8], 0), stride=8)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cmsn_calibration.stretches import Stretch, choose, stretches_of, videos_of
+from cmsn_calibration.excerpts import Excerpt
+from cmsn_calibration.stretches import Stretch, choose, look_at, videos_of
 from cmsn_calibration.suspicion import doubts, faults
 from cmsn_runtime.pictures.example import moving_picture
 
@@ -18,23 +21,21 @@ def moving(frames: int = 96) -> np.ndarray:
     return moving_picture(RNG(0), (24, 32), frames)
 
 
-def video(name: str, count: int, *, light: float = 100.0, motion: float = 5.0) -> list[Stretch]:
-    return [Stretch(name, 96 * index, 96, light, 40.0, motion, 0.9) for index in range(count)]
+def one(name: str, index: int, light: float, contrast: float, motion: float, smoothness: float) -> Stretch:
+    return Stretch(Excerpt(Path(name), Fraction(4 * index), 96), light, contrast, motion, smoothness)
 
 
-def test_a_video_is_divided_into_stretches_of_one_length() -> None:
-    found = list(stretches_of("one", moving(200), length=96))
-    assert [(item.begin, item.frames) for item in found] == [(0, 96), (96, 96)]
-    (short,) = stretches_of("two", moving(40), length=96)
-    assert (short.begin, short.frames) == (0, 40)
-    assert not list(stretches_of("three", moving(1), length=96))
+def video(name: str, count: int) -> list[Stretch]:
+    return [one(name, index, 100.0, 40.0, 5.0, 0.9) for index in range(count)]
+
+
+def seen(frames: np.ndarray) -> Stretch:
+    return look_at(Excerpt(Path("one"), Fraction(0), len(frames)), frames)
 
 
 def test_light_motion_and_smoothness_are_those_of_the_pictures() -> None:
-    (found,) = stretches_of("one", moving(), length=96)
-    (darker,) = stretches_of("two", moving() // 2, length=96)
-    (still,) = stretches_of("three", np.repeat(moving()[:1], 96, axis=0), length=96)
-    (noise,) = stretches_of("four", RNG(1).integers(0, 256, (96, 24, 32, 3), np.uint8), length=96)
+    found, darker, still = seen(moving()), seen(moving() // 2), seen(np.repeat(moving()[:1], 96, axis=0))
+    noise = seen(RNG(1).integers(0, 256, (96, 24, 32, 3), np.uint8))
     assert darker.light == pytest.approx(found.light / 2, abs=1)
     assert found.motion > 0.5 and still.motion == 0
     assert found.smoothness > 0.6 and abs(noise.smoothness) < 0.1
@@ -64,7 +65,7 @@ def test_the_choice_depends_on_the_seed_and_on_no_order() -> None:
     assert first == choose(pool[::-1], count=20, seed=1)
     assert first != choose(pool, count=20, seed=2)
     assert len(set(first)) == 20
-    assert first != tuple(sorted(pool, key=lambda item: (item.video, item.begin)))[:20]
+    assert first != tuple(sorted(pool, key=lambda item: (item.video, item.excerpt.begin)))[:20]
 
 
 def test_where_there_are_fewer_all_are_taken() -> None:
@@ -72,9 +73,9 @@ def test_where_there_are_fewer_all_are_taken() -> None:
     assert choose(pool, count=20, seed=0) == tuple(pool)
 
 
-BLACK = [Stretch("b", 96 * index, 96, 2.0, 1.0, 0.0, 1.0) for index in range(40)]
-NOISE = [Stretch("n", 96 * index, 96, 127.0, 74.0, 85.0, 0.01) for index in range(40)]
-GREY = [Stretch("g", 96 * index, 96, 127.0, 0.0, 0.0, 1.0) for index in range(40)]
+BLACK = [one("b", index, 2.0, 1.0, 0.0, 1.0) for index in range(40)]
+NOISE = [one("n", index, 127.0, 74.0, 85.0, 0.01) for index in range(40)]
+GREY = [one("g", index, 127.0, 0.0, 0.0, 1.0) for index in range(40)]
 FROZEN = [replace(item, motion=0.0) for name in "abc" for item in video(name, 20)]
 GOOD = [item for name in "abc" for item in video(name, 20)]
 
