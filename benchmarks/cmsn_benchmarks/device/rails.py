@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Rails by the names of NVIDIA's developer guides ("Power Monitoring"). The module's input where it is measured:
-# TX1, TX2, Xavier NX, Orin NX and Orin Nano; Nano.
+# Rails by the names that lines of tegrastats show; AGX Xavier's were not looked up. The module's input where it is
+# measured: TX1, TX2, Xavier NX, Orin NX and Orin Nano; Nano.
 _INPUTS = ("VDD_IN", "POM_5V_IN")
 # Otherwise the rails that together supply the module: AGX Orin, whose VDDQ_VDD2_1V8AO is fed by VIN_SYS_5V0, and
 # AGX Xavier. The board's own input (VIN of Thor) would include what is plugged in.
