@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from cmsn_runtime.manifest.contents import Manifest, Parity, Variant
+    from cmsn_runtime.manifest.quality import Quality
     from cmsn_runtime.site import Tuning
 
 _PATH = click.Path(path_type=Path)
@@ -94,11 +95,26 @@ def _variant(precision: str, variant: Variant) -> Iterator[tuple[str, str]]:
         graph = variant.graphs[name]
         yield f"{precision} {name}", f"{graph.file}, {graph.bytes / 1e6:.2f} MB, sha256 {graph.sha256[:16]}..."
     yield f"{precision} parity", _parity(variant.parity)
+    if variant.quality is not None:
+        yield f"{precision} against fp32", _quality(variant.quality)
 
 
 def _parity(parity: Parity) -> str:
     errors = ", ".join(f"{name} {value:.1e}" for name, value in parity.errors.items())
     return f"relative error against torch: {errors} (at most {parity.tolerance:g})"
+
+
+def _quality(quality: Quality) -> str:
+    recall = quality.recall
+    found = (
+        "AR not measured"
+        if recall is None
+        else f"AR@{recall.number} {recall.percent:.1f} instead of {recall.full_precision:.1f}"
+    )
+    return (
+        f"{found}; {100 * quality.stages:.2f} % of {quality.steps:,} steps with the same stage; features "
+        f"{quality.signal_to_noise:.1f} dB; {quality.videos} videos, {quality.backend}"
+    )
 
 
 def _states(manifest: Manifest) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from cmsn_runtime.checking import require, shown
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.manifest.quality import Quality
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.proposing.settings import ProposalSettings
 from cmsn_runtime.timegrid import TimeGrid
@@ -131,12 +132,14 @@ class Variant:
     """The three networks in one precision, complete.
 
     graphs: `extractor`, `stages` and `evaluator`; one that gains nothing from this precision is another variant's file.
-    parity: that of these three. state_dtypes: state -> numpy's name of its element type.
+    parity: that of these three. state_dtypes: state -> numpy's name of its element type. quality: where it was
+    measured, by `cmsn calibrate`.
     """
 
     graphs: dict[str, GraphFile]
     parity: Parity
     state_dtypes: dict[str, StateDtype]
+    quality: Quality | None = None
 
     def __post_init__(self) -> None:
         _require_names("graphs", self.graphs, GRAPH_NAMES)

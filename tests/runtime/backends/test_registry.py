@@ -13,7 +13,7 @@ from cmsn_runtime.backends.registry import BackendKind, Networks, backend_names,
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.errors import BackendError, BackendWarning, SettingsError
 
-SHIPPED = ["onnxruntime", "ort-cuda", "ort-tensorrt", "tensorrt"]
+SHIPPED = ["onnxruntime", "onnxruntime-int8", "ort-cuda", "ort-tensorrt", "tensorrt"]
 SHIPPED += ["openvino", "openvino-bf16", "openvino-fp16", "openvino-int8"]
 
 

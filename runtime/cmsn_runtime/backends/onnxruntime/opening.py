@@ -1,4 +1,4 @@
-"""ONNX Runtime as three backends: on the CPU, with CUDA, and with TensorRT inside it."""
+"""ONNX Runtime as backends: on the CPU, in FP32 and INT8, with CUDA, and with TensorRT inside it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from cmsn_runtime.manifest.contents import FULL_PRECISION
 if TYPE_CHECKING:
     from cmsn_runtime.backends.onnxruntime.provider import Provider
 
+_INT8 = "int8"
+
 # The library itself is imported inside the functions: it is slow to load.
 
 
@@ -20,6 +22,12 @@ def _open_cpu(networks: Networks) -> GraphBackend:
     from cmsn_runtime.backends.onnxruntime.provider import Provider
 
     return _open(networks, FULL_PRECISION, Provider("cpu"))
+
+
+def _open_cpu_int8(networks: Networks) -> GraphBackend:
+    from cmsn_runtime.backends.onnxruntime.provider import Provider
+
+    return _open(networks, _INT8, Provider("cpu"))
 
 
 def _open_cuda(networks: Networks) -> GraphBackend:
@@ -65,6 +73,8 @@ def _has_cuda(networks: Networks) -> bool:
 
 
 CPU = BackendKind(open=_open_cpu, is_there=lambda networks: True, rank=90)
+# Opened only by name: it has no INT8 kernel for convolutions over time, and is no faster than in FP32.
+CPU_INT8 = BackendKind(open=_open_cpu_int8, is_there=lambda networks: _INT8 in networks.manifest.variants)
 CUDA = BackendKind(open=_open_cuda, is_there=_has_cuda, rank=20)
 # Opened only by name: its first start takes minutes.
 TENSORRT = BackendKind(open=_open_tensorrt, is_there=_has_cuda)
