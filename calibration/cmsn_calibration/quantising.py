@@ -18,7 +18,7 @@ def quantised(graph: bytes, ranges: Mapping[str, float], *, layers: Collection[s
     ranges: name of the tensor that a layer reads -> its largest absolute value; larger ones are clipped to it.
     layers: names of `quantisable` layers. All is symmetric, with zero points of 0, as TensorRT requires: activations
     have one scale per tensor, range / 127, and weights, kept as INT8, one per channel of the output. Biases, states and
-    all other layers stay as they are: INT8 states are no faster on CPUs (0.99 to 1.02 of the time).
+    all other layers stay as they are: INT8 states were no faster on a CPU.
     Raises SettingsError for unknown layers, or ranges that are missing or not above 0.
     """
     model = onnx.load_from_string(graph)

@@ -13,6 +13,7 @@ from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.backends.openvino.self_check import feature_error
 from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest, Parity, StateTensor
+from cmsn_runtime.manifest.quality import Quality
 
 INT8 = "int8"
 # What another library may add to the measured error: what is not quantised may run in BF16 (1e-2), and the error of
@@ -22,11 +23,12 @@ _SPARE, _FACTOR = 1e-2, 2.0
 Graphs = dict[str, TypedGraph]
 
 
-def write_int8_variant(folder: Path, extractor: bytes, *, out: Path) -> Manifest:
+def write_int8_variant(folder: Path, extractor: bytes, *, out: Path, quality: Quality | None = None) -> Manifest:
     """Write a bundle that has one more variant, whose extractor is the given graph; all others stay as they are.
 
-    folder: of the bundle. The parity of the new variant is the error of its features on a short moving picture against
-    FP32, both on ONNX Runtime. Raises BundleError and OutputError as `write_bundle`, and BackendError.
+    folder: of the bundle. quality: what the variant costs, for the manifest. The parity of the new variant is the error
+    of its features on a short moving picture against FP32, both on ONNX Runtime. Raises BundleError and OutputError as
+    `write_bundle`, and BackendError.
     """
     manifest = read_manifest(folder)
     variants = {
@@ -41,7 +43,8 @@ def write_int8_variant(folder: Path, extractor: bytes, *, out: Path) -> Manifest
     errors = {**full.parity.errors, "extractor": _error(manifest, graphs, full.graphs)}
     tolerance = max(*errors.values(), _FACTOR * errors["extractor"] + _SPARE)
     variants[INT8] = ExportedVariant(graphs, Parity(errors, tolerance))
-    found = replace(manifest, variants={**manifest.variants, INT8: listed(variants[INT8])})
+    added = replace(listed(variants[INT8]), quality=quality)
+    found = replace(manifest, variants={**manifest.variants, INT8: added})
     write_bundle(out, found, variants)
     return found
 

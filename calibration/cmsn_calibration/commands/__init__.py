@@ -1,0 +1,1 @@
+"""Subcommands of `cmsn` for calibration."""

@@ -1,0 +1,113 @@
+"""`cmsn calibrate` from end to end: what it writes, what it says, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from cmsn_calibration.commands.calibrate import calibrate
+from cmsn_runtime.bundle_files import read_manifest
+from cmsn_training.rendering.settings import RenderSettings
+from cmsn_training.rendering.writer import render_streams
+
+FEW = ["--stretches", "6", "--seconds", "2", "--method", "mse", "--method", "min-max"]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    render_streams(folder, RenderSettings(seconds=20.0, seed=3), streams=2)
+    return folder
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(calibrate, [str(item) for item in arguments])
+
+
+@pytest.fixture(scope="module")
+def done(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result, dict[str, object]]:
+    folder = tmp_path_factory.mktemp("out")
+    out, figures = folder / "demo8.cmsn", folder / "figures.json"
+    truth = videos / "annotations.json"
+    result = run("demo", "--videos", videos, "--annotations", truth, "-o", out, "--json", figures, *FEW)
+    assert result.exit_code == 0, result.output
+    return out, result, json.loads(figures.read_text())
+
+
+def test_the_bundle_has_the_variant_and_what_it_costs(done: tuple[Path, Result, dict[str, object]]) -> None:
+    quality = read_manifest(done[0]).variant("int8").quality
+    assert quality is not None and quality.recall is not None
+    assert quality.videos == 2 and quality.steps > 40
+    assert quality.stages > 0.9 and 15 < quality.signal_to_noise < 60
+    assert quality.recall.number == 10 and quality.recall.full_precision > 0
+
+
+def test_it_says_what_it_found(done: tuple[Path, Result, dict[str, object]]) -> None:
+    lines = done[1].stdout.splitlines()
+    assert len([line for line in lines if line.startswith(("c3d.conv", "encoder.conv"))]) == 9
+    assert any(line.startswith("AR@10: ") for line in lines)
+    assert lines[-1].endswith("demo8.cmsn: written; run it with --backend openvino-int8")
+
+
+def test_the_file_has_the_stretches_and_ranges_that_led_to_it(
+    done: tuple[Path, Result, dict[str, object]], videos: Path
+) -> None:
+    figures = done[2]
+    assert isinstance(figures["stretches"], list) and len(figures["stretches"]) == 6
+    assert {item["excerpt"]["video"] for item in figures["stretches"]} == {path.name for path in videos.glob("*.mp4")}
+    assert isinstance(figures["layers"], list)
+    assert {item["method"] for item in figures["layers"]} <= {"mse", "min-max"}
+
+
+def test_the_same_seed_gives_the_same_graph(
+    done: tuple[Path, Result, dict[str, object]], videos: Path, tmp_path: Path
+) -> None:
+    again = run("demo", "--videos", videos, "-o", tmp_path / "again.cmsn", *FEW)
+    assert again.exit_code == 0, again.output
+    assert "AR@10" not in again.stdout  # no labels were named
+
+    def graph(folder: Path) -> str:
+        return read_manifest(folder).variant("int8").graphs["extractor"].sha256
+
+    assert graph(tmp_path / "again.cmsn") == graph(done[0])
+
+
+@pytest.mark.parametrize("kind", ["noise", "black"])
+def test_videos_that_no_camera_records_are_refused_and_nothing_is_written(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    pictures = np.random.default_rng(0).integers(0, 256 if kind == "noise" else 4, (60, 48, 64, 3), np.uint8)
+    for name in "abcd":
+        with av.open(str(folder / f"{name}.mkv"), "w") as container:
+            stream = container.add_stream("ffv1", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr0"
+            for picture in pictures:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            container.mux(stream.encode())
+    result = run("demo", "--videos", folder, "-o", tmp_path / "out.cmsn", *FEW)
+    assert result.exit_code == 1
+    assert f"stretches are {kind}" in str(result.exception)
+    assert not (tmp_path / "out.cmsn").exists()
+
+
+def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
+    result = run("demo", "--videos", tmp_path, "-o", tmp_path / "out.cmsn")
+    assert "there are no videos in it" in str(result.exception)
+
+
+def test_a_budget_without_labels_is_a_usage_error(videos: Path, tmp_path: Path) -> None:
+    result = run("demo", "--videos", videos, "-o", tmp_path / "out.cmsn", "--max-ar-drop", "0.5")
+    assert result.exit_code == 2
+    assert "--max-ar-drop needs --annotations" in result.output
+
+
+def test_a_bundle_that_exists_is_kept(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.cmsn").mkdir()
+    (tmp_path / "out.cmsn" / "manifest.json").write_text("{}")
+    result = run("demo", "--videos", videos, "-o", tmp_path / "out.cmsn")
+    assert "exists already" in str(result.exception)
