@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ from cmsn_runtime.errors import BackendError, BackendWarning, SettingsError
 
 if TYPE_CHECKING:
     from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
+
+_MOST_DROP = 0.5  # points of AR
 
 
 def _open(networks: Networks, precision: Precision) -> GraphBackend:
@@ -134,10 +137,19 @@ def _is_there(networks: Networks) -> bool:
     return is_installed() and (not networks.argument or is_device(networks.argument))
 
 
-def _kind(precision: Precision, rank: int | None = None) -> BackendKind:
+def _int8_is_there(networks: Networks) -> bool:
+    """Whether `auto` may take INT8: only once it is known that the bundle loses next to no recall by it."""
+    variant = networks.manifest.variants.get(INT8.variant)
+    recall = variant.quality.recall if variant and variant.quality else None
+    return recall is not None and recall.drop <= _MOST_DROP and _is_there(networks)
+
+
+def _kind(
+    precision: Precision, rank: int | None = None, is_there: Callable[[Networks], bool] = _is_there
+) -> BackendKind:
     return BackendKind(
         open=partial(_open, precision=precision),
-        is_there=_is_there,
+        is_there=is_there,
         rank=rank,
         argument="a device of OpenVINO's, such as CPU, GPU, GPU.1 or NPU",
     )
@@ -147,4 +159,4 @@ def _kind(precision: Precision, rank: int | None = None) -> BackendKind:
 CPU_FP32 = _kind(FP32, rank=50)
 CPU_BF16 = _kind(BF16)
 CPU_FP16 = _kind(FP16)
-CPU_INT8 = _kind(INT8)
+CPU_INT8 = _kind(INT8, is_there=_int8_is_there)
