@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from without_gpu import for_a_gpu_of_2020
 
 from cmsn_calibration.layers import Layer
 from cmsn_calibration.quantising import quantised
@@ -14,12 +14,6 @@ from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle_files import read_manifest
 
 trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx, which compiles for a GPU without one")
-
-
-def for_a_gpu_of_2020(config: Any) -> None:
-    """What tensorrt-rtx must be told where there is no GPU to ask."""
-    config.num_compute_capabilities = 1
-    config.set_compute_capability(trt.ComputeCapability.SM86, 0)
 
 
 @pytest.mark.parametrize("sizes", [EngineSizes(), EngineSizes(cameras=4)], ids=["one camera", "a batch of cameras"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx, which compiles for a GPU without one")
+
+from without_gpu import for_a_gpu_of_2020  # noqa: E402
 
 from cmsn_export.building import BuildPlan, inspect_graphs  # noqa: E402
 from cmsn_export.bundle_folder import write_bundle  # noqa: E402
@@ -25,12 +26,6 @@ from cmsn_training.config import parse_config  # noqa: E402
 from cmsn_training.models.cmsn import CMSN  # noqa: E402
 
 SIZES = [EngineSizes(), EngineSizes(cameras=4), EngineSizes(chunk_frames=16)]
-
-
-def for_a_gpu_of_2020(config: Any) -> None:
-    """What tensorrt-rtx must be told where there is no GPU to ask."""
-    config.num_compute_capabilities = 1
-    config.set_compute_capability(trt.ComputeCapability.SM86, 0)
 
 
 def build(folder: Path, graph: str, precision: str, sizes: EngineSizes) -> bytes:

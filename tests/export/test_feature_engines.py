@@ -12,6 +12,7 @@ import pytest
 import torch
 from fake_cuda import Machine, process_on
 from fake_tensorrt import FakeTensorRT
+from without_gpu import for_a_gpu_of_2020
 
 from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.bundling import export_bundle
@@ -79,17 +80,14 @@ def test_only_the_evaluator_of_feature_rows_is_fp16(bundle: Path) -> None:
 @pytest.mark.parametrize("graph", GRAPH_NAMES)
 def test_every_graph_of_a_feature_bundle_compiles(bundle: Path, graph: str) -> None:
     rtx = pytest.importorskip("tensorrt_rtx")
-
-    def configure(config: Any) -> None:
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(rtx.ComputeCapability.SM86, 0)
-
     manifest = read_manifest(bundle)
     file = manifest.variant("fp16").graphs[graph]
     for sizes in (EngineSizes(), EngineSizes(cameras=3, chunk_frames=2 * STRIDE)):
         shapes = engine_shapes(manifest, graph, sizes)
         settings, onnx = BuilderSettings(), read_graph(bundle, file)
-        assert build_plan(rtx, onnx, shapes, settings, graph=graph, precision=file.precision, configure=configure)
+        assert build_plan(
+            rtx, onnx, shapes, settings, graph=graph, precision=file.precision, configure=for_a_gpu_of_2020
+        )
 
 
 def test_feature_rows_give_the_events_of_the_cpu_on_a_simulated_gpu(
