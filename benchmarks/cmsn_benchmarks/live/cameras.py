@@ -62,7 +62,7 @@ def main(address: str | None, cameras: int, seconds: float, search: bool, name: 
         loads = [load(bundle, address, cameras, seconds)]
         click.echo(json.dumps(asdict(loads[-1])))
         while search and fits(loads[-1]):
-            loads.append(load(bundle, address, round(loads[-1].cameras * _STEP), seconds))
+            loads.append(load(bundle, address, max(loads[-1].cameras + 1, round(loads[-1].cameras * _STEP)), seconds))
             click.echo(json.dumps(asdict(loads[-1])))
     fitting = [each.cameras for each in loads if fits(each)]
     report = {**facts, "cores_of_machine": len(os.sched_getaffinity(0)), "loads": [asdict(each) for each in loads]}
