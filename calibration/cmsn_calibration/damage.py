@@ -1,9 +1,9 @@
-"""How far an extractor's features are from those in FP32, on a few stretches of video."""
+"""How far what an extractor computes is from FP32, on a few stretches of video."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ class Reference:
     """
 
     def __init__(self, graph: bytes, parts: Sequence[Part], *, stride: int, threads: int) -> None:
-        self._parts, self._stride, self._threads = parts, stride, threads
+        self._graph, self.parts, self._stride, self._threads = graph, parts, stride, threads
         self._features = self._run(graph)
 
     def signal_to_noise(self, graph: bytes) -> float:
@@ -30,15 +30,37 @@ class Reference:
         found = self._run(graph)
         if not np.isfinite(found).all():
             return -math.inf
-        signal = float(np.square(self._features, dtype=np.float64).sum())
-        noise = float(np.square(found - self._features, dtype=np.float64).sum())
-        return 10 * math.log10(signal / noise) if signal and noise else math.inf
+        return _decibels(
+            float(np.square(self._features, dtype=np.float64).sum()),
+            float(np.square(found - self._features, dtype=np.float64).sum()),
+        )
+
+    def of_tensors(self, graph: bytes, tensors: Sequence[str]) -> dict[str, float]:
+        """The same of tensors within another graph, by name; both graphs have them."""
+        watchers = [Watcher(each, tensors, threads=self._threads) for each in (graph, self._graph)]
+        sums = {name: [0.0, 0.0] for name in tensors}
+        for chunk, counts in self._chunks():
+            found, expected = (watcher.run(chunk) for watcher in watchers)
+            if counts:
+                for name in tensors:
+                    sums[name][0] += float(np.square(expected[name], dtype=np.float64).sum())
+                    sums[name][1] += float(np.square(found[name] - expected[name], dtype=np.float64).sum())
+        return {name: _decibels(signal, noise) for name, (signal, noise) in sums.items()}
 
     def _run(self, graph: bytes) -> npt.NDArray[np.float32]:
         watcher, found = Watcher(graph, [], threads=self._threads), []
-        for frames, before in self._parts:
-            for begin in range(before % self._stride, len(frames) - self._stride + 1, self._stride):
-                features = watcher.run(frames[begin : begin + self._stride])["features"]
-                if begin >= before:
-                    found.append(features[0])
+        for chunk, counts in self._chunks():
+            features = watcher.run(chunk)["features"]
+            if counts:
+                found.append(features[0])
         return np.concatenate(found)
+
+    def _chunks(self) -> Iterator[tuple[Pixels, bool]]:
+        """Steps of the stretches, each with whether it is one of the stretch itself and not of what comes before."""
+        for frames, before in self.parts:
+            for begin in range(before % self._stride, len(frames) - self._stride + 1, self._stride):
+                yield frames[begin : begin + self._stride], begin >= before
+
+
+def _decibels(signal: float, noise: float) -> float:
+    return 10 * math.log10(signal / noise) if signal and noise else math.inf

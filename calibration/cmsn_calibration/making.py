@@ -6,20 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cmsn_calibration.calibrating import Calibration, CalibrationSettings, calibrate, videos_in
 from cmsn_calibration.choosing import with_ranges
-from cmsn_calibration.comparing import Comparison
+from cmsn_calibration.comparing import REFERENCE, Compared, Comparison, open_int8
+from cmsn_calibration.drift import Drift, measure_drift
 from cmsn_calibration.mixing import Mix, search_mix
 from cmsn_calibration.report import CalibrationReport
+from cmsn_calibration.speed import backends_here, speeds
 from cmsn_calibration.variant import INT8, write_int8_variant
-from cmsn_runtime.annotations import VideoAnnotations, read_annotations
+from cmsn_runtime.annotations import read_annotations
+from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import FULL_PRECISION
-from cmsn_runtime.manifest.quality import Quality, Recall
+from cmsn_runtime.manifest.quality import Recall
 from cmsn_runtime.names import ByName
 from cmsn_runtime.reporting import report as report_line
+from cmsn_training.evaluation import Spans
 
 _AN = 10
 
@@ -28,7 +34,8 @@ _AN = 10
 class Job:
     """bundle, videos: folders. annotations: of some of the videos. output: the bundle that is written.
 
-    most_drop: points of AR@10 that may be lost; None for all layers in INT8. compared: videos, at most.
+    most_drop: points of AR@10 that may be lost; None for all layers in INT8. compared: videos, at most. drift_minutes:
+    of a stream over which drift is measured; None for no such stream.
     """
 
     bundle: Path
@@ -38,6 +45,7 @@ class Job:
     settings: CalibrationSettings
     most_drop: float | None
     compared: int
+    drift_minutes: float | None
 
 
 def make(job: Job) -> CalibrationReport:
@@ -53,11 +61,35 @@ def make(job: Job) -> CalibrationReport:
         )
         trial = _Trial(calibration, comparison, lambda: bar.counter("INT8 on whole videos", len(compared)))
         mixes = _mixes(trial, job.most_drop)
-    floats = mixes[-1].floats if mixes else ()
-    graph, quality = trial.measured(floats)
-    manifest = write_int8_variant(job.bundle, graph, out=job.output, quality=quality)
-    sizes = {name: manifest.variant(name).graphs["extractor"].bytes for name in (FULL_PRECISION, INT8)}
-    return CalibrationReport(manifest.name, job.settings, calibration, floats, quality, sizes, mixes)
+        floats = mixes[-1].floats if mixes else ()
+        graph, found = trial.measured(floats)
+        manifest = write_int8_variant(job.bundle, graph, out=job.output, quality=found.quality)
+        drift = None if job.drift_minutes is None else _drift(job, calibration, job.drift_minutes, _Bar(bars).show)
+    return CalibrationReport(
+        bundle=manifest.name,
+        settings=job.settings,
+        calibration=calibration,
+        floats=floats,
+        compared=found,
+        noise=calibration.reference.of_tensors(graph, [layer.activation for layer in calibration.layers]),
+        sizes={name: manifest.variant(name).graphs["extractor"].bytes for name in (FULL_PRECISION, INT8)},
+        mixes=mixes,
+        drift=drift,
+        speeds=speeds(job.output, backends_here()),
+    )
+
+
+def _drift(job: Job, calibration: Calibration, minutes: float, show: Callable[[str, int, int], None]) -> Drift:
+    frames = np.concatenate([frames[before:] for frames, before in calibration.reference.parts])
+    with open_bundle(job.bundle, backend=REFERENCE) as expected, open_int8(job.output) as found:
+        return measure_drift(
+            found.backend,
+            expected.backend,
+            frames,
+            expected.grid,
+            minutes=minutes,
+            progress=lambda done: show("a long stream, minutes", int(done), int(minutes)),
+        )
 
 
 class _Trial:
@@ -68,21 +100,22 @@ class _Trial:
     ) -> None:
         self.ranges = calibration.ranges
         self._calibration, self._comparison, self._progress = calibration, comparison, progress
-        self._found: dict[tuple[str, ...], tuple[bytes, Quality]] = {}
+        self._found: dict[tuple[str, ...], tuple[bytes, Compared]] = {}
 
-    def measured(self, floats: Sequence[str]) -> tuple[bytes, Quality]:
-        """The extractor's graph, and its quality."""
+    def measured(self, floats: Sequence[str]) -> tuple[bytes, Compared]:
+        """The extractor's graph, and what it costs."""
         key = tuple(floats)
         if key not in self._found:
             calibration = self._calibration
             graph = with_ranges(calibration.graph, calibration.layers, calibration.ranges, without=floats)
             noise = calibration.reference.signal_to_noise(graph)
-            self._found[key] = graph, self._comparison.quality(graph, signal_to_noise=noise, progress=self._progress())
+            found = self._comparison.with_graph(graph, signal_to_noise=noise, progress=self._progress())
+            self._found[key] = graph, found
         return self._found[key]
 
     def recall(self, floats: Sequence[str]) -> Recall:
         """Raises SettingsError where no compared video has labels."""
-        found = self.measured(floats)[1].recall
+        found = self.measured(floats)[1].quality.recall
         if found is None:
             raise SettingsError("none of the compared videos has labels; name their annotations, or omit --max-ar-drop")
         return found
@@ -92,13 +125,17 @@ def _mixes(trial: _Trial, most_drop: float | None) -> list[Mix]:
     return [] if most_drop is None else list(search_mix(trial.ranges, trial.recall, most_drop=most_drop))
 
 
-def _truth(annotations: Path | None, videos: Sequence[Path]) -> Mapping[str, VideoAnnotations]:
-    """Labels by the names of the videos without suffix; those of other videos are left out."""
+def _truth(annotations: Path | None, videos: Sequence[Path]) -> Mapping[str, Spans]:
+    """Labels, [G, 2] in seconds, by the names of the videos without suffix; those of other videos are left out."""
     if annotations is None:
         return {}
     by_name = ByName(read_annotations(annotations))
     found = {video.stem: by_name.get(video.stem) for video in videos}
-    labelled = {name: entry for name, entry in found.items() if entry is not None}
+    labelled = {
+        name: np.array([(item.start, item.end) for item in entry.annotations]).reshape(-1, 2)
+        for name, entry in found.items()
+        if entry is not None
+    }
     if not labelled:
         raise SettingsError(
             f"{annotations}: none of its entries is one of the videos; NAME, v_NAME and NAME.mp4 are one"
@@ -106,7 +143,7 @@ def _truth(annotations: Path | None, videos: Sequence[Path]) -> Mapping[str, Vid
     return labelled
 
 
-def _to_compare(videos: Sequence[Path], truth: Mapping[str, VideoAnnotations], most: int) -> list[Path]:
+def _to_compare(videos: Sequence[Path], truth: Mapping[str, Spans], most: int) -> list[Path]:
     """Those with labels first; evenly spread over the folder."""
     labelled = [video for video in videos if video.stem in truth]
     pool = labelled or list(videos)
@@ -139,8 +176,6 @@ class _Bar:
 
 def _bars() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    from rich.console import Console
-
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 

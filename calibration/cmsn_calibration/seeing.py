@@ -9,34 +9,38 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.bundle import Bundle
-from cmsn_runtime.events import Event, StageStep
+from cmsn_runtime.events import StageStep, StreamEvent
 from cmsn_runtime.manifest.quality import Recall
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.evaluation import Spans, average_recall
+from cmsn_training.evaluation.delay import recall_by_delay
+from cmsn_training.evaluation.events import Reported, reports_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """stages: int [T], the most probable stage of each step. spans: [K, 2] in seconds, final proposals, best first."""
+    """stages: int [T], the most probable stage of each step. reports: on actions, in their order."""
 
     stages: npt.NDArray[np.int64]
-    spans: Spans
+    reports: Sequence[Reported]
+
+    @property
+    def spans(self) -> Spans:
+        """Final proposals, [K, 2] in seconds, best first."""
+        finals = sorted((item for item in self.reports if item.kind == "final"), key=lambda item: -item.score)
+        return np.array([(item.start, item.end) for item in finals]).reshape(-1, 2)
 
 
 def seen(bundle: Bundle, video: Path) -> Seen:
     """A whole video through a stream, as from a camera. Raises SourceError."""
     steps: list[StageStep] = []
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     with bundle.stream(on_step=steps.append) as stream, open_source(video) as source:
         for frame in source:
-            events += [event for event in stream.push(frame) if isinstance(event, Event)]
-        events += [event for event in stream.flush() if isinstance(event, Event)]
-    finals = [event.proposal for event in events if event.kind == "final" and event.proposal is not None]
-    ranked = sorted(finals, key=lambda proposal: -proposal.score)
-    spans = np.array([(float(item.start), float(item.end)) for item in ranked]).reshape(-1, 2)
-    return Seen(np.array([int(np.argmax(step.probabilities)) for step in steps]), spans)
+            events += stream.push(frame)
+        events += stream.flush()
+    return Seen(np.array([int(np.argmax(step.probabilities)) for step in steps]), reports_of(events))
 
 
 def see_all(
@@ -58,17 +62,19 @@ def stage_agreement(found: Mapping[str, Seen], expected: Mapping[str, Seen]) -> 
 
 
 def recall(
-    found: Mapping[str, Seen], expected: Mapping[str, Seen], truth: Mapping[str, VideoAnnotations], *, number: int
+    found: Mapping[str, Seen], expected: Mapping[str, Seen], truth: Mapping[str, Spans], *, number: int
 ) -> Recall:
-    """AR@N of the videos that have labels, beside that of the expected ones (FP32)."""
-    spans = {
-        name: np.array([(item.start, item.end) for item in truth[name].annotations]).reshape(-1, 2)
-        for name in expected
-        if name in truth
-    }
+    """AR@N on the videos that have labels, beside that of the expected ones (FP32). truth: video -> [G, 2] seconds."""
 
     def percent(of: Mapping[str, Seen]) -> float:
-        value = average_recall({name: of[name].spans for name in spans}, spans, per_video=number)
-        return round(value, 3)
+        return round(average_recall({name: of[name].spans for name in truth}, truth, per_video=number), 3)
 
     return Recall(number, percent(found), percent(expected))
+
+
+def recall_after(found: Mapping[str, Seen], truth: Mapping[str, Spans], *, number: int) -> Mapping[float, float]:
+    """Allowed delay in seconds -> AR@N in percent; empty where nothing was reported."""
+    reports = {name: found[name].reports for name in truth}
+    if not any(reports.values()):
+        return {}
+    return recall_by_delay(reports, truth, numbers=[number])[number]

@@ -32,11 +32,11 @@ def run(*arguments: str | Path) -> Result:
 @pytest.fixture(scope="module")
 def done(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result, dict[str, object]]:
     folder = tmp_path_factory.mktemp("out")
-    out, figures = folder / "demo8.cmsn", folder / "figures.json"
+    out, report = folder / "demo8.cmsn", folder / "report"
     truth = videos / "annotations.json"
-    result = run("demo", "--videos", videos, "--annotations", truth, "-o", out, "--json", figures, *FEW)
+    result = run("demo", "--videos", videos, "--annotations", truth, "-o", out, "--report", report, *FEW)
     assert result.exit_code == 0, result.output
-    return out, result, json.loads(figures.read_text())
+    return out, result, json.loads((report / "report.json").read_text())
 
 
 def test_the_bundle_has_the_variant_and_what_it_costs(done: tuple[Path, Result, dict[str, object]]) -> None:
@@ -49,8 +49,9 @@ def test_the_bundle_has_the_variant_and_what_it_costs(done: tuple[Path, Result, 
 
 def test_it_says_what_it_found(done: tuple[Path, Result, dict[str, object]]) -> None:
     lines = done[1].stdout.splitlines()
-    assert len([line for line in lines if line.startswith(("c3d.conv", "encoder.conv"))]) == 9
-    assert any(line.startswith("AR@10: ") for line in lines)
+    assert len([line for line in lines if line.startswith(("  c3d.conv", "  encoder.conv"))]) == 9
+    assert any(line.startswith("AR@10 ") for line in lines)
+    assert any(line.startswith("  onnxruntime: ") and line.endswith(", 1.00 times onnxruntime") for line in lines)
     assert lines[-1].endswith("demo8.cmsn: written; run it with --backend openvino-int8")
 
 
@@ -62,6 +63,16 @@ def test_the_file_has_the_stretches_and_ranges_that_led_to_it(
     assert {item["excerpt"]["video"] for item in figures["stretches"]} == {path.name for path in videos.glob("*.mp4")}
     assert isinstance(figures["layers"], list)
     assert {item["method"] for item in figures["layers"]} <= {"mse", "min-max"}
+
+
+def test_the_report_shows_its_pictures(done: tuple[Path, Result, dict[str, object]]) -> None:
+    folder = done[0].parent / "report"
+    text = (folder / "report.md").read_text()
+    for picture in ("layers.png", "delays.png"):
+        assert f"({picture})" in text
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+    delays = done[2]["recall_by_delay"]
+    assert isinstance(delays, dict) and set(delays["int8"]) == set(delays["fp32"]) > {"0", "2", "finals"}
 
 
 def test_the_same_seed_gives_the_same_graph(

@@ -37,7 +37,14 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--compare", default=20, show_default=True, type=click.IntRange(1), help="Videos that are compared, at most."
 )
-@click.option("--json", "report", metavar="FILE", type=_PATH, help="All figures, for programs.")
+@click.option(
+    "--drift",
+    "drift_minutes",
+    metavar="MINUTES",
+    type=click.FloatRange(2, 24 * 60),
+    help="Also compare the features over a stream of this length: whether INT8 drifts away.",
+)
+@click.option("--report", metavar="DIR", type=_PATH, help="Write report.md, report.json and pictures here.")
 def calibrate(
     bundle: Path,
     videos: Path,
@@ -50,6 +57,7 @@ def calibrate(
     methods: tuple[str, ...],
     most_drop: float | None,
     compare: int,
+    drift_minutes: float | None,
     report: Path | None,
 ) -> None:
     """Write OUT.cmsn: NAME.cmsn and an INT8 variant of its extractor, for `--backend openvino-int8`.
@@ -85,6 +93,7 @@ def calibrate(
         ),
         most_drop=most_drop,
         compared=compare,
+        drift_minutes=drift_minutes,
     )
     found = make(job)
     for line in found.lines():
