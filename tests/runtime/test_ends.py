@@ -102,7 +102,7 @@ def test_sources_after_a_signal_are_not_opened(
 @pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4, 0.6, 0.8])
 def test_ctrl_c_at_the_start_is_one_line(video: Path, tiny_bundle: Path, seconds: float) -> None:
     """While NumPy, ONNX Runtime and FFmpeg are imported, which turn it into errors of their own."""
-    code = "import sys; print('up', flush=True); from cmsn_runtime.__main__ import main; main()"
+    code = "from cmsn_runtime.__main__ import main; print('up', flush=True); main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "run", str(video), "--bundle", str(tiny_bundle), "--quiet"],
         stdout=subprocess.PIPE,

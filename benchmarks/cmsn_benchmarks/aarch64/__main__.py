@@ -49,7 +49,12 @@ def main(there: Path, tests: tuple[str, ...], quick: bool, clips: tuple[Path, ..
     """Compare events, then run the tests."""
     with tempfile.TemporaryDirectory() as folder:
         chosen = clips or (rendered_clip(Path(folder), RenderSettings(seed=_SEED, seconds=20.0)),)
-        events = [each for clip in chosen for bundle in BUNDLES for each in _compared(there, clip, bundle, quick=quick)]
+        events = [
+            each
+            for clip in chosen
+            for bundle in BUNDLES
+            for each in _compared(there, clip, bundle, quick=quick, caches=Path(folder))
+        ]
     bench = None if quick else _bench_runs(there)
     suite = run_tests(there, tests or _tests(quick=quick), workers=2)
     if output is not None:
@@ -58,10 +63,12 @@ def main(there: Path, tests: tuple[str, ...], quick: bool, clips: tuple[Path, ..
         sys.exit(1)
 
 
-def _compared(there: Path, clip: Path, bundle: str, *, quick: bool) -> list[EventsCompared]:
-    found = run_on_both(there, clip, bundle=bundle, backends=_BACKENDS[:1] if quick else _BACKENDS)
+def _compared(there: Path, clip: Path, bundle: str, *, quick: bool, caches: Path) -> list[EventsCompared]:
+    backends = _BACKENDS[:1] if quick else _BACKENDS
+    found = run_on_both(there, clip, bundle=bundle, backends=backends, caches=caches)
     for each in found:
         click.echo(each.line())
+        sys.stdout.flush()
     return found
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,27 +49,26 @@ def compared(here: Events, there: Events, *, clip: str, bundle: str, backend: st
     return EventsCompared(clip, bundle, backend, len(here), same, max(apart, default=0.0) if same else None)
 
 
-def events_of(python: str | Path, clip: Path, *, bundle: str, backend: str) -> list[dict[str, Any]]:
-    """What `cmsn run` of that Python reports; it uses the engines that it compiles itself.
+def events_of(python: str | Path, clip: Path, *, bundle: str, backend: str, cache: Path) -> list[dict[str, Any]]:
+    """What `cmsn run` of that Python reports. cache: for the kernels and engines that it compiles itself.
 
     Raises SystemExit with its last line where it fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        command = [python, "-m", "cmsn_runtime", "run", clip, "--bundle", bundle, "--backend", backend, "--json", "-"]
-        environment = {**os.environ, "CMSN_CACHE_DIR": folder}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    command = [python, "-m", "cmsn_runtime", "run", clip, "--bundle", bundle, "--backend", backend, "--json", "-"]
+    environment = {**os.environ, "CMSN_CACHE_DIR": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"{bundle} on {backend}, {python}: {done.stderr.strip() or f'ended with {done.returncode}'}")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def run_on_both(there: Path, clip: Path, *, bundle: str, backends: Sequence[str]) -> list[EventsCompared]:
-    """Each backend there against ONNX Runtime here."""
-    here = events_of(sys.executable, clip, bundle=bundle, backend="onnxruntime")
+def run_on_both(there: Path, clip: Path, *, bundle: str, backends: Sequence[str], caches: Path) -> list[EventsCompared]:
+    """Each backend there against ONNX Runtime here. caches: a folder for what each of them compiles, once."""
+    here = events_of(sys.executable, clip, bundle=bundle, backend="onnxruntime", cache=caches / "here")
     return [
         compared(
             here,
-            events_of(there, clip, bundle=bundle, backend=backend),
+            events_of(there, clip, bundle=bundle, backend=backend, cache=caches / "there"),
             clip=clip.name,
             bundle=bundle,
             backend=backend,
