@@ -65,11 +65,14 @@ class Calibration:
     reference: Reference
 
 
-def videos_in(folder: Path) -> list[Path]:
-    """The videos of a folder and those below it, in order of their names. Raises SettingsError where there are none."""
+def videos_in(folder: Path, *, option: str = "--videos") -> list[Path]:
+    """The videos of a folder and those below it, in order of their names. option: that named it, for messages.
+
+    Raises SettingsError where there are none.
+    """
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
     if not found:
-        raise SettingsError(f"--videos {folder}: there are no videos in it; give a folder with files such as NAME.mp4")
+        raise SettingsError(f"{option} {folder}: there are no videos in it; give a folder with files such as NAME.mp4")
     return found
 
 

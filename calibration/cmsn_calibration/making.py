@@ -32,7 +32,7 @@ _AN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """bundle, videos: folders. annotations: of some of the videos. output: the bundle that is written.
+    """bundle, videos: folders. test_videos: those to compare on, annotations: of some of them. output: what is written.
 
     most_drop: points of AR@10 that may be lost; None for all layers in INT8. compared: videos, at most. drift_minutes:
     of a stream over which drift is measured; None for no such stream.
@@ -40,6 +40,7 @@ class Job:
 
     bundle: Path
     videos: Path
+    test_videos: Path
     annotations: Path | None
     output: Path
     settings: CalibrationSettings
@@ -51,10 +52,11 @@ class Job:
 def make(job: Job) -> CalibrationReport:
     """Calibrate, compare with FP32, and write the bundle. Raises as `calibrate`, `search_mix` and `write_bundle` do."""
     videos = videos_in(job.videos)
-    truth = _truth(job.annotations, videos)
+    tested = videos if job.test_videos == job.videos else videos_in(job.test_videos, option="--test-videos")
+    truth = _truth(job.annotations, tested)
     with _bars() as bars:
         calibration = calibrate(job.bundle, videos, job.settings, progress=_Bar(bars).show, note=_note)
-        compared = _to_compare(videos, truth, job.compared)
+        compared = _to_compare(tested, truth, job.compared)
         bar = _Bar(bars)
         comparison = Comparison(
             job.bundle, compared, truth, number=_AN, progress=bar.counter("FP32 on whole videos", len(compared))

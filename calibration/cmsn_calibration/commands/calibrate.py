@@ -12,8 +12,9 @@ _PATH = click.Path(path_type=Path)
 @click.command(short_help="Add an INT8 variant to a bundle, and measure what it costs.")
 @click.argument("bundle", metavar="NAME.cmsn", type=_PATH)
 @click.option("--videos", required=True, metavar="DIR", type=_PATH, help="Videos as the cameras record them.")
+@click.option("--test-videos", metavar="DIR", type=_PATH, help="Others, to compare on; by default the same.")
 @click.option(
-    "--annotations", metavar="JSON", type=_PATH, help="Labels of some of these videos, in ActivityNet's format: for AR."
+    "--annotations", metavar="JSON", type=_PATH, help="Labels of those compared on, in ActivityNet's format: for AR."
 )
 @click.option("-o", "--output", required=True, metavar="OUT.cmsn", type=_PATH, help="The bundle with the variant.")
 @click.option("--force", is_flag=True, help="Replace a bundle of that name.")
@@ -48,6 +49,7 @@ _PATH = click.Path(path_type=Path)
 def calibrate(
     bundle: Path,
     videos: Path,
+    test_videos: Path | None,
     annotations: Path | None,
     output: Path,
     force: bool,
@@ -86,6 +88,7 @@ def calibrate(
     job = Job(
         bundle=locate_bundle(bundle),
         videos=videos,
+        test_videos=test_videos or videos,
         annotations=annotations,
         output=output,
         settings=CalibrationSettings(
