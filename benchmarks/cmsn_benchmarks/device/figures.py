@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cmsn_runtime.manifest.quality import Quality
+
 FORMAT = 1
 
 Bound = Literal["compute", "memory"]
@@ -192,12 +194,14 @@ class Roofline:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendFigures:
     """One backend. asked: as named on the command line. backend: what it turned out to be. error: of features against
-    FP32, relative; None where it is the reference or was not measured. None: not asked for, or impossible; notes say
-    why."""
+    FP32, relative; None where it is the reference or was not measured. quality: what the bundle says of its variant.
+    None: not asked for, or impossible; notes say why.
+    """
 
     asked: str
     backend: str
     error: float | None = None
+    quality: Quality | None = None
     first_result: FirstResult | None = None
     single_stream: Scenario | None = None
     multi_stream: Scenario | None = None

@@ -22,10 +22,12 @@ from cmsn_benchmarks.device.roofline import measure_roofline
 from cmsn_benchmarks.device.scenarios import first_hop, run_scenario
 from cmsn_benchmarks.device.scripted_bundle import ScriptedBundle
 from cmsn_benchmarks.device.sensors import Sampler
+from cmsn_runtime.backends.base import Arithmetic
 from cmsn_runtime.backends.openvino.self_check import feature_error
 from cmsn_runtime.backends.ports import one_line
 from cmsn_runtime.bundle import Bundle, open_bundle
 from cmsn_runtime.errors import CmsnError
+from cmsn_runtime.manifest.quality import Quality
 
 
 class Teller(Protocol):
@@ -34,12 +36,19 @@ class Teller(Protocol):
     def __call__(self, **fields: object) -> None: ...
 
 
+def quality_of(bundle: Bundle) -> Quality | None:
+    """What the manifest says that the variant costs which the backend runs."""
+    arithmetic = getattr(bundle.backend, "arithmetic", None)
+    variant = bundle.manifest.variants.get(arithmetic.variant) if isinstance(arithmetic, Arithmetic) else None
+    return None if variant is None else variant.quality
+
+
 def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: Callable[[str], None]) -> None:
     """Everything that was asked for. started: time.monotonic() of the begin of this process. Raises CmsnError."""
     caches, device_before = cached_files(), used_megabytes()
     with opened(settings) as bundle, Sampler() as sampler:
         opened_at = time.monotonic()
-        tell(backend=bundle.backend.name)
+        tell(backend=bundle.backend.name, quality=quality_of(bundle))
         progress(f"{settings.backend}: {bundle.backend.name}")
         scripted = ScriptedBundle(bundle)
         single: Scenario | None = None

@@ -42,7 +42,7 @@ def sections(report: BenchReport) -> list[Section]:
         Section(
             "Share of what this machine could do at best, and what limits it (roofline)", tuple(_roofline(backends))
         ),
-        Section("Error of the features against FP32, relative", tuple(text_rows("largest", backends, _error))),
+        Section("Against FP32: largest error of the features; AR@N that the bundle states", tuple(_costs(backends))),
     )
     return [section for section in found if section.rows]
 
@@ -213,6 +213,17 @@ def _ceilings(backends: Backends) -> Iterator[Row]:
         return None if each.roofline is None else per_second(each.roofline.ceilings.bytes_per_second, "B")
 
     yield from text_rows("ceiling of memory, measured", backends, nbytes)
+
+
+def _costs(backends: Backends) -> Iterator[Row]:
+    """The error measured in this run, and what `cmsn calibrate` has written into the bundle."""
+    yield from text_rows("relative error", backends, _error)
+    yield from text_rows("average recall", backends, _recall)
+
+
+def _recall(each: BackendFigures) -> str | None:
+    found = None if each.quality is None else each.quality.recall
+    return None if found is None else f"{found.percent:.1f} of {found.full_precision:.1f} %"
 
 
 def _error(each: BackendFigures) -> str | None:

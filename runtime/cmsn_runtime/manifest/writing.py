@@ -23,6 +23,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         content = json.loads(json.dumps(asdict(manifest), default=_as_text, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise invalid(folder.name, f"not JSON: {error}") from error
+    for variant in content["variants"].values():  # cmsn knew no such field before: without figures it can still read it
+        if variant["quality"] is None:
+            del variant["quality"]
     content["format_version"] = FORMAT_VERSION
     raw = canonical({**content, "digest": digest(content)})
     parse_manifest(raw, bundle=folder.name)

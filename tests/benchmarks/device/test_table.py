@@ -10,6 +10,7 @@ import pytest
 from cmsn_benchmarks.device.figures import BackendFigures, BenchReport
 from cmsn_benchmarks.device.table import print_report
 from cmsn_benchmarks.device.wording import per_second, worded
+from cmsn_runtime.manifest.quality import Quality, Recall
 
 BACKENDS = (
     bench_reports.backend(),
@@ -137,3 +138,11 @@ def test_rates_take_the_prefix_that_fits() -> None:
         "3.00 MB/s",
         "12.0 B/s",
     ]
+
+
+def test_what_int8_costs_is_what_the_bundle_says(capsys: pytest.CaptureFixture[str]) -> None:
+    quality = Quality(
+        backend="x", videos=20, steps=900, stages=0.98, signal_to_noise=30.0, recall=Recall(10, 89.63, 90.1)
+    )
+    report = bench_reports.report(bench_reports.backend(), replace(bench_reports.backend("int8"), quality=quality))
+    assert row(shown(capsys, report), "average recall") == "- 89.6 of 90.1 %"

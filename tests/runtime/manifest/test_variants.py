@@ -10,6 +10,7 @@ import pytest
 
 from cmsn_runtime.errors import BundleError, SettingsError
 from cmsn_runtime.manifest.contents import GraphFile, Manifest, Parity, StateTensor, Variant
+from cmsn_runtime.manifest.quality import Quality, Recall
 from cmsn_runtime.manifest.reading import parse_manifest
 from cmsn_runtime.manifest.writing import write_manifest
 
@@ -96,3 +97,20 @@ def test_files_of_one_name_must_be_one_file(with_half: Manifest) -> None:
         replace(
             with_half, variants={**with_half.variants, "fp16": replace(half, graphs={**half.graphs, "stages": stages})}
         )
+
+
+def test_a_variant_without_figures_is_written_as_before_there_were_any(with_half: Manifest, tmp_path: Path) -> None:
+    write_manifest(tmp_path, with_half)
+    assert b"quality" not in (tmp_path / "manifest.json").read_bytes()
+
+
+def test_the_figures_of_a_variant_are_read_back(with_half: Manifest, tmp_path: Path) -> None:
+    quality = Quality(
+        backend="OpenVINO", videos=2, steps=90, stages=0.99, signal_to_noise=31.5, recall=Recall(10, 59.5, 60.0)
+    )
+    half = replace(with_half.variant("fp16"), quality=quality)
+    measured = replace(with_half, variants={**with_half.variants, "fp16": half})
+    write_manifest(tmp_path, measured)
+    found = parse_manifest((tmp_path / "manifest.json").read_bytes(), bundle="x")
+    assert found == measured
+    assert found.variant("fp16").quality == quality
