@@ -139,8 +139,8 @@ def _looks(
     """What is in excerpts of all videos; those that cannot be read are left out."""
     frames = max(2, round(settings.seconds * manifest.grid.fps))
     most = max(1, -(-_LOOKED_AT * settings.stretches // len(videos)))
-    rng = np.random.default_rng(settings.seed)
     for index, video in enumerate(videos, start=1):
+        rng = np.random.default_rng([settings.seed, *video.name.encode()])  # others may come and go
         try:
             for excerpt in excerpts_of(video, manifest, frames=frames, most=most, rng=rng):
                 yield from _look(excerpt, manifest)

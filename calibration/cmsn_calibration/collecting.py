@@ -38,10 +38,10 @@ def collect(
     stride: int,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Collected:
-    """Run stretches one after another through one stream, and count the values of the tensors.
+    """Run each stretch as a stream of its own, and count the values of the tensors.
 
-    frames_of: with as many frames before the stretch as its video has, up to the receptive field. They are run and not
-    counted, so that the states are those of a stream under way. stride: frames per step. Only counts are kept.
+    frames_of: with the frames before the stretch, a receptive field of them. They are run and not counted, so that the
+    states are those of a stream under way. stride: frames per step. Only counts are kept.
     progress: called with the number of stretches that are done. A signal ends the collection after what is done.
     Raises SettingsError for values that are not finite.
     """
@@ -63,6 +63,7 @@ def _counted(
     watcher: Watcher, tensors: Sequence[str], stretch: Stretch, frames: Pixels, before: int, *, stride: int
 ) -> dict[str, Histogram]:
     counted = dict.fromkeys(tensors, NOTHING)
+    watcher.reset()
     for begin in range(before % stride, len(frames), stride):
         values = watcher.run(_whole_step(frames[begin : begin + stride], stride))
         if begin >= before:
@@ -81,6 +82,6 @@ def _histogram(values: npt.NDArray[np.float32], stretch: Stretch) -> Histogram:
         return Histogram.of(values)
     except ValueError as error:
         raise SettingsError(
-            f"{stretch.video}: the network computes values that are not finite at second "
+            f"{stretch.excerpt.video}: the network computes values that are not finite at second "
             f"{float(stretch.excerpt.begin):g}; its weights are damaged; export another checkpoint"
         ) from error

@@ -51,7 +51,7 @@ def open_int8(folder: Path) -> Bundle:
 class Comparison:
     """FP32 on some videos, seen once, to compare INT8 graphs with.
 
-    folder: of the bundle. truth: video's name without suffix -> labels, [G, 2] in seconds. number: N of AR@N.
+    folder: of the bundle. truth: video's path -> labels, [G, 2] in seconds. number: N of AR@N.
     progress: called after each video.
     """
 
@@ -65,7 +65,7 @@ class Comparison:
         progress: Callable[[], object] = lambda: None,
     ) -> None:
         self._folder, self._videos, self._number = folder, videos, number
-        names = {video.stem for video in videos}
+        names = {str(video) for video in videos}
         self._truth = {name: spans for name, spans in truth.items() if name in names and len(spans)}
         with open_bundle(folder, backend=REFERENCE) as bundle:
             self._expected = see_all(bundle, videos, progress)

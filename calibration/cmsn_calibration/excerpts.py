@@ -51,8 +51,9 @@ def excerpts_of(
 def read_excerpt(excerpt: Excerpt, manifest: Manifest, *, run_in: int) -> tuple[Pixels, int]:
     """Frames uint8 [T, height, width, 3] of an excerpt and of what comes before it; and how many come before.
 
-    run_in: frames wanted before it, of which there are fewer at a video's beginning. A video that breaks off within
-    it gives the frames until then. Raises SourceError where there are none.
+    run_in: frames before it. Where the video has fewer, time runs backwards first: the frames that follow are mirrored,
+    so that there is neither a cut nor an empty state. A video that breaks off gives the frames until then. Raises
+    SourceError where there are none.
     """
     fps = manifest.grid.fps
     begin = max(Fraction(0), excerpt.begin - run_in / fps)
@@ -62,7 +63,11 @@ def read_excerpt(excerpt: Excerpt, manifest: Manifest, *, run_in: int) -> tuple[
         found = list(_fitted(source, manifest))[: before + excerpt.frames]
     if not found:
         raise SourceError(f"{excerpt.video}: there are no frames from second {float(begin):g} on")
-    return np.stack(found), min(before, len(found) - 1)
+    frames = np.stack(found)
+    lacking = run_in - min(before, len(frames) - 1)
+    if lacking > 0:
+        frames = np.pad(frames, ((lacking, 0), (0, 0), (0, 0), (0, 0)), mode="reflect" if len(frames) > 1 else "edge")
+    return frames, run_in
 
 
 def _fitted(source: Source, manifest: Manifest) -> Iterator[Pixels]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.manifest.contents import FULL_PRECISION
 from cmsn_runtime.manifest.quality import Recall
-from cmsn_runtime.names import ByName
+from cmsn_runtime.names import ByName, first_few
 from cmsn_runtime.reporting import report as report_line
 from cmsn_training.evaluation import Spans
 
@@ -128,16 +129,25 @@ def _mixes(trial: _Trial, most_drop: float | None) -> list[Mix]:
 
 
 def _truth(annotations: Path | None, videos: Sequence[Path]) -> Mapping[str, Spans]:
-    """Labels, [G, 2] in seconds, by the names of the videos without suffix; those of other videos are left out."""
+    """Labels, [G, 2] in seconds, by the paths of the videos; those of other videos are left out.
+
+    Raises SettingsError where there are none, or two videos have the name of an entry.
+    """
     if annotations is None:
         return {}
     by_name = ByName(read_annotations(annotations))
-    found = {video.stem: by_name.get(video.stem) for video in videos}
+    found = {str(video): by_name.get(video.stem) for video in videos}
     labelled = {
         name: np.array([(item.start, item.end) for item in entry.annotations]).reshape(-1, 2)
         for name, entry in found.items()
         if entry is not None
     }
+    stems = Counter(Path(name).stem for name in labelled)
+    twice = sorted(stem for stem, count in stems.items() if count > 1)
+    if twice:
+        raise SettingsError(
+            f"{annotations}: {first_few(twice)} names more than one video; give each its own name, or another folder"
+        )
     if not labelled:
         raise SettingsError(
             f"{annotations}: none of its entries is one of the videos; NAME, v_NAME and NAME.mp4 are one"
@@ -147,7 +157,7 @@ def _truth(annotations: Path | None, videos: Sequence[Path]) -> Mapping[str, Spa
 
 def _to_compare(videos: Sequence[Path], truth: Mapping[str, Spans], most: int) -> list[Path]:
     """Those with labels first; evenly spread over the folder."""
-    labelled = [video for video in videos if video.stem in truth]
+    labelled = [video for video in videos if str(video) in truth]
     pool = labelled or list(videos)
     return pool[:: max(1, -(-len(pool) // most))][:most]
 

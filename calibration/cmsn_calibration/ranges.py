@@ -46,7 +46,7 @@ def least_divergence(histogram: Histogram) -> float:
     if not counts.any():
         return histogram.largest
     last = int(np.flatnonzero(counts)[-1]) + 1
-    ends = range(min(LEVELS + 1, last), last + 1, 8)
+    ends = [*range(min(LEVELS + 1, last), last, 8), last]
     best = min(ends, key=lambda end: _divergence(counts, end))
     return min(float(histogram.edges[best - 1]), histogram.largest)
 
@@ -79,15 +79,15 @@ def find_range(histogram: Histogram, method: str) -> float:
 
 
 def _candidates(histogram: Histogram) -> list[float]:
-    """A hundred and more, from a tenth of the largest value to all of it."""
-    return [float(value) for value in np.linspace(0.1, 1.0, 181) * histogram.largest if value > 0]
+    """From a five-hundredth of the largest value to all of it, each 2 % above the one before."""
+    return [float(value) for value in np.geomspace(1 / 512, 1.0, 316) * histogram.largest]
 
 
 def _divergence(counts: _Floats, end: int) -> float:
     kept = counts[:end].copy()
     kept[-1] += counts[end:].sum()
     groups = np.arange(end) * (LEVELS + 1) // end
-    filled = counts[:end] > 0  # what is clipped has no place among the levels
+    filled = kept > 0  # what is clipped takes part in the last level
     sums = np.bincount(groups, weights=counts[:end], minlength=LEVELS + 1)
     members = np.bincount(groups, weights=filled, minlength=LEVELS + 1)
     levels = np.where(filled, (sums / np.maximum(members, 1))[groups], 0.0)

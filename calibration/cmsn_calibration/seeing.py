@@ -46,10 +46,10 @@ def seen(bundle: Bundle, video: Path) -> Seen:
 def see_all(
     bundle: Bundle, videos: Sequence[Path], progress: Callable[[], object] = lambda: None
 ) -> Mapping[str, Seen]:
-    """Video's name without suffix -> what the bundle sees in it."""
+    """Video's path -> what the bundle sees in it."""
     found = {}
     for video in videos:
-        found[video.stem] = seen(bundle, video)
+        found[str(video)] = seen(bundle, video)
         progress()
     return found
 
@@ -64,7 +64,7 @@ def stage_agreement(found: Mapping[str, Seen], expected: Mapping[str, Seen]) -> 
 def recall(
     found: Mapping[str, Seen], expected: Mapping[str, Seen], truth: Mapping[str, Spans], *, number: int
 ) -> Recall:
-    """AR@N on the videos that have labels, beside that of the expected ones (FP32). truth: video -> [G, 2] seconds."""
+    """AR@N of the videos with labels, beside what is expected (FP32). truth: video's path -> [G, 2] in seconds."""
 
     def percent(of: Mapping[str, Seen]) -> float:
         return round(average_recall({name: of[name].spans for name in truth}, truth, per_video=number), 3)

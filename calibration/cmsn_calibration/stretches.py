@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +33,6 @@ class Stretch:
     motion: float
     smoothness: float
 
-    @property
-    def video(self) -> str:
-        """Name of the video's file."""
-        return self.excerpt.video.name
-
 
 def look_at(excerpt: Excerpt, frames: Pixels) -> Stretch:
     """What is in an excerpt: uint8 [T, height, width, 3], at least two frames."""
@@ -62,13 +58,13 @@ def choose(found: Iterable[Stretch], *, count: int, seed: int) -> tuple[Stretch,
     part_of = {stretch: number for number, part in enumerate(_parts(pool)) for stretch in part}
     left = [pool[place] for place in np.random.default_rng(seed).permutation(len(pool))]
     taken: list[Stretch] = []
-    of_video: Counter[str] = Counter()
+    of_video: Counter[Path] = Counter()
     of_part: Counter[int] = Counter()
     while left and len(taken) < count:
-        best = min(left, key=lambda stretch: (of_video[stretch.video], of_part[part_of[stretch]]))
+        best = min(left, key=lambda stretch: (of_video[stretch.excerpt.video], of_part[part_of[stretch]]))
         left.remove(best)
         taken.append(best)
-        of_video[best.video] += 1
+        of_video[best.excerpt.video] += 1
         of_part[part_of[best]] += 1
     return tuple(sorted(taken, key=_place))
 
@@ -101,6 +97,6 @@ def _smoothness(looks: npt.NDArray[np.float32]) -> float:
     return float(np.corrcoef(left, right)[0, 1])
 
 
-def videos_of(stretches: Iterable[Stretch]) -> Mapping[str, int]:
+def videos_of(stretches: Iterable[Stretch]) -> Mapping[Path, int]:
     """Video -> its number of stretches."""
-    return Counter(stretch.video for stretch in stretches)
+    return Counter(stretch.excerpt.video for stretch in stretches)

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cmsn_calibration.stretches import Stretch, videos_of
 
 _FEWEST_STRETCHES, _FEWEST_VIDEOS = 20, 3
 _DARK, _FLAT, _STILL, _NOISY = 8.0, 2.0, 0.05, 0.3
-_MANY = 0.5  # of the stretches
+_SOME, _MANY = 0.1, 0.5  # of the stretches
 
 
 def faults(stretches: Sequence[Stretch]) -> Iterator[str]:
     """What makes ranges of these stretches worthless, each in one line; nothing where they will do."""
     if not stretches:
         yield "there is no video with two frames or more; give --videos a folder of videos as the cameras record them"
-        return
-    kinds = {
-        "black": [item for item in stretches if item.light < _DARK],
-        "of one colour": [item for item in stretches if item.light >= _DARK and item.contrast < _FLAT],
-        "noise": [item for item in stretches if item.smoothness < _NOISY],
-    }
-    for kind, found in kinds.items():
-        if len(found) > _MANY * len(stretches):
-            yield (
-                f"{len(found)} of {len(stretches)} stretches are {kind} ({_examples(found)}); a network that is "
-                "calibrated on them is wrong on real pictures; take videos as the cameras record them"
-            )
+    elif sum(map(len, _useless(stretches).values())) > _MANY * len(stretches):
+        yield (
+            f"{_listed(stretches)}; a network that is calibrated on them is wrong on real pictures; take videos as the "
+            "cameras record them"
+        )
 
 
 def doubts(stretches: Sequence[Stretch]) -> Iterator[str]:
-    """What may make the ranges too narrow, each in one line."""
+    """What may make the ranges too narrow or too wide, each in one line."""
     videos = videos_of(stretches)
     if len(stretches) < _FEWEST_STRETCHES or len(videos) < _FEWEST_VIDEOS:
         yield (
             f"{len(stretches)} stretches of {len(videos)} videos are few; at least {_FEWEST_STRETCHES} of "
             f"{_FEWEST_VIDEOS} are better: other light or motion may exceed the ranges"
         )
+    if sum(map(len, _useless(stretches).values())) > _SOME * len(stretches):
+        yield f"{_listed(stretches)}; the ranges are theirs too; leave such videos out"
     still = [item for item in stretches if item.motion < _STILL]
     if len(still) > _MANY * len(stretches):
         yield (
@@ -45,6 +40,21 @@ def doubts(stretches: Sequence[Stretch]) -> Iterator[str]:
         )
 
 
+def _useless(stretches: Sequence[Stretch]) -> Mapping[str, Sequence[Stretch]]:
+    """Kind -> the stretches of it: what no camera records."""
+    lit = [item for item in stretches if item.light >= _DARK]
+    return {
+        "black": [item for item in stretches if item.light < _DARK],
+        "of one colour": [item for item in lit if item.contrast < _FLAT],
+        "noise": [item for item in lit if item.contrast >= _FLAT and item.smoothness < _NOISY],
+    }
+
+
+def _listed(stretches: Sequence[Stretch]) -> str:
+    found = [f"{len(items)} {kind} ({_examples(items)})" for kind, items in _useless(stretches).items() if items]
+    return f"of {len(stretches)} stretches, {', '.join(found)}"
+
+
 def _examples(stretches: Sequence[Stretch]) -> str:
-    names = list(videos_of(stretches))
+    names = [video.name for video in videos_of(stretches)]
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")

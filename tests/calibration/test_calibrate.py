@@ -102,7 +102,7 @@ def test_videos_that_no_camera_records_are_refused_and_nothing_is_written(tmp_pa
             container.mux(stream.encode())
     result = run("demo", "--videos", folder, "-o", tmp_path / "out.cmsn", *FEW)
     assert result.exit_code == 1
-    assert f"stretches are {kind}" in str(result.exception)
+    assert f"of 4 stretches, 4 {kind} (a.mkv, b.mkv, c.mkv ...)" in str(result.exception)
     assert not (tmp_path / "out.cmsn").exists()
 
 
@@ -122,3 +122,12 @@ def test_a_bundle_that_exists_is_kept(videos: Path, tmp_path: Path) -> None:
     (tmp_path / "out.cmsn" / "manifest.json").write_text("{}")
     result = run("demo", "--videos", videos, "-o", tmp_path / "out.cmsn")
     assert "exists already" in str(result.exception)
+
+
+def test_labels_that_mean_two_videos_are_refused(videos: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "render-3-0000.mp4").symlink_to(videos / "render-3-0000.mp4")
+    truth = videos / "annotations.json"
+    result = run("demo", "--videos", tmp_path / "in", "--annotations", truth, "-o", tmp_path / "out.cmsn", *FEW)
+    assert "render-3-0000 names more than one video" in str(result.exception)

@@ -43,8 +43,16 @@ def test_the_frames_are_those_of_the_whole_video(
 ) -> None:
     found, before = read_excerpt(Excerpt(video, Fraction(begin), frames), manifest, run_in=run_in)
     first = int(begin * manifest.grid.fps)
-    assert before == min(run_in, first)
-    np.testing.assert_array_equal(found, whole[first - before : first + frames])
+    assert before == run_in
+    np.testing.assert_array_equal(found[run_in:], whole[first : first + frames])
+    there = min(run_in, first)
+    np.testing.assert_array_equal(found[run_in - there : run_in], whole[first - there : first])
+
+
+def test_before_the_beginning_time_runs_backwards(video: Path, manifest: Manifest, whole: np.ndarray) -> None:
+    found, before = read_excerpt(Excerpt(video, Fraction(0), 20), manifest, run_in=30)
+    assert (before, len(found)) == (30, 50)
+    np.testing.assert_array_equal(found[29:10:-1], whole[1:20])  # ... 2, 1, and then 0, 1, 2 ...
 
 
 def test_excerpts_are_spread_over_the_video_and_do_not_overlap(video: Path, manifest: Manifest) -> None:

@@ -66,6 +66,13 @@ def test_the_squared_error_clips_what_is_too_rare_to_matter() -> None:
     assert find_range(often + Histogram.of(np.full(50, 12.0)), "mse") > 11.0
 
 
+def test_an_outlier_a_hundred_times_as_large_is_clipped_by_every_method_but_one() -> None:
+    often = Histogram.of(values(0, 100_000))
+    histogram = Histogram(often.counts * 10_000, often.top, often.largest) + Histogram.of(np.array([400.0]))
+    for method in ("percentile", "mse", "entropy"):
+        assert find_range(histogram, method) < 20.0
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_hardly_anything_of_an_even_distribution_is_clipped(method: str) -> None:
     even = np.random.default_rng(0).uniform(-5, 5, 50_000)

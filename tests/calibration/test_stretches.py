@@ -46,6 +46,11 @@ def test_no_video_gives_more_than_others_while_those_have_some_left() -> None:
     assert set(videos_of(choose(pool, count=18, seed=0)).values()) == {2}
 
 
+def test_videos_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
+    pool = [*video("one/a.mp4", 20), *video("two/a.mp4", 20)]
+    assert set(videos_of(choose(pool, count=10, seed=0)).values()) == {5}
+
+
 def test_every_third_of_motion_and_of_light_gives_its_part() -> None:
     pool = [
         replace(item, light=float(light), motion=float(motion))
@@ -65,7 +70,7 @@ def test_the_choice_depends_on_the_seed_and_on_no_order() -> None:
     assert first == choose(pool[::-1], count=20, seed=1)
     assert first != choose(pool, count=20, seed=2)
     assert len(set(first)) == 20
-    assert first != tuple(sorted(pool, key=lambda item: (item.video, item.excerpt.begin)))[:20]
+    assert first != tuple(sorted(pool, key=lambda item: (item.excerpt.video, item.excerpt.begin)))[:20]
 
 
 def test_where_there_are_fewer_all_are_taken() -> None:
@@ -83,20 +88,24 @@ GOOD = [item for name in "abc" for item in video(name, 20)]
 @pytest.mark.parametrize(
     ("stretches", "fault"),
     [
-        (BLACK, "40 of 40 stretches are black (b); a network"),
-        (NOISE, "40 of 40 stretches are noise (n); a network"),
-        (GREY, "40 of 40 stretches are of one colour (g); a network"),
+        (BLACK, "of 40 stretches, 40 black (b); a network"),
+        (NOISE, "of 40 stretches, 40 noise (n); a network"),
+        (GREY, "of 40 stretches, 40 of one colour (g); a network"),
+        ([*BLACK[:20], *NOISE[:15], *GOOD[:30]], "of 65 stretches, 20 black (b), 15 noise (n); a network"),
         ([], "there is no video with two frames or more"),
     ],
-    ids=["black", "noise", "one colour", "none"],
+    ids=["black", "noise", "one colour", "both", "none"],
 )
 def test_what_no_camera_records_is_a_fault(stretches: list[Stretch], fault: str) -> None:
     (found,) = faults(stretches)
     assert found.startswith(fault)
 
 
-def test_a_night_among_days_is_none() -> None:
+def test_a_dark_camera_among_others_is_a_doubt() -> None:
     assert not list(faults([*GOOD, *BLACK]))
+    (doubt,) = doubts([*GOOD, *BLACK])
+    assert doubt == "of 100 stretches, 40 black (b); the ranges are theirs too; leave such videos out"
+    assert not list(doubts([*GOOD, *BLACK[:6]]))
 
 
 @pytest.mark.parametrize(
