@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cmsn_runtime.backends.base import GraphBackend
 from cmsn_runtime.backends.engine_cache import graphs_folder, made_folder, require_private
 from cmsn_runtime.backends.onnxruntime.opening import CPU as ONNX_RUNTIME
+from cmsn_runtime.backends.onnxruntime.opening import CPU_INT8 as ONNX_RUNTIME_INT8
 from cmsn_runtime.backends.openvino.library import (
     CPU,
     is_device,
@@ -24,6 +25,7 @@ from cmsn_runtime.backends.openvino.precisions import BF16, FP16, FP32, INT8, Pr
 from cmsn_runtime.backends.registry import BackendKind, Networks
 from cmsn_runtime.backends.threads import cores, usual_threads
 from cmsn_runtime.errors import BackendError, BackendWarning, SettingsError
+from cmsn_runtime.manifest.contents import FULL_PRECISION
 
 if TYPE_CHECKING:
     from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
@@ -42,7 +44,8 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
     require_device(device)
     precision.require(device)
     precision = precision.on(device)
-    limit, errors = precision.limit_in(networks.manifest), []
+    networks.manifest.variant(precision.variant)  # or it is refused before anything is compiled
+    limit, errors = precision.limit, []
     for winograd in (True, False) if device == CPU else (False,):
         backend = _opened(networks, precision, winograd=winograd)
         try:
@@ -54,8 +57,8 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
             return backend
         backend.close()
     fault = (
-        f"OpenVINO {version()} in {precision.name} on the {device} computes features that differ from FP32 by "
-        f"{errors[-1]:.1e}; at most {limit:.0e} is allowed (relative to the largest)"
+        f"OpenVINO {version()} in {precision.name} on the {device} computes features that differ from ONNX "
+        f"Runtime's by {errors[-1]:.1e}; at most {limit:.0e} is allowed (relative to the largest)"
     )
     if precision == FP32:
         raise BackendError(f"{fault}; take --backend onnxruntime")
@@ -106,7 +109,7 @@ def _threads(networks: Networks, extractor_bytes: int) -> int:
 
 
 def _error(backend: OpenVinoBackend, networks: Networks, precision: Precision, *, winograd: bool) -> float:
-    """How far its features are from those of ONNX Runtime in FP32: measured once for these graphs on this machine."""
+    """How far its features are from those of the same graphs on ONNX Runtime: measured once on this machine."""
     from cmsn_runtime.backends.openvino import self_check
 
     graphs = sorted(file.sha256 for file in networks.manifest.graph_files)
@@ -114,7 +117,8 @@ def _error(backend: OpenVinoBackend, networks: Networks, precision: Precision, *
     file = self_check.remembered(_cache(networks, precision), facts)
     error = self_check.read_error(file)
     if error is None:
-        with ONNX_RUNTIME.open(networks) as reference:
+        kind = ONNX_RUNTIME if precision.variant == FULL_PRECISION else ONNX_RUNTIME_INT8
+        with kind.open(networks) as reference:
             error = self_check.feature_error(backend, reference, networks.manifest)
         self_check.write_error(file, error)
     return error

@@ -25,7 +25,9 @@ def networks(manifest: Manifest) -> Networks:
 def with_int8(recall: Recall | None, *, measured: bool = True) -> Manifest:
     manifest = read_manifest(locate_bundle("demo"))
     quality = Quality(backend="", videos=1, steps=1, stages=1.0, signal_to_noise=30.0, recall=recall)
-    variant = replace(manifest.variant("fp32"), quality=quality if measured else None)
+    full = manifest.variant("fp32")
+    extractor = replace(full.graphs["extractor"], file="extractor.int8.onnx", precision="int8")
+    variant = replace(full, graphs={**full.graphs, "extractor": extractor}, quality=quality if measured else None)
     return replace(manifest, variants={**manifest.variants, "int8": variant})
 
 

@@ -130,7 +130,7 @@ def test_half_precision_beyond_its_limit_gives_way_to_fp32(tiny_bundle: Path, mo
     monkeypatch.setattr(self_check, "feature_error", measured(BF16=0.034, FP32=2e-6))
     for _ in range(2):  # measured, and remembered
         with pytest.warns(
-            BackendWarning, match=r"in BF16 .* differ from FP32 by 3.4e-02; at most 1e-02 .*FP32 takes over"
+            BackendWarning, match=r"in BF16 .* differ from ONNX Runtime's by 3.4e-02; at most 1e-02 .*FP32 takes over"
         ):
             assert ", FP32;" in opened(tiny_bundle, "openvino-bf16")[0]
 
@@ -171,7 +171,7 @@ def test_auto_passes_over_what_is_beyond_its_limit(tiny_bundle: Path, monkeypatc
 def test_a_network_that_is_silently_masked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without bounded counters, OpenVINO makes 0 of the length 2**40."""
     monkeypatch.setattr(extracting, "counters", lambda position, length, *, stride: (position, length))
-    with pytest.raises(BundleError, match=r"features that differ from FP32 by 1\.0e\+00"):
+    with pytest.raises(BundleError, match=r"features that differ from ONNX Runtime's by 1\.0e\+00"):
         open_bundle("demo", backend="openvino")
 
 
