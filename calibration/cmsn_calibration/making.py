@@ -16,7 +16,7 @@ from cmsn_calibration.choosing import with_ranges
 from cmsn_calibration.comparing import REFERENCE, Compared, Comparison, open_int8
 from cmsn_calibration.drift import Drift, measure_drift
 from cmsn_calibration.mixing import Mix, search_mix
-from cmsn_calibration.report import CalibrationReport
+from cmsn_calibration.report import CalibrationReport, origin_of
 from cmsn_calibration.speed import backends_here, speeds
 from cmsn_calibration.variant import INT8, write_int8_variant
 from cmsn_runtime.annotations import read_annotations
@@ -66,7 +66,8 @@ def make(job: Job) -> CalibrationReport:
         mixes = _mixes(trial, job.most_drop)
         floats = mixes[-1].floats if mixes else ()
         graph, found = trial.measured(floats)
-        manifest = write_int8_variant(job.bundle, graph, out=job.output, quality=found.quality)
+        origin = origin_of(calibration, job.settings, floats)
+        manifest = write_int8_variant(job.bundle, graph, out=job.output, quality=found.quality, origin=origin)
         drift = None if job.drift_minutes is None else _drift(job, calibration, job.drift_minutes, _Bar(bars).show)
     return CalibrationReport(
         bundle=manifest.name,

@@ -41,7 +41,7 @@ class CalibrationReport:
         noise = {layer.name: _finite(self.noise[layer.activation]) for layer in self.calibration.layers}
         content = {
             "bundle": self.bundle,
-            "made_with": {name: version(name) for name in ("cmsn", "onnx", "onnxruntime")},
+            "made_with": _made_with(),
             "settings": asdict(self.settings),
             "layers": [
                 {
@@ -90,6 +90,17 @@ class CalibrationReport:
             yield f"  {name}: {value:,.0f} frames/s, {value / self.speeds['onnxruntime']:.2f} times onnxruntime"
 
 
+def origin_of(calibration: Calibration, settings: CalibrationSettings, floats: Sequence[str]) -> dict[str, object]:
+    """What an INT8 variant comes from, as the manifest has it: plain JSON."""
+    return {
+        "made_with": _made_with(),
+        "settings": {**asdict(settings), "methods": list(settings.methods)},
+        "float_layers": list(floats),
+        "ranges": {item.layer: [item.method, round(item.range, 6)] for item in calibration.ranges},
+        "stretches": [[item.excerpt.video.name, round(float(item.excerpt.begin), 3)] for item in calibration.stretches],
+    }
+
+
 def write_report(report: CalibrationReport, folder: Path) -> None:
     """Write report.json, report.md, and the pictures that it shows. Raises OutputError, MissingExtraError."""
     from cmsn_calibration.report_pictures import draw_delays, draw_layers
@@ -109,6 +120,10 @@ def _markdown(report: CalibrationReport, pictures: Sequence[str]) -> str:
     return "\n".join(
         [f"# {report.bundle} in INT8", "", *facts, "", *[line for item in pictures for line in (item, "")]]
     )
+
+
+def _made_with() -> dict[str, str]:
+    return {name: version(name) for name in ("cmsn", "onnx", "onnxruntime")}
 
 
 def _delays(found: Mapping[float, float]) -> dict[str, float]:

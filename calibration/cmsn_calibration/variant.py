@@ -19,13 +19,20 @@ INT8 = "int8"
 Graphs = dict[str, TypedGraph]
 
 
-def write_int8_variant(folder: Path, extractor: bytes, *, out: Path, quality: Quality | None = None) -> Manifest:
+def write_int8_variant(
+    folder: Path,
+    extractor: bytes,
+    *,
+    out: Path,
+    quality: Quality | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> Manifest:
     """Write a bundle that has one more variant, whose extractor is the given graph; all others stay as they are.
 
-    folder: of the bundle. quality: what the variant costs, for the manifest. The parity of the new variant is the error
-    of its features on a short moving picture against FP32, both on ONNX Runtime: no video looks like it, and its values
-    may lie beyond the ranges, so it bounds nothing. Raises BundleError and OutputError as
-    `write_bundle`, and BackendError.
+    folder: of the bundle. quality, origin: what the variant costs and comes from, for the manifest. The parity of the new
+    variant is the error of its features on a short moving picture against FP32, both on ONNX Runtime: no video looks
+    like it, and its values may lie beyond the ranges, so it bounds nothing.
+    Raises BundleError and OutputError as `write_bundle`, and BackendError.
     """
     manifest = read_manifest(folder)
     variants = {
@@ -40,7 +47,8 @@ def write_int8_variant(folder: Path, extractor: bytes, *, out: Path, quality: Qu
     errors = {**full.parity.errors, "extractor": _error(manifest, graphs, full.graphs)}
     variants[INT8] = ExportedVariant(graphs, Parity(errors, tolerance=max(errors.values())))
     added = replace(listed(variants[INT8]), quality=quality)
-    found = replace(manifest, variants={**manifest.variants, INT8: added})
+    training = manifest.training if origin is None else {**manifest.training, INT8: dict(origin)}
+    found = replace(manifest, variants={**manifest.variants, INT8: added}, training=training)
     write_bundle(out, found, variants)
     return found
 

@@ -47,6 +47,14 @@ def test_the_bundle_has_the_variant_and_what_it_costs(done: tuple[Path, Result, 
     assert quality.recall.number == 10 and quality.recall.full_precision > 0
 
 
+def test_the_bundle_says_what_its_variant_comes_from(
+    done: tuple[Path, Result, dict[str, object]], videos: Path
+) -> None:
+    origin = read_manifest(done[0]).training["int8"]
+    assert {name for name, _ in origin["stretches"]} == {path.name for path in videos.glob("*.mp4")}
+    assert len(origin["ranges"]) == 9 and origin["settings"]["seed"] == 0
+
+
 def test_it_says_what_it_found(done: tuple[Path, Result, dict[str, object]]) -> None:
     lines = done[1].stdout.splitlines()
     assert len([line for line in lines if line.startswith(("  c3d.conv", "  encoder.conv"))]) == 9

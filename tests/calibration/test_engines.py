@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_cuda import Machine, process_on
+from fake_tensorrt import FakeTensorRT
 from without_gpu import for_a_gpu_of_2020
 
 from cmsn_calibration.layers import Layer
 from cmsn_calibration.quantising import quantised
+from cmsn_export.building import BuildPlan, build_engines
 from cmsn_export.engine_building import BuilderSettings, build_plan
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle_files import read_manifest
@@ -36,3 +39,22 @@ def test_a_quantised_extractor_compiles(
         configure=for_a_gpu_of_2020,
     )
     assert len(plan) > 100_000
+
+
+@pytest.mark.parametrize("version", ["8.6.2.3", "10.3.0.26", "11.4.0.106"])
+def test_cmsn_build_takes_the_variant_on_each_tensorrt(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """Over a simulated TensorRT: 8.6 needs a flag for INT8, the others refuse one."""
+    with process_on(Machine(), monkeypatch) as machine:
+        library = FakeTensorRT(machine, version=version)
+        library.install(monkeypatch)
+        plan = BuildPlan(
+            bundle=written, engines=tmp_path, sizes=EngineSizes(), builder=BuilderSettings(), precision="int8"
+        )
+        built = list(build_engines(library.module(), plan))
+    assert [(outcome.graph, outcome.precision, outcome.built) for outcome in built] == [
+        ("extractor", "int8", True),
+        ("stages", "fp32", True),
+        ("evaluator", "fp32", True),
+    ]

@@ -7,28 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cmsn_calibration.layers import Layer
-from cmsn_calibration.quantising import quantised
-from cmsn_calibration.variant import write_int8_variant
 from cmsn_runtime.backends.onnxruntime.backend import OnnxRuntimeBackend
 from cmsn_runtime.backends.openvino.backend import OpenVinoBackend
 from cmsn_runtime.backends.openvino.library import capabilities, is_installed
 from cmsn_runtime.backends.openvino.self_check import feature_error
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.bundle_files import read_graph, read_manifest
-
-
-@pytest.fixture(scope="module")
-def written(
-    tmp_path_factory: pytest.TempPathFactory,
-    folder: Path,
-    extractor: bytes,
-    layers: tuple[Layer, ...],
-    largest: dict[str, float],
-) -> Path:
-    out = tmp_path_factory.mktemp("int8") / "demo8.cmsn"
-    write_int8_variant(folder, quantised(extractor, largest, layers=[layer.name for layer in layers]), out=out)
-    return out
 
 
 def test_the_other_graphs_are_the_same_bytes(folder: Path, written: Path) -> None:

@@ -83,8 +83,9 @@ def _facts(manifest: Manifest, tuning: Tuning) -> Iterator[tuple[str, str]]:
     yield "tracking", _listing(asdict(tuning.tracking))
     if tuning.changed:
         yield "changed on site", str(tuning)
-    # The configuration is pages long; --json prints it.
-    yield from ((f"training: {key}", _listing(value)) for key, value in manifest.training.items() if key != "config")
+    # The configuration, and what INT8 was calibrated on, are pages long; --json prints them.
+    shown = {key: value for key, value in manifest.training.items() if key not in ("config", "int8")}
+    yield from ((f"training: {key}", _listing(value)) for key, value in shown.items())
 
 
 def _variant(precision: str, variant: Variant) -> Iterator[tuple[str, str]]:
