@@ -29,9 +29,9 @@ def write_int8_variant(
 ) -> Manifest:
     """Write a bundle that has one more variant, whose extractor is the given graph; all others stay as they are.
 
-    folder: of the bundle. quality, origin: what the variant costs and comes from, for the manifest. The parity of the new
-    variant is the error of its features on a short moving picture against FP32, both on ONNX Runtime: no video looks
-    like it, and its values may lie beyond the ranges, so it bounds nothing.
+    folder: of the bundle. quality, origin: what the variant costs and comes from, for the manifest. Its parity is
+    the error of its features on a short moving picture against FP32, both on ONNX Runtime: no video looks like it,
+    and its values may lie beyond the ranges, so it bounds nothing.
     Raises BundleError and OutputError as `write_bundle`, and BackendError.
     """
     manifest = read_manifest(folder)
