@@ -50,7 +50,11 @@ class HookReceiver:
                 pass
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                announced = int(self.headers["Content-Length"])
+                body = self.rfile.read(announced)
+                if len(body) < announced:  # its sender was killed in the middle of it
+                    self.close_connection = True
+                    return
                 posted = Posted(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 receiver.got.append(posted)
                 reply = receiver.reply(posted)
