@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from cmsn_calibration.choosing import LayerRange, choose_ranges
 from cmsn_calibration.collecting import collect
 from cmsn_calibration.damage import Part, Reference
 from cmsn_calibration.excerpts import Excerpt, excerpts_of, read_excerpt
-from cmsn_calibration.histogram import Histogram
 from cmsn_calibration.layers import Layer, quantisable
 from cmsn_calibration.ranges import METHODS
 from cmsn_calibration.stretches import Stretch, choose, look_at
@@ -54,14 +53,13 @@ class CalibrationSettings:
 class Calibration:
     """graph: the extractor in FP32, ONNX bytes. layers: that may be INT8. ranges: of each, with its damage alone.
 
-    stretches: that were run. histograms: by tensor.
+    stretches: that were run. reference: the features in FP32, to compare with.
     """
 
     graph: bytes
     layers: tuple[Layer, ...]
     ranges: tuple[LayerRange, ...]
     stretches: tuple[Stretch, ...]
-    histograms: Mapping[str, Histogram]
     reference: Reference
 
 
@@ -117,7 +115,7 @@ def calibrate(
         methods=settings.methods,
         progress=lambda: progress("choosing ranges", next(done), len(layers)),
     )
-    return Calibration(graph, layers, ranges, collected.stretches, collected.histograms, reference)
+    return Calibration(graph, layers, ranges, collected.stretches, reference)
 
 
 def _chosen(

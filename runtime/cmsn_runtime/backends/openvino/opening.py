@@ -44,7 +44,6 @@ def _open(networks: Networks, precision: Precision) -> GraphBackend:
     require_device(device)
     precision.require(device)
     precision = precision.on(device)
-    networks.manifest.variant(precision.variant)  # or it is refused before anything is compiled
     limit, errors = precision.limit, []
     for winograd in (True, False) if device == CPU else (False,):
         backend = _opened(networks, precision, winograd=winograd)
