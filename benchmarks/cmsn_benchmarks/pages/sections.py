@@ -151,7 +151,7 @@ SECTIONS = (
     Section(
         title="How many live cameras",
         files="*cameras*.json",
-        command="python -m cmsn_benchmarks.live.cameras --search --json benchmarks/results/live_cameras.json",
+        command="python -m cmsn_benchmarks.live.cameras --bundle BUNDLE --search --json FILE",
         meaning="Cameras of 25 frames per second, each captured and decoded by a process of its own. "
         "They fit as long as "
         "nothing is left out and 99 of 100 frames are processed within half a second. Cores are CPU "
