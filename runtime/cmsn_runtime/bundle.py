@@ -34,17 +34,28 @@ class Bundle(Closing):
     """An opened bundle: its manifest, and the backend that all its streams share.
 
     tuning: the settings of its streams, those of the manifest unless some were changed on site. sha256: of the bytes of
-    its manifest, which hold those of its graphs; empty where it was not opened from a file.
+    its manifest, which hold those of its graphs; empty where it was not opened from a file. backend_name,
+    why: see Opened; empty where the backend was created by hand.
     Close it when its streams are done, or use it in a `with` block.
     """
 
     def __init__(
-        self, path: Path, manifest: Manifest, backend: Backend, *, tuning: Tuning | None = None, sha256: str = ""
+        self,
+        path: Path,
+        manifest: Manifest,
+        backend: Backend,
+        *,
+        tuning: Tuning | None = None,
+        sha256: str = "",
+        backend_name: str = "",
+        why: str = "",
     ) -> None:
         self.path = path
         self.manifest = manifest
         self.backend = backend
         self.sha256 = sha256
+        self.backend_name = backend_name
+        self.why = why
         self.tuning = tuning or tuned(manifest.proposals, manifest.tracking, {})
         self._warming = threading.Lock()
         self._warm = False
@@ -56,6 +67,11 @@ class Bundle(Closing):
     def close(self) -> None:
         """Release the backend."""
         self.backend.close()
+
+    @property
+    def networks(self) -> str:
+        """What runs the networks, and why that, in words."""
+        return f"{self.backend.name} ({self.why})" if self.why else self.backend.name
 
     @property
     def grid(self) -> TimeGrid:
@@ -184,7 +200,16 @@ def open_bundle(
     )
     try:
         sha256 = hashlib.sha256(raw).hexdigest()
-        return Bundle(folder, manifest, open_backend(backend, networks), tuning=tuning, sha256=sha256)
+        opened = open_backend(backend, networks)
+        return Bundle(
+            folder,
+            manifest,
+            opened.backend,
+            tuning=tuning,
+            sha256=sha256,
+            backend_name=opened.name,
+            why=opened.why,
+        )
     except BackendError as error:
         raise BundleError(f"{name_of(folder)}: {error}") from error
 

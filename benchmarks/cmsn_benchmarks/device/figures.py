@@ -193,13 +193,15 @@ class Roofline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendFigures:
-    """One backend. asked: as named on the command line. backend: what it turned out to be. error: of features against
-    FP32, relative; None where it is the reference or was not measured. quality: what the bundle says of its variant.
+    """One backend. asked: as named on the command line. name: of the one that ran, which differs for `auto`; empty in
+    files of old. backend: what it calls itself. error: of features against FP32, relative; None where it is the
+    reference or was not measured. quality: what the bundle says of its variant.
     None: not asked for, or impossible; notes say why.
     """
 
     asked: str
     backend: str
+    name: str = ""
     error: float | None = None
     quality: Quality | None = None
     first_result: FirstResult | None = None

@@ -48,7 +48,7 @@ def measure(settings: ChildSettings, *, started: float, tell: Teller, progress: 
     caches, device_before = cached_files(), used_megabytes()
     with opened(settings) as bundle, Sampler() as sampler:
         opened_at = time.monotonic()
-        tell(backend=bundle.backend.name, quality=quality_of(bundle))
+        tell(backend=bundle.backend.name, name=bundle.backend_name, quality=quality_of(bundle))
         progress(f"{settings.backend}: {bundle.backend.name}")
         scripted = ScriptedBundle(bundle)
         single: Scenario | None = None

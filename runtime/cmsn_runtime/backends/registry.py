@@ -41,13 +41,14 @@ class BackendKind:
     """The object that an entry point of "cmsn.backends" refers to.
 
     open: raises MissingExtraError and BackendError where the library is missing or refuses the networks.
-    is_there: whether it may work on this machine, found without slow imports.
+    absence: why it cannot work on this machine, or not well enough to be taken unasked, in a few words; empty where it
+        may work. Found without slow imports.
     rank: the order in which `auto` tries kinds, the lowest first; None for a kind that is opened only by name.
     argument: what may follow its name and a colon, in words; "" where nothing may.
     """
 
     open: Callable[[Networks], GraphBackend]
-    is_there: Callable[[Networks], bool]
+    absence: Callable[[Networks], str]
     rank: int | None = None
     argument: str = ""
 
@@ -73,5 +74,5 @@ def find_backend(name: str) -> BackendKind:
     return replace(
         kind,
         open=lambda networks: kind.open(replace(networks, argument=argument)),
-        is_there=lambda networks: kind.is_there(replace(networks, argument=argument)),
+        absence=lambda networks: kind.absence(replace(networks, argument=argument)),
     )

@@ -64,7 +64,7 @@ def run(sources: SourceChoice, model: ModelChoice, truth: TruthChoice, outputs: 
             outputs.events,
             changed,
             live=cameras and not sources.live,  # a file that is played has an end
-            networks=bundle.backend.name,
+            networks=bundle.networks,
         )
         sinks = [*planned.open(context), *_watches(bundle, annotations)]
         outlets = stack.enter_context(Outlets(threaded(sinks) if cameras else sinks, on_failure=report))

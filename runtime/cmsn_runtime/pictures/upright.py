@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -12,6 +12,9 @@ from av.sidedata.sidedata import SideData, SideDataContainer, Type
 from av.video.reformatter import VideoReformatter
 
 Picture = npt.NDArray[np.uint8]
+
+# Its constructor is missing in PyAV's types.
+_side_data_of = cast("Callable[[VideoFrame], SideDataContainer]", SideDataContainer)
 
 
 class Orientation(NamedTuple):
@@ -53,7 +56,9 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     Read here rather than through VideoFrame.rotation, which does not report mirroring. Angles between
     quarter turns are rounded to the nearest; a matrix of zeros, which broken files have, means upright.
     """
-    side_data = cast(SideDataContainer, frame.side_data)
+    # Not frame.side_data: frame and container then refer to each other, and the picture is held until Python searches
+    # for such circles, seconds later.
+    side_data = _side_data_of(frame)
     # Never accesses a missing entry: where PyAV raises KeyError, a Ctrl-C at that moment is lost in Cython's
     # traceback. PyAV 19 iterates over the types, earlier ones over the entries.
     entries = cast("Iterable[Type | SideData]", side_data)

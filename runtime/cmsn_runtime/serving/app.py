@@ -29,13 +29,16 @@ Answer = Callable[[Request], Awaitable[Response]]
 class Page:
     """The answers; those that may wait for a disk are not coroutines, and run in other threads.
 
-    site: its name, for the headline. clips: finds those of final events. needs_token: whether there is something to
-    log out of.
+    site: its name, for the headline. networks: what runs them, in words. clips: finds those of final events.
+    needs_token: whether there is something to log out of.
     """
 
-    def __init__(self, site: str, sink: PageSink, watch: Watch, clips: ClipFinder, *, needs_token: bool) -> None:
+    def __init__(
+        self, site: str, networks: str, sink: PageSink, watch: Watch, clips: ClipFinder, *, needs_token: bool
+    ) -> None:
         self._needs_token = needs_token
         self._site = site
+        self._networks = networks
         self._sink = sink
         self._watch = watch
         self._clips = clips
@@ -78,7 +81,7 @@ class Page:
     async def healthz(self, request: Request) -> Response:
         """Whether the process works; which cameras there are is only for those who may see the page."""
         health = self._watch.health
-        fields = health.fields() if request.scope["trusted"] else {"ok": health.ok}
+        fields = {**health.fields(), "networks": self._networks} if request.scope["trusted"] else {"ok": health.ok}
         return JSONResponse(fields, 200 if health.ok else 503)
 
     def _snapshot(self) -> Mapping[str, object]:
@@ -86,6 +89,7 @@ class Page:
         return {
             "type": "snapshot",
             "site": self._site,
+            "networks": self._networks,
             "now": time.time(),
             "token": self._needs_token,
             "cameras": cameras,

@@ -65,13 +65,14 @@ def start_web(
     sink: PageSink,
     *,
     site: str = LOCAL_SITE,
+    networks: str = "",
     outputs: Outputs = dict,
     stuck_seconds: float = 15.0,
 ) -> Web:
     """Serve what the sink was given and the fleet reports, until the returned object is closed.
 
-    site: its name, for the headline. outputs: those beside the page, as they are now. stuck_seconds: without progress,
-    after which the health is bad; far beyond the lag at which a camera is cut.
+    site: its name, for the headline. networks: what runs them, in words. outputs: those beside the page, as they
+    are now. stuck_seconds: without progress, after which the health is bad; far beyond the lag that cuts a camera.
     Raises SettingsError where it cannot listen there, and MissingExtraError.
     """
     require_web()
@@ -85,7 +86,7 @@ def start_web(
     finder = ClipFinder(outputs)
     sink.metrics.outputs = outputs
     watch = Watch(fleet, partial(_show, sink, finder), stuck_seconds=stuck_seconds)
-    page = Page(site, sink, watch, finder, needs_token=access.needs_token)
+    page = Page(site, networks, sink, watch, finder, needs_token=access.needs_token)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     return Web(url, _server(application(page, access)), listener, sink, watch)
 

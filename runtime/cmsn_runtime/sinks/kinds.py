@@ -25,7 +25,7 @@ class SinkContext:
     relative paths of what a sink writes begin, and of what it reads. live: sources have no end, so a file that exists
     is continued, not replaced.
     name: of this output, NAME of `[outputs.NAME]`; empty on the command line. report: gets a line on what a sink did
-    not fail for, such as an outage. networks: name of the backend that runs them.
+    not fail for, such as an outage. networks: what runs them, in words.
     """
 
     step_seconds: Fraction

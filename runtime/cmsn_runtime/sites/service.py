@@ -191,7 +191,13 @@ class Service(Closing):
         stuck = max(_STUCK_SECONDS, 3 * self.site.scheduler.lag_seconds)
         page = PageSink(step_seconds=self._bundle.grid.step_seconds)
         self._web = start_web(
-            self.site.web, self._fleet, page, site=self.site.name, outputs=self._outputs, stuck_seconds=stuck
+            self.site.web,
+            self._fleet,
+            page,
+            site=self.site.name,
+            networks=self._bundle.networks,
+            outputs=self._outputs,
+            stuck_seconds=stuck,
         )
         self._page = page
         self._outlets.add(page)

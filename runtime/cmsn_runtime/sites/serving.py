@@ -81,7 +81,7 @@ def _begun(service: Service, bundle: Bundle) -> str:
     site, count = service.site, len(service.site.cameras)
     page = f", the page is {service.page_url}" if service.page_url else ", without a page"
     cameras = f"{count} camera{'' if count == 1 else 's'}"
-    return f"site {site.name}: {cameras} on bundle {bundle.manifest.name}, {bundle.backend.name}{page}"
+    return f"site {site.name}: {cameras} on bundle {bundle.manifest.name}, {bundle.networks}{page}"
 
 
 def _status(service: Service) -> str:

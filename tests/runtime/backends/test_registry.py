@@ -55,32 +55,39 @@ def broken(networks: Networks) -> GraphBackend:
 
 
 def test_auto_takes_the_best_installed_backend(tiny_bundle: Path, plugged: dict[str, BackendKind]) -> None:
-    plugged["absent"] = BackendKind(open=broken, is_there=lambda networks: False, rank=1)
-    plugged["ours"] = BackendKind(open=CPU.open, is_there=lambda networks: True, rank=2)
-    plugged["later"] = BackendKind(open=broken, is_there=lambda networks: True, rank=3)
-    plugged["by-name"] = BackendKind(open=broken, is_there=lambda networks: True)
+    plugged["absent"] = BackendKind(open=broken, absence=lambda networks: "it is not installed", rank=1)
+    plugged["ours"] = BackendKind(open=CPU.open, absence=lambda networks: "", rank=2)
+    plugged["later"] = BackendKind(open=broken, absence=lambda networks: "", rank=3)
+    plugged["by-name"] = BackendKind(open=broken, absence=lambda networks: "")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with open_bundle(tiny_bundle) as bundle:
             assert "CPU" in bundle.backend.name
+            assert bundle.networks == f"{bundle.backend.name} (auto: ours; not absent: it is not installed)"
+
+
+def test_a_backend_that_was_named_needs_no_reason(tiny_bundle: Path) -> None:
+    with open_bundle(tiny_bundle, backend="onnxruntime") as bundle:
+        assert bundle.networks == bundle.backend.name
 
 
 def test_auto_falls_back_to_the_next_backend_with_a_warning(tiny_bundle: Path, plugged: dict[str, BackendKind]) -> None:
-    plugged["first"] = BackendKind(open=broken, is_there=lambda networks: True, rank=1)
-    plugged["second"] = BackendKind(open=CPU.open, is_there=lambda networks: True, rank=2)
+    plugged["first"] = BackendKind(open=broken, absence=lambda networks: "", rank=1)
+    plugged["second"] = BackendKind(open=CPU.open, absence=lambda networks: "", rank=2)
     with (
         pytest.warns(BackendWarning, match=r"the backend first cannot be used \(no such device\)"),
         open_bundle(tiny_bundle) as bundle,
     ):
         assert "CPU" in bundle.backend.name
+    assert bundle.why == "auto: second; not first: see the warning"
 
 
 def test_auto_tries_the_names_of_the_user_in_their_order(
     tiny_bundle: Path, plugged: dict[str, BackendKind], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plugged["best"] = BackendKind(open=broken, is_there=lambda networks: True, rank=1)
-    plugged["by-name"] = BackendKind(open=CPU.open, is_there=lambda networks: True)
-    plugged["later"] = BackendKind(open=broken, is_there=lambda networks: True, rank=2)
+    plugged["best"] = BackendKind(open=broken, absence=lambda networks: "", rank=1)
+    plugged["by-name"] = BackendKind(open=CPU.open, absence=lambda networks: "")
+    plugged["later"] = BackendKind(open=broken, absence=lambda networks: "", rank=2)
     monkeypatch.setenv("CMSN_AUTO_BACKENDS", "by-name, later")
     with open_bundle(tiny_bundle) as bundle:
         assert "CPU" in bundle.backend.name

@@ -1,7 +1,8 @@
-"""Pictures are made without losing a Ctrl-C."""
+"""Pictures are made without losing a Ctrl-C or holding their frames."""
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -49,3 +50,20 @@ def test_no_interrupt_is_lost_while_a_picture_is_made() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert caught == raised
+
+
+def test_a_picture_is_released_as_soon_as_nobody_has_it() -> None:
+    make = PictureMaker((16, 16))
+    gc.collect()
+    gc.disable()  # which would release circles too, but only later
+    try:
+        before = living_frames()
+        for _ in range(5):
+            make(av.VideoFrame(64, 48, "yuv420p"))
+        assert living_frames() == before
+    finally:
+        gc.enable()
+
+
+def living_frames() -> int:
+    return sum(isinstance(item, av.VideoFrame) for item in gc.get_objects())

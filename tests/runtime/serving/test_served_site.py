@@ -56,6 +56,7 @@ folder = "clips"
     assert re.search(r'cmsn_events_total{camera="door",kind="final"} [1-9]', metrics)
     assert re.search(r'cmsn_clips_total{output="clips",result="saved"} [1-9]', metrics)
     assert (health.status, health.json["cameras"]["door"]["state"]) == (200, "running")
+    assert re.match(r"\w.*\(auto: \w+", health.json["networks"])
     assert strangers == [401] * 4
     assert status == 0 and TOKEN not in log + metrics
 

@@ -66,15 +66,19 @@ def _open(networks: Networks, precision: str, provider: Provider) -> GraphBacken
     )
 
 
-def _has_cuda(networks: Networks) -> bool:
+def _without_cuda(networks: Networks) -> str:
     from cmsn_runtime.backends.onnxruntime.provider import has_cuda
 
-    return has_cuda()
+    return "" if has_cuda() else "ONNX Runtime has no CUDA here"
 
 
-CPU = BackendKind(open=_open_cpu, is_there=lambda networks: True, rank=90)
+def _without_int8(networks: Networks) -> str:
+    return "" if _INT8 in networks.manifest.variants else "the bundle has no INT8 variant"
+
+
+CPU = BackendKind(open=_open_cpu, absence=lambda networks: "", rank=90)
 # Opened only by name: it has no INT8 kernel for convolutions over time, and is no faster than in FP32.
-CPU_INT8 = BackendKind(open=_open_cpu_int8, is_there=lambda networks: _INT8 in networks.manifest.variants)
-CUDA = BackendKind(open=_open_cuda, is_there=_has_cuda, rank=20)
+CPU_INT8 = BackendKind(open=_open_cpu_int8, absence=_without_int8)
+CUDA = BackendKind(open=_open_cuda, absence=_without_cuda, rank=20)
 # Opened only by name: its first start takes minutes.
-TENSORRT = BackendKind(open=_open_tensorrt, is_there=_has_cuda)
+TENSORRT = BackendKind(open=_open_tensorrt, absence=_without_cuda)

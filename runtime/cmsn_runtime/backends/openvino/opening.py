@@ -136,23 +136,29 @@ def _cache(networks: Networks, precision: Precision) -> Path | None:
     return folder
 
 
-def _is_there(networks: Networks) -> bool:
-    return is_installed() and (not networks.argument or is_device(networks.argument))
+def _absence(networks: Networks) -> str:
+    if not is_installed():
+        return "OpenVINO is not installed"
+    return f"there is no device {networks.argument}" if networks.argument and not is_device(networks.argument) else ""
 
 
-def _int8_is_there(networks: Networks) -> bool:
-    """Whether `auto` may take INT8: only once it is known that the bundle loses next to no recall by it."""
+def _int8_absence(networks: Networks) -> str:
+    """`auto` may take INT8 only once it is known that the bundle loses next to no recall by it."""
     variant = networks.manifest.variants.get(INT8.variant)
     recall = variant.quality.recall if variant and variant.quality else None
-    return recall is not None and recall.drop <= _MOST_DROP and _is_there(networks)
+    if variant is None:
+        return "the bundle has no INT8 variant"
+    if recall is None:
+        return "it is not known how much recall it costs"
+    if recall.drop > _MOST_DROP:
+        return f"it costs {recall.drop:.2f} points of AR@{recall.number}, more than {_MOST_DROP:g}"
+    return _absence(networks)
 
 
-def _kind(
-    precision: Precision, rank: int | None = None, is_there: Callable[[Networks], bool] = _is_there
-) -> BackendKind:
+def _kind(precision: Precision, rank: int | None = None, absence: Callable[[Networks], str] = _absence) -> BackendKind:
     return BackendKind(
         open=partial(_open, precision=precision),
-        is_there=is_there,
+        absence=absence,
         rank=rank,
         argument="a device of OpenVINO's, such as CPU, GPU, GPU.1 or NPU",
     )
@@ -162,4 +168,4 @@ def _kind(
 CPU_FP32 = _kind(FP32, rank=50)
 CPU_BF16 = _kind(BF16)
 CPU_FP16 = _kind(FP16)
-CPU_INT8 = _kind(INT8, is_there=_int8_is_there)
+CPU_INT8 = _kind(INT8, absence=_int8_absence)

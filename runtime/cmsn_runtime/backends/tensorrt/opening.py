@@ -136,12 +136,12 @@ def _open(networks: Networks) -> GraphBackend:
     return backend
 
 
-def _is_there(networks: Networks) -> bool:
+def _without_engines(networks: Networks) -> str:
     """Whether engines are named or were built by this user; a BackendWarning where the bundle's were not used."""
     passed_over = _passed_over(networks)
     if passed_over is not None:
         warnings.warn(passed_over, BackendWarning, stacklevel=5)
-    return networks.engines is not None or has_own_engines(networks.manifest)
+    return "" if networks.engines is not None or has_own_engines(networks.manifest) else "no engines are built"
 
 
 def _passed_over(networks: Networks) -> str | None:
@@ -156,4 +156,4 @@ def _passed_over(networks: Networks) -> str | None:
     )
 
 
-TENSORRT = BackendKind(open=_open, is_there=_is_there, rank=10)
+TENSORRT = BackendKind(open=_open, absence=_without_engines, rank=10)

@@ -18,6 +18,7 @@ const handlers = {
     setServerTime(message.now);
     document.getElementById("site").textContent = message.site === "local" ? "" : message.site;
     document.title = message.site === "local" ? "cmsn" : `${message.site} · cmsn`;
+    document.getElementById("networks").textContent = message.networks && `Networks: ${message.networks}`;
     document.getElementById("logout").hidden = !message.token;
     setCameras(message.cameras);
     for (const [name, camera] of cameras) camera.reset(message.stages[name], message.previews[name]);

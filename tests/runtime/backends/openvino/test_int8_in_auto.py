@@ -34,14 +34,15 @@ def with_int8(recall: Recall | None, *, measured: bool = True) -> Manifest:
 @pytest.mark.parametrize(
     ("manifest", "expected"),
     [
-        (with_int8(Recall(10, 59.6, 60.0)), True),
-        (with_int8(Recall(10, 61.0, 60.0)), True),
-        (with_int8(Recall(10, 59.4, 60.0)), False),
-        (with_int8(None), False),
-        (with_int8(None, measured=False), False),
-        (read_manifest(locate_bundle("demo")), False),
+        (with_int8(Recall(10, 59.6, 60.0)), ""),
+        (with_int8(Recall(10, 61.0, 60.0)), ""),
+        (with_int8(Recall(10, 28.391, 28.891)), ""),
+        (with_int8(Recall(10, 59.4, 60.0)), "it costs 0.60 points of AR@10, more than 0.5"),
+        (with_int8(None), "it is not known how much recall it costs"),
+        (with_int8(None, measured=False), "it is not known how much recall it costs"),
+        (read_manifest(locate_bundle("demo")), "the bundle has no INT8 variant"),
     ],
-    ids=["little lost", "nothing lost", "more lost", "no recall", "not measured", "no variant"],
+    ids=["little lost", "nothing lost", "just half a point", "more lost", "no recall", "not measured", "no variant"],
 )
-def test_it_is_there_only_where_little_is_lost(manifest: Manifest, expected: bool) -> None:
-    assert CPU_INT8.is_there(networks(manifest)) is expected
+def test_it_is_there_only_where_little_is_lost(manifest: Manifest, expected: str) -> None:
+    assert CPU_INT8.absence(networks(manifest)) == expected
