@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from cmsn_calibration.choosing import LayerRange, choose_ranges
 from cmsn_calibration.collecting import collect
 from cmsn_calibration.damage import Part, Reference
 from cmsn_calibration.excerpts import Excerpt, excerpts_of, read_excerpt
+from cmsn_calibration.histogram import Histogram
+from cmsn_calibration.kept import KeptCollection
 from cmsn_calibration.layers import Layer, quantisable
 from cmsn_calibration.ranges import METHODS
 from cmsn_calibration.stretches import Stretch, choose, look_at
@@ -25,7 +27,7 @@ from cmsn_runtime.manifest.contents import FULL_PRECISION, Manifest
 from cmsn_runtime.names import VIDEO_SUFFIXES
 
 _LOOKED_AT = 3  # excerpts for one that is chosen, so that there is a choice
-_COMPARED = 4  # stretches whose features decide between ranges
+_COMPARED = 8  # stretches whose features decide between ranges
 
 # Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], object]
@@ -53,7 +55,8 @@ class CalibrationSettings:
 class Calibration:
     """graph: the extractor in FP32, ONNX bytes. layers: that may be INT8. ranges: of each, with its damage alone.
 
-    stretches: that were run. reference: the features in FP32, to compare with.
+    stretches: that were run. reference: the features in FP32, to compare with. tenth: by layer, what it read in every
+    tenth of the stretches.
     """
 
     graph: bytes
@@ -61,6 +64,12 @@ class Calibration:
     ranges: tuple[LayerRange, ...]
     stretches: tuple[Stretch, ...]
     reference: Reference
+    tenth: Mapping[str, Histogram]
+
+    @property
+    def found_ranges(self) -> dict[str, float]:
+        """Layer -> the range of what it reads."""
+        return {item.layer: item.range for item in self.ranges}
 
 
 def videos_in(folder: Path, *, option: str = "--videos") -> list[Path]:
@@ -79,7 +88,8 @@ def calibrate(
 ) -> Calibration:
     """The ranges of a bundle's extractor on stretches of the videos. What is doubtful about them goes to `note`.
 
-    A Ctrl-C while the stretches are run goes on with those that were. Raises SettingsError for a bundle of feature
+    A Ctrl-C while the stretches are run goes on with those that were; they are kept, and the next call goes on with
+    the others. Raises SettingsError for a bundle of feature
     rows, or videos that are no basis.
     """
     manifest = read_manifest(folder)
@@ -94,12 +104,18 @@ def calibrate(
         return read_excerpt(stretch.excerpt, manifest, run_in=manifest.network.receptive_field_frames)
 
     tensors = [layer.activation for layer in layers]
+    kept = KeptCollection(graph, tensors, stretches)
+    before = kept.read()
+    if before is not None:
+        note(f"{len(before.stretches)} of {len(stretches)} stretches were run by an earlier call, and kept")
     collected = collect(
         Watcher(graph, tensors, threads=threads),
         tensors,
         stretches,
         read,
         stride=manifest.grid.stride,
+        before=before,
+        keep=kept.write,
         progress=lambda done: progress("running stretches", done, len(stretches)),
     )
     if len(collected.stretches) < len(stretches):
@@ -115,7 +131,8 @@ def calibrate(
         methods=settings.methods,
         progress=lambda: progress("choosing ranges", next(done), len(layers)),
     )
-    return Calibration(graph, layers, ranges, collected.stretches, reference)
+    tenth = {layer.name: collected.tenth[layer.activation] for layer in layers}
+    return Calibration(graph, layers, ranges, collected.stretches, reference, tenth)
 
 
 def _chosen(

@@ -59,11 +59,10 @@ def choose_ranges(
 
 
 def with_ranges(
-    graph: bytes, layers: Sequence[Layer], ranges: Sequence[LayerRange], *, without: Sequence[str] = ()
+    graph: bytes, layers: Sequence[Layer], ranges: Mapping[str, float], *, without: Sequence[str] = ()
 ) -> bytes:
-    """The extractor with these layers in INT8, but for those named."""
-    of = {item.layer: item.range for item in ranges}
+    """The extractor with these layers in INT8, but for those named. ranges: of what each reads, by layer."""
     lowered = [layer for layer in layers if layer.name not in without]
     return quantised(
-        graph, {layer.activation: of[layer.name] for layer in lowered}, layers=[layer.name for layer in lowered]
+        graph, {layer.activation: ranges[layer.name] for layer in lowered}, layers=[layer.name for layer in lowered]
     )

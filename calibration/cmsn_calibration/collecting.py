@@ -15,17 +15,19 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.stopping import Stopped
 
 Pixels = npt.NDArray[np.uint8]
+SHARE = 10  # one stretch in so many is counted once more, to find out whether fewer would do
 # Frames uint8 [T, height, width, 3] of a stretch after those that come before it, and the number of these.
 FramesOf = Callable[[Stretch], tuple[Pixels, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """histograms: tensor -> its distribution. stretches: those that were counted, all that were asked for unless a
-    signal ended it.
+    """histograms: tensor -> its distribution; tenth: that in every tenth stretch. stretches: those that were counted,
+    all that were asked for unless a signal ended it.
     """
 
     histograms: Mapping[str, Histogram]
+    tenth: Mapping[str, Histogram]
     stretches: tuple[Stretch, ...]
 
 
@@ -36,27 +38,39 @@ def collect(
     frames_of: FramesOf,
     *,
     stride: int,
+    before: Collected | None = None,
+    keep: Callable[[Collected], object] = lambda collected: None,
     progress: Callable[[int], object] = lambda done: None,
 ) -> Collected:
     """Run each stretch as a stream of its own, and count the values of the tensors.
 
     frames_of: with the frames before the stretch, a receptive field of them. They are run and not counted, so that the
     states are those of a stream under way. stride: frames per step. Only counts are kept.
-    progress: called with the number of stretches that are done. A signal ends the collection after what is done.
+    before: what an earlier call has collected, of the first of the stretches. keep: called with what there is, from
+    time to time and at the end. progress: called with the number of stretches that are done. A signal ends the
+    collection after what is done.
     Raises SettingsError for values that are not finite.
     """
-    found = dict.fromkeys(tensors, NOTHING)
-    done: list[Stretch] = []
+    nothing = dict.fromkeys(tensors, NOTHING)
+    found, tenth, first = (before.histograms, before.tenth, before.stretches) if before else (nothing, nothing, ())
+    done: list[Stretch] = list(first)
+    progress(len(done))
     try:
-        for stretch in stretches:
+        for stretch in stretches[len(done) :]:
             counted = _counted(watcher, tensors, stretch, *frames_of(stretch), stride=stride)
             found = {name: found[name] + counted[name] for name in tensors}
+            if len(done) % SHARE == 0:
+                tenth = {name: tenth[name] + counted[name] for name in tensors}
             done.append(stretch)
             progress(len(done))
+            if len(done) % SHARE == 0:
+                keep(Collected(found, tenth, tuple(done)))
     except (KeyboardInterrupt, Stopped):
         if not done:
             raise
-    return Collected(found, tuple(done))
+    collected = Collected(found, tenth, tuple(done))
+    keep(collected)
+    return collected
 
 
 def _counted(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from cmsn_calibration.stream_error import decibels
 from cmsn_calibration.watching import Watcher
 
 Pixels = npt.NDArray[np.uint8]
@@ -22,7 +23,7 @@ class Reference:
     """
 
     def __init__(self, graph: bytes, parts: Sequence[Part], *, stride: int, threads: int) -> None:
-        self._graph, self.parts, self._stride, self._threads = graph, parts, stride, threads
+        self.graph, self.parts, self._stride, self._threads = graph, parts, stride, threads
         self._features = self._run(graph)
 
     def signal_to_noise(self, graph: bytes) -> float:
@@ -30,14 +31,14 @@ class Reference:
         found = self._run(graph)
         if not np.isfinite(found).all():
             return -math.inf
-        return _decibels(
+        return decibels(
             float(np.square(self._features, dtype=np.float64).sum()),
             float(np.square(found - self._features, dtype=np.float64).sum()),
         )
 
     def of_tensors(self, graph: bytes, tensors: Sequence[str]) -> dict[str, float]:
         """The same of tensors within another graph, by name; both graphs have them."""
-        watchers = [Watcher(each, tensors, threads=self._threads) for each in (graph, self._graph)]
+        watchers = [Watcher(each, tensors, threads=self._threads) for each in (graph, self.graph)]
         sums = {name: [0.0, 0.0] for name in tensors}
         for chunk, counts in self._chunks():
             found, expected = (watcher.run(chunk) for watcher in watchers)
@@ -45,7 +46,7 @@ class Reference:
                 for name in tensors:
                     sums[name][0] += float(np.square(expected[name], dtype=np.float64).sum())
                     sums[name][1] += float(np.square(found[name] - expected[name], dtype=np.float64).sum())
-        return {name: _decibels(signal, noise) for name, (signal, noise) in sums.items()}
+        return {name: decibels(signal, noise) for name, (signal, noise) in sums.items()}
 
     def _run(self, graph: bytes) -> npt.NDArray[np.float32]:
         watcher, found = Watcher(graph, [], threads=self._threads), []
@@ -60,7 +61,3 @@ class Reference:
         for frames, before in self.parts:
             for begin in range(before % self._stride, len(frames) - self._stride + 1, self._stride):
                 yield frames[begin : begin + self._stride], begin >= before
-
-
-def _decibels(signal: float, noise: float) -> float:
-    return 10 * math.log10(signal / noise) if signal and noise else math.inf

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cmsn_runtime.backends.answering import answer_alone
-from cmsn_runtime.backends.asks import ExtractorState, extract
-from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
-from cmsn_runtime.backends.host_window import on_host
+from cmsn_calibration.stream_error import errors_along, relative_error
+from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.timegrid import TimeGrid
 
@@ -20,9 +18,13 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """first, last: error of the features in the first and in the last minute, relative to their own size."""
+    """first, last: error of the features near the begin and at the end, relative to their own size.
+
+    minutes: of the stream. seconds: of each of the two parts, which show the same pictures.
+    """
 
     minutes: float
+    seconds: float
     first: float
     last: float
 
@@ -38,37 +40,34 @@ def measure_drift(
 ) -> Drift:
     """One stream of so many minutes on both, of frames uint8 [T, height, width, 3] over and over.
 
-    progress: called with the minutes that are done. Raises SettingsError for less than two minutes.
+    Two parts of it are compared, each at least a minute and of whole repetitions, so that both show the same pictures
+    in the same order: the second repetition and those that follow, for in the first one the states are still those of
+    an empty stream; and the last ones.
+    progress: called with the minutes that are done. Raises SettingsError for frames that fill no step, or too short a
+    stream.
     """
     per_minute = int(60 * grid.fps) // grid.stride
-    total = int(minutes * per_minute)
-    if total < 2 * per_minute:
-        raise SettingsError(f"drift over {minutes:g} minutes is to be measured; two are the least")
-    states = [(backend, backend.new_state()) for backend in (found, expected)]
+    loop = len(frames) // grid.stride
+    if not loop:
+        raise SettingsError(f"drift is to be measured on {len(frames)} frames; {grid.stride} are the least")
+    part = -(-per_minute // loop) * loop  # a whole number of repetitions
+    total = int(minutes * per_minute) // loop * loop
+    if total < loop + 2 * part:
+        least = -(-(loop + 2 * part) // per_minute)
+        raise SettingsError(
+            f"drift over {minutes:g} minutes is to be measured; of {loop} steps over and over, {least} are the least"
+        )
     sums = np.zeros((total, 2))
-    try:
-        for step, chunk in zip(range(total), _looped(frames, grid.stride), strict=False):
-            first, second = (_features(backend, state, chunk, step) for backend, state in states)
-            sums[step] = np.square(second).sum(), np.square(first - second).sum()
-            if step % per_minute == 0:
-                progress(step / per_minute)
-    finally:
-        for _, state in states:
-            state.close()
-    return Drift(minutes, _error(sums[:per_minute]), _error(sums[-per_minute:]))
+    for step, pair in enumerate(errors_along(found, expected, _repeated(frames, grid.stride, total))):
+        sums[step] = pair
+        if step % per_minute == 0:
+            progress(step / per_minute)
+    first, last = sums[loop : loop + part], sums[-part:]
+    return Drift(minutes, part * 60 / per_minute, relative_error(first), relative_error(last))
 
 
-def _features(backend: Backend, state: ExtractorState, chunk: Pixels, step: int) -> npt.NDArray[np.float64]:
-    ask = extract(chunk, state, position=step * len(chunk), length=UNKNOWN_LENGTH)
-    return on_host(answer_alone(ask, backend)).astype(np.float64)
-
-
-def _looped(frames: Pixels, stride: int) -> Iterator[Pixels]:
-    while True:
-        for begin in range(0, len(frames) - stride + 1, stride):
-            yield frames[begin : begin + stride]
-
-
-def _error(sums: npt.NDArray[np.float64]) -> float:
-    signal, noise = sums.sum(axis=0)
-    return float(np.sqrt(noise / signal)) if signal else 0.0
+def _repeated(frames: Pixels, stride: int, steps: int) -> Iterator[Pixels]:
+    loop = len(frames) // stride
+    for step in range(steps):
+        begin = step % loop * stride
+        yield frames[begin : begin + stride]

@@ -1,28 +1,29 @@
-"""What a calibration did and what it costs: for the terminal, and a folder with JSON, Markdown and pictures."""
+"""What a calibration did and what it costs, in words."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from fractions import Fraction
 from importlib.metadata import version
-from pathlib import Path
 
 from cmsn_calibration.calibrating import Calibration, CalibrationSettings
 from cmsn_calibration.comparing import Compared
 from cmsn_calibration.drift import Drift
+from cmsn_calibration.enough import Tenth
 from cmsn_calibration.mixing import Mix
+from cmsn_calibration.precisions import Precision
+from cmsn_calibration.report_tables import mixes_table, precision_table, sensitivity_table, speed_table, stage_table
+from cmsn_calibration.speed import Speed
 from cmsn_calibration.stretches import videos_of
-from cmsn_runtime.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationReport:
-    """bundle: name of the one that was calibrated. floats: layers that stay float. noise: tensor that a layer reads ->
-    its signal-to-noise in dB, with all others in INT8. sizes: bytes of the extractor, by precision. mixes: in the order
-    in which they were tried. drift: None where it was not measured. speeds: backend -> frames per second.
+    """bundle: name of the one that was calibrated. floats: layers that stay float. compared: what was written, with
+    FP32. chosen_apart: whether mixes were chosen on other videos than those that judge them. noise: tensor that a
+    layer reads -> its signal-to-noise in dB, with all others in INT8. sizes: bytes of the extractor, by precision.
+    mixes: in the order in which they were tried. alone: what each layer costs that alone is INT8; empty where it was
+    not asked for. tenth, drift: None where they were not measured. speeds: of what the name says.
     """
 
     bundle: str
@@ -30,37 +31,15 @@ class CalibrationReport:
     calibration: Calibration
     floats: tuple[str, ...]
     compared: Compared
+    chosen_apart: bool
     noise: Mapping[str, float]
     sizes: Mapping[str, int]
     mixes: Sequence[Mix]
+    precisions: Sequence[Precision]
+    tenth: Tenth | None = None
+    alone: Mapping[str, Compared] = field(default_factory=dict)
     drift: Drift | None = None
-    speeds: Mapping[str, float] = field(default_factory=dict)
-
-    def as_json(self) -> str:
-        """All figures, and the stretches and ranges that they come from; infinite ones as null."""
-        noise = {layer.name: _finite(self.noise[layer.activation]) for layer in self.calibration.layers}
-        content = {
-            "bundle": self.bundle,
-            "made_with": _made_with(),
-            "settings": asdict(self.settings),
-            "layers": [
-                {
-                    **asdict(item),
-                    "signal_to_noise": _finite(item.signal_to_noise),
-                    "input_signal_to_noise": noise[item.layer],
-                }
-                for item in self.calibration.ranges
-            ],
-            "float_layers": self.floats,
-            "quality": asdict(self.compared.quality),
-            "recall_by_delay": {"int8": _delays(self.compared.delays), "fp32": _delays(self.compared.expected_delays)},
-            "drift": None if self.drift is None else asdict(self.drift),
-            "extractor_bytes": dict(self.sizes),
-            "frames_per_second": {name: round(value, 1) for name, value in self.speeds.items()},
-            "mixes": [{"float_layers": mix.floats, **asdict(mix.recall)} for mix in self.mixes],
-            "stretches": [asdict(item) for item in self.calibration.stretches],
-        }
-        return json.dumps(content, indent=1, default=_as_plain, allow_nan=False) + "\n"
+    speeds: Mapping[str, Speed] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
         """For people, one fact in a line."""
@@ -79,21 +58,47 @@ class CalibrationReport:
         )
         if quality.recall is not None:
             found = quality.recall
-            yield f"AR@{found.number} {found.percent:.2f}, in FP32 {found.full_precision:.2f} ({-found.drop:+.2f})"
+            lost = found.full_precision - found.percent
+            yield f"AR@{found.number} {found.percent:.2f}, in FP32 {found.full_precision:.2f} ({0 - lost:+.2f})"
+        if self.mixes:
+            yield f"{len(self.mixes)} mixes were tried, chosen on {self._chosen_on()}"
+        if self.tenth is not None:
+            yield self.tenth.line()
         if self.drift is not None:
             yield (
-                f"error of the features {100 * self.drift.first:.2f} % in the first minute of {self.drift.minutes:g}, "
-                f"{100 * self.drift.last:.2f} % in the last"
+                f"error of the features {100 * self.drift.first:.2f} % near the begin of {self.drift.minutes:g} "
+                f"minutes, {100 * self.drift.last:.2f} % at the end, on the same pictures"
             )
         yield f"extractor {self.sizes['int8'] / 1e6:.2f} MB, in FP32 {self.sizes['fp32'] / 1e6:.2f} MB"
-        for name, value in self.speeds.items():
-            yield f"  {name}: {value:,.0f} frames/s, {value / self.speeds['onnxruntime']:.2f} times onnxruntime"
+        for name, speed in self.speeds.items():
+            yield (
+                f"  {name}: {speed.frames_per_second:,.0f} frames/s, {speed.ratio:.2f} times onnxruntime "
+                f"({speed.least:.2f} to {speed.most:.2f})"
+            )
+
+    def _chosen_on(self) -> str:
+        if self.chosen_apart:
+            return "the videos of the calibration, and judged on others"
+        return "the videos that judge it too, so the result looks a little too good"
+
+    def markdown(self, pictures: Sequence[str]) -> str:
+        """The whole report. pictures: Markdown of each."""
+        facts = [f"- {line.strip()}" if not line.startswith("  ") else f"  - {line.strip()}" for line in self.lines()]
+        tables = [
+            *precision_table(self.precisions),
+            *stage_table(self.precisions),
+            *mixes_table(self.mixes),
+            *sensitivity_table(self.alone),
+            *speed_table(self.speeds),
+        ]
+        shown = [line for item in pictures for line in (item, "")]
+        return "\n".join([f"# {self.bundle} in INT8", "", *facts, "", *tables, *shown])
 
 
 def origin_of(calibration: Calibration, settings: CalibrationSettings, floats: Sequence[str]) -> dict[str, object]:
     """What an INT8 variant comes from, as the manifest has it: plain JSON."""
     return {
-        "made_with": _made_with(),
+        "made_with": made_with(),
         "settings": {**asdict(settings), "methods": list(settings.methods)},
         "float_layers": list(floats),
         "ranges": {item.layer: [item.method, round(item.range, 6)] for item in calibration.ranges},
@@ -101,42 +106,6 @@ def origin_of(calibration: Calibration, settings: CalibrationSettings, floats: S
     }
 
 
-def write_report(report: CalibrationReport, folder: Path) -> None:
-    """Write report.json, report.md, and the pictures that it shows. Raises OutputError, MissingExtraError."""
-    from cmsn_calibration.report_pictures import draw_delays, draw_layers
-
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_layers(report.calibration.ranges, report.floats, folder / "layers.png")
-    pictures = ["![Signal-to-noise of the features with one layer in INT8](layers.png)"]
-    if report.compared.delays:
-        draw_delays(report.compared.delays, report.compared.expected_delays, folder / "delays.png")
-        pictures.append("![Average recall against the allowed delay](delays.png)")
-    write_whole(folder / "report.json", report.as_json().encode())
-    write_whole(folder / "report.md", _markdown(report, pictures).encode())
-
-
-def _markdown(report: CalibrationReport, pictures: Sequence[str]) -> str:
-    facts = [f"- {line.strip()}" if not line.startswith("  ") else f"  - {line.strip()}" for line in report.lines()]
-    return "\n".join(
-        [f"# {report.bundle} in INT8", "", *facts, "", *[line for item in pictures for line in (item, "")]]
-    )
-
-
-def _made_with() -> dict[str, str]:
+def made_with() -> dict[str, str]:
+    """Versions of what decides the graph."""
     return {name: version(name) for name in ("cmsn", "onnx", "onnxruntime")}
-
-
-def _delays(found: Mapping[float, float]) -> dict[str, float]:
-    return {"finals" if math.isinf(delay) else f"{delay:g}": round(value, 3) for delay, value in found.items()}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _as_plain(value: object) -> object:
-    if isinstance(value, Fraction):
-        return float(value)
-    if isinstance(value, Path):
-        return value.name
-    raise TypeError(f"{value!r} cannot be written as JSON")

@@ -13,6 +13,7 @@ from cmsn_runtime.bundle import Bundle
 from cmsn_runtime.events import StageStep, StreamEvent
 from cmsn_runtime.manifest.quality import Recall
 from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.stages import Stage
 from cmsn_training.evaluation import Spans, average_recall
 from cmsn_training.evaluation.delay import recall_by_delay
 from cmsn_training.evaluation.events import Reported, reports_of
@@ -61,15 +62,26 @@ def stage_agreement(found: Mapping[str, Seen], expected: Mapping[str, Seen]) -> 
     return (sum(int(each.sum()) for each in same) / steps if steps else 1.0), steps
 
 
+def agreement_by_stage(found: Mapping[str, Seen], expected: Mapping[str, Seen]) -> Mapping[str, float]:
+    """Stage that is expected -> share of its steps with the same one; without those that never are."""
+    wanted = np.concatenate([expected[name].stages for name in expected])
+    same = np.concatenate([found[name].stages for name in expected]) == wanted
+    return {stage.name.lower(): float(same[wanted == stage].mean()) for stage in Stage if (wanted == stage).any()}
+
+
+def recall_at(found: Mapping[str, Seen], truth: Mapping[str, Spans], *, numbers: Sequence[int]) -> Mapping[int, float]:
+    """N -> AR@N in percent; empty without labels."""
+    spans = {name: found[name].spans for name in truth}
+    return {number: round(average_recall(spans, truth, per_video=number), 3) for number in numbers if truth}
+
+
 def recall(
     found: Mapping[str, Seen], expected: Mapping[str, Seen], truth: Mapping[str, Spans], *, number: int
 ) -> Recall:
     """AR@N of the videos with labels, beside what is expected (FP32). truth: video's path -> [G, 2] in seconds."""
 
-    def percent(of: Mapping[str, Seen]) -> float:
-        return round(average_recall({name: of[name].spans for name in truth}, truth, per_video=number), 3)
-
-    return Recall(number, percent(found), percent(expected))
+    percents = [recall_at(of, truth, numbers=[number])[number] for of in (found, expected)]
+    return Recall(number, *percents)
 
 
 def recall_after(found: Mapping[str, Seen], truth: Mapping[str, Spans], *, number: int) -> Mapping[float, float]:

@@ -77,6 +77,8 @@ def parse_network(trt: Any, builder: Any, logger: Any, onnx: bytes, shapes: Shap
 
 def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> None:
     """Raise BackendError, naming a layer, where one that should compute in a narrow precision does not."""
+    if precision == "int8":
+        _check_quantised(parsed, graph=graph)
     narrow = _NARROW_TYPES.get(precision)
     if narrow is None:
         return
@@ -87,6 +89,17 @@ def check_precision(parsed: ParsedNetwork, precision: str, *, graph: str) -> Non
         raise BackendError(
             f"the {graph} graph should compute in {precision.upper()}, but {found or 'has nothing to compute'}; "
             "export the model again"
+        )
+
+
+def _check_quantised(parsed: ParsedNetwork, *, graph: str) -> None:
+    """Raise BackendError where no convolution reads INT8: its input and its weights are dequantised, one layer each."""
+    kinds = Counter(item.kind for item in parsed.layers)
+    quantised, dequantised = kinds["QUANTIZE"], kinds["DEQUANTIZE"]
+    if not quantised or dequantised <= quantised:
+        raise BackendError(
+            f"the {graph} graph should compute in INT8, but has {quantised} layers that quantise and {dequantised} "
+            "that dequantise; calibrate the bundle again"
         )
 
 

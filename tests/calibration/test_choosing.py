@@ -90,7 +90,8 @@ def test_no_method_is_better_than_the_chosen_one(extractor: bytes, layers: Layer
 def test_layers_that_are_left_out_stay_float(extractor: bytes, layers: Layers, frames: np.ndarray) -> None:
     expected = reference(extractor, frames)
     ranges = choose_ranges(extractor, layers, histograms(extractor, layers, frames), expected, methods=["mse"])
-    whole = expected.signal_to_noise(with_ranges(extractor, layers, ranges))
+    of = {item.layer: item.range for item in ranges}
+    whole = expected.signal_to_noise(with_ranges(extractor, layers, of))
     names = [layer.name for layer in layers]
-    assert whole < expected.signal_to_noise(with_ranges(extractor, layers, ranges, without=names[:5]))
-    assert with_ranges(extractor, layers, ranges, without=names) == extractor
+    assert whole < expected.signal_to_noise(with_ranges(extractor, layers, of, without=names[:5]))
+    assert with_ranges(extractor, layers, of, without=names) == extractor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from cmsn_calibration.collecting import Collected, collect
 from cmsn_calibration.excerpts import Excerpt
+from cmsn_calibration.kept import KeptCollection
 from cmsn_calibration.layers import Layer
 from cmsn_calibration.stretches import Stretch
 from cmsn_calibration.watching import Watcher
@@ -98,3 +100,68 @@ def test_values_that_are_not_finite_are_refused_with_their_video(
     monkeypatch.setattr(watcher, "run", lambda pixels: broken)
     with pytest.raises(SettingsError, match="one: the network computes values that are not finite at second 0"):
         collect(watcher, tensors, [stretch(0, 8)], lambda stretch: (frames[:8], 0), stride=8)
+
+
+def test_what_an_earlier_call_has_kept_is_continued_to_the_same_end(
+    extractor: bytes, tensors: list[str], frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMSN_CACHE_DIR", str(tmp_path / "cache"))
+    video = tmp_path / "one.mp4"
+    video.write_bytes(b"a video")
+    wanted = [
+        replace(stretch(8 * number, 8), excerpt=Excerpt(video, Fraction(8 * number, 25), 8)) for number in range(14)
+    ]
+
+    def read(item: Stretch) -> tuple[np.ndarray, int]:
+        begin = int(item.excerpt.begin * 25)
+        return frames[begin : begin + 8], 0
+
+    def run(count: int) -> Collected:
+        kept = KeptCollection(extractor, tensors, wanted)
+        before = kept.read()
+        return collect(
+            Watcher(extractor, tensors), tensors, wanted[:count], read, stride=8, before=before, keep=kept.write
+        )
+
+    assert KeptCollection(extractor, tensors, wanted).read() is None
+    run(5)
+    continued = run(14)
+    whole = collect(Watcher(extractor, tensors), tensors, wanted, read, stride=8)
+    assert continued.stretches == whole.stretches == tuple(wanted)
+    for found, expected in ((continued.histograms, whole.histograms), (continued.tenth, whole.tenth)):
+        for name in tensors:
+            np.testing.assert_array_equal(found[name].counts, expected[name].counts)
+            assert (found[name].top, found[name].largest) == (expected[name].top, expected[name].largest)
+
+
+@pytest.mark.parametrize("change", ["file", "video", "graph"])
+def test_what_was_kept_of_anything_else_is_not_taken(
+    extractor: bytes,
+    tensors: list[str],
+    frames: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    monkeypatch.setenv("CMSN_CACHE_DIR", str(tmp_path / "cache"))
+    video = tmp_path / "one.mp4"
+    video.write_bytes(b"a video")
+    wanted = [replace(stretch(0, 8), excerpt=Excerpt(video, Fraction(0), 8))]
+    kept = KeptCollection(extractor, tensors, wanted)
+    collect(Watcher(extractor, tensors), tensors, wanted, lambda _: (frames[:8], 0), stride=8, keep=kept.write)
+    assert kept.read() is not None
+    if change == "file":
+        (path,) = (tmp_path / "cache" / "calibration").iterdir()
+        path.write_bytes(path.read_bytes()[:1000])
+    elif change == "video":
+        video.write_bytes(b"another video")
+    graph = extractor + b"" if change != "graph" else b"another graph"
+    assert KeptCollection(graph, tensors, wanted).read() is None
+
+
+def test_every_tenth_stretch_is_also_counted_apart(extractor: bytes, tensors: list[str], frames: np.ndarray) -> None:
+    wanted = [stretch(8 * number, 8) for number in range(11)]
+    found = counted(extractor, tensors, frames, *wanted)
+    tenth = counted(extractor, tensors, frames, wanted[0], wanted[10])
+    for name in tensors:
+        np.testing.assert_array_equal(found.tenth[name].counts, tenth.histograms[name].counts)

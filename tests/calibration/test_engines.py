@@ -12,9 +12,10 @@ from without_gpu import for_a_gpu_of_2020
 from cmsn_calibration.layers import Layer
 from cmsn_calibration.quantising import quantised
 from cmsn_export.building import BuildPlan, build_engines
-from cmsn_export.engine_building import BuilderSettings, build_plan
+from cmsn_export.engine_building import BuilderSettings, build_plan, inspect_graph
 from cmsn_runtime.backends.shapes import EngineSizes, engine_shapes
 from cmsn_runtime.bundle_files import read_manifest
+from cmsn_runtime.errors import BackendError
 
 trt = pytest.importorskip("tensorrt_rtx", reason="needs tensorrt-rtx, which compiles for a GPU without one")
 
@@ -39,6 +40,12 @@ def test_a_quantised_extractor_compiles(
         configure=for_a_gpu_of_2020,
     )
     assert len(plan) > 100_000
+
+
+def test_a_float_graph_that_should_be_int8_is_refused(folder: Path, extractor: bytes) -> None:
+    shapes = engine_shapes(read_manifest(folder), "extractor", EngineSizes())
+    with pytest.raises(BackendError, match="should compute in INT8, but has 0 layers that quantise and 0 that"):
+        inspect_graph(trt, extractor, shapes, graph="extractor", precision="int8")
 
 
 @pytest.mark.parametrize("version", ["8.6.2.3", "10.3.0.26", "11.4.0.106"])

@@ -194,8 +194,8 @@ def test_the_name_of_a_build_phase_is_not_read_as_markup() -> None:
 
 
 def test_a_precision_that_a_bundle_lacks_is_refused_by_name(library: FakeTensorRT, bundle: Path) -> None:
-    with pytest.raises(SettingsError, match=r"precision is 'int8'; demo has fp16, fp32"):
-        outcomes(library, bundle, precision="int8")
+    with pytest.raises(SettingsError, match=r"precision is 'int4'; demo has fp16, fp32, int8"):
+        outcomes(library, bundle, precision="int4")
     assert library.builds == 0
 
 

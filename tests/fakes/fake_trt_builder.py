@@ -41,6 +41,8 @@ _LAYERS = {
     "LSTM": "LOOP_OUTPUT",
     "Relu": "ACTIVATION",
     "Sigmoid": "ACTIVATION",
+    "QuantizeLinear": "QUANTIZE",
+    "DequantizeLinear": "DEQUANTIZE",
 }
 
 

@@ -287,6 +287,7 @@ def test_bundles_in_the_package_are_of_the_newest_format(name: str, tmp_path: Pa
     assert {precision: set(variant.state_dtypes.values()) for precision, variant in manifest.variants.items()} == {
         "fp32": {"float32"},
         "fp16": {"float16"},
+        "int8": {"float32"},
     }
     for graph in manifest.graph_files:
         read_graph(folder, graph)

@@ -33,6 +33,8 @@ from cmsn_training.rendering.writer import encode_video, render_streams
 
 _FPS = 25
 _NETWORKS = (*cost_worker.NETWORKS, cost_worker.NETWORK_THREADS)
+# Compiled modules are kept, as anywhere: without them each start compiles this package again, 0.04 s.
+_NOT_OF_A_USER = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 _GRAIN = 7  # of a camera's sensor, in levels: without it an enlarged picture compresses to nothing
 
 Figures = dict[str, float]
@@ -82,9 +84,9 @@ class Version:
         return found
 
     def _cpu_seconds(self, arguments: list[str]) -> float:
-        plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        folder = str(self.caches)
-        environment = {**plain, "NUMBA_CACHE_DIR": folder, "CMSN_CACHE_DIR": folder}
+        plain = {name: value for name, value in os.environ.items() if name not in _NOT_OF_A_USER}
+        caches = dict.fromkeys(("NUMBA_CACHE_DIR", "CMSN_CACHE_DIR", "PYTHONPYCACHEPREFIX"), str(self.caches))
+        environment = {**plain, **caches}
         child = subprocess.Popen([self.python, *arguments], env=environment)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -129,7 +131,7 @@ def cases(folder: Path, *, seconds: float, full_seconds: float, backend: str) ->
 @click.option("--against", metavar="PYTHON", help="An interpreter with another version of cmsn.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Number of turns of each version.")
 @click.option("--seconds", default=60.0, show_default=True, help="Length of the clips.")
-@click.option("--full-seconds", default=20.0, show_default=True, help="Length of the clip at full width.")
+@click.option("--full-seconds", default=60.0, show_default=True, help="Length of the clip at full width.")
 @click.option("--backend", default="onnxruntime", show_default=True, help="What runs the networks.")
 @click.option("--quick", is_flag=True, help="Short clips and one round, to try it.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the figures here.")

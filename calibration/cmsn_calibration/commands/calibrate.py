@@ -14,7 +14,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--videos", required=True, metavar="DIR", type=_PATH, help="Videos as the cameras record them.")
 @click.option("--test-videos", metavar="DIR", type=_PATH, help="Others, to compare on; by default the same.")
 @click.option(
-    "--annotations", metavar="JSON", type=_PATH, help="Labels of those compared on, in ActivityNet's format: for AR."
+    "--annotations",
+    metavar="JSON",
+    type=_PATH,
+    multiple=True,
+    help="Labels of --videos or --test-videos, in ActivityNet's format: for AR. May be repeated.",
 )
 @click.option("-o", "--output", required=True, metavar="OUT.cmsn", type=_PATH, help="The bundle with the variant.")
 @click.option("--force", is_flag=True, help="Replace a bundle of that name.")
@@ -33,7 +37,7 @@ _PATH = click.Path(path_type=Path)
     "most_drop",
     metavar="POINTS",
     type=click.FloatRange(0, 100),
-    help="Leave layers float until AR@10 loses no more than this; needs --annotations.",
+    help="The fastest mix of INT8 and float layers whose AR@10 loses no more than this; needs --annotations.",
 )
 @click.option(
     "--compare", default=20, show_default=True, type=click.IntRange(1), help="Videos that are compared, at most."
@@ -45,12 +49,13 @@ _PATH = click.Path(path_type=Path)
     type=click.FloatRange(2, 24 * 60),
     help="Also compare the features over a stream of this length: whether INT8 drifts away.",
 )
+@click.option("--sensitivity", is_flag=True, help="Also measure stages and AR with each layer alone in INT8.")
 @click.option("--report", metavar="DIR", type=_PATH, help="Write report.md, report.json and pictures here.")
 def calibrate(
     bundle: Path,
     videos: Path,
     test_videos: Path | None,
-    annotations: Path | None,
+    annotations: tuple[Path, ...],
     output: Path,
     force: bool,
     stretches: int,
@@ -60,6 +65,7 @@ def calibrate(
     most_drop: float | None,
     compare: int,
     drift_minutes: float | None,
+    sensitivity: bool,
     report: Path | None,
 ) -> None:
     """Write OUT.cmsn: NAME.cmsn and an INT8 variant of its extractor, for `--backend openvino-int8`.
@@ -77,12 +83,12 @@ def calibrate(
     from cmsn_calibration.calibrating import CalibrationSettings
     from cmsn_calibration.making import Job, make
     from cmsn_calibration.ranges import METHODS
-    from cmsn_calibration.report import write_report
+    from cmsn_calibration.report_files import write_report
     from cmsn_export.bundle_folder import require_place
     from cmsn_runtime.bundle_files import locate_bundle
     from cmsn_runtime.reporting import say
 
-    if most_drop is not None and annotations is None:
+    if most_drop is not None and not annotations:
         raise click.UsageError("--max-ar-drop needs --annotations: without labels there is no recall")
     require_place(output, overwrite=force)
     job = Job(
@@ -97,6 +103,7 @@ def calibrate(
         most_drop=most_drop,
         compared=compare,
         drift_minutes=drift_minutes,
+        sensitivity=sensitivity,
     )
     found = make(job)
     for line in found.lines():

@@ -112,9 +112,11 @@ def _quality(quality: Quality) -> str:
         if recall is None
         else f"AR@{recall.number} {recall.percent:.1f} instead of {recall.full_precision:.1f}"
     )
+    of = " of ".join(part for part in (f"{quality.videos} videos", quality.videos_of) if part)
+    where = ", ".join(part for part in (of, quality.measured, quality.backend) if part)
     return (
         f"{found}; {100 * quality.stages:.2f} % of {quality.steps:,} steps with the same stage; features "
-        f"{quality.signal_to_noise:.1f} dB; {quality.videos} videos, {quality.backend}"
+        f"{quality.signal_to_noise:.1f} dB; {where}"
     )
 
 

@@ -32,7 +32,8 @@ class Quality:
     """What a variant costs against FP32, measured on videos.
 
     backend: what ran it. videos, steps: how many were compared. stages: share of the steps with the same stage.
-    signal_to_noise: of the features, in dB. recall: None where no labels were at hand.
+    signal_to_noise: of the features, in dB. recall: None where no labels were at hand. videos_of: name of the set of
+    videos. measured: when, an ISO date.
     """
 
     backend: str
@@ -41,6 +42,8 @@ class Quality:
     stages: float
     signal_to_noise: float
     recall: Recall | None = None
+    videos_of: str = ""
+    measured: str = ""
 
     def __post_init__(self) -> None:
         require(self.videos >= 1, "videos", self.videos, "at least 1")
