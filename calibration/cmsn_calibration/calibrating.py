@@ -19,7 +19,7 @@ from cmsn_calibration.kept import KeptCollection
 from cmsn_calibration.layers import Layer, quantisable
 from cmsn_calibration.ranges import METHODS
 from cmsn_calibration.stretches import Stretch, choose, look_at
-from cmsn_calibration.suspicion import doubts, faults
+from cmsn_calibration.suspicion import doubts, faults, strangeness
 from cmsn_calibration.watching import Watcher
 from cmsn_runtime.bundle_files import read_graph, read_manifest
 from cmsn_runtime.errors import SettingsError, SourceError
@@ -143,7 +143,7 @@ def _chosen(
     wrong = list(faults(stretches))
     if wrong:
         raise SettingsError("; ".join(wrong))
-    for line in doubts(stretches):
+    for line in (*doubts(stretches), *strangeness(stretches, manifest.training.get("pictures"))):
         note(line)
     return stretches
 

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from cmsn_calibration.excerpts import Excerpt
-
-Pixels = npt.NDArray[np.uint8]
+from cmsn_runtime.pictures.looks import Pixels, look_of
 
 _THIRDS = 3
-_LOOKS = 8  # pictures of a stretch that are looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """An excerpt of a video, and what is in it.
-
-    light: mean of the pixels. contrast: their standard deviation. motion: mean absolute difference of neighbouring
-    frames. All from 0 to 255. smoothness: correlation of neighbouring pixels, about 0.9 in pictures and 0 in noise.
-    """
+    """An excerpt of a video, and what is in it, as a `Look` has it."""
 
     excerpt: Excerpt
     light: float
@@ -36,15 +29,7 @@ class Stretch:
 
 def look_at(excerpt: Excerpt, frames: Pixels) -> Stretch:
     """What is in an excerpt: uint8 [T, height, width, 3], at least two frames."""
-    places = np.unique(np.linspace(0, len(frames) - 2, _LOOKS).astype(int))
-    looks, after = _grey(frames[places]), _grey(frames[places + 1])
-    return Stretch(
-        excerpt,
-        light=float(looks.mean()),
-        contrast=float(looks.std()),
-        motion=float(np.abs(after - looks).mean()),
-        smoothness=_smoothness(looks),
-    )
+    return Stretch(excerpt, *astuple(look_of(frames)))
 
 
 def choose(found: Iterable[Stretch], *, count: int, seed: int) -> tuple[Stretch, ...]:
@@ -82,19 +67,6 @@ def _parts(pool: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
 def _thirds(items: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
     for index in range(_THIRDS):
         yield items[len(items) * index // _THIRDS : len(items) * (index + 1) // _THIRDS]
-
-
-def _grey(pixels: Pixels) -> npt.NDArray[np.float32]:
-    grey: npt.NDArray[np.float32] = pixels.mean(axis=-1, dtype=np.float32)
-    return grey
-
-
-def _smoothness(looks: npt.NDArray[np.float32]) -> float:
-    """Correlation of each pixel with its right neighbour; 1 where all are equal."""
-    left, right = looks[:, :, :-1].ravel(), looks[:, :, 1:].ravel()
-    if not (left.std() and right.std()):
-        return 1.0
-    return float(np.corrcoef(left, right)[0, 1])
 
 
 def videos_of(stretches: Iterable[Stretch]) -> Mapping[Path, int]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from cmsn_calibration.stretches import Stretch, videos_of
 
 _FEWEST_STRETCHES, _FEWEST_VIDEOS = 20, 3
 _DARK, _FLAT, _STILL, _NOISY = 8.0, 2.0, 0.05, 0.3
+_FAR = 3.0  # standard deviations of the training's pictures
+_LEAST_SPREAD = 0.05  # of a mean: what is alike in a training may differ as much
 _SOME, _MANY = 0.1, 0.5  # of the stretches
 
 
@@ -37,6 +41,26 @@ def doubts(stretches: Sequence[Stretch]) -> Iterator[str]:
         yield (
             f"{len(still)} of {len(stretches)} stretches are frozen ({_examples(still)}); nothing moves in them, and "
             "actions may exceed the ranges; add videos with actions"
+        )
+
+
+def strangeness(stretches: Sequence[Stretch], training: object) -> Iterator[str]:
+    """Where the pictures are unlike those of the training, in one line.
+
+    training: of a manifest's training, "pictures": figure -> mean and standard deviation; None for a bundle that
+    does not know them.
+    """
+    if not isinstance(training, Mapping) or not stretches:
+        return
+    far = []
+    for name, (mean, spread) in training.items():
+        found = float(np.mean([getattr(item, name) for item in stretches]))
+        if abs(found - mean) > _FAR * max(spread, _LEAST_SPREAD * abs(mean)):
+            far.append(f"{name} {found:.3g} instead of {mean:.3g} +- {spread:.2g}")
+    if far:
+        yield (
+            f"the pictures are unlike those that the network was trained on ({', '.join(far)}); their ranges may be "
+            "right and the network still wrong on them: compare with labels, or train on such videos"
         )
 
 

@@ -79,6 +79,7 @@ def test_both_phases_leave_one_model_with_its_provenance(trained: Path, config: 
     assert provenance["training"]["videos"] == 2
     assert provenance["training"]["seconds"] == pytest.approx(40.0)
     assert provenance["metrics"]["stages/loss"] > 0
+    assert 0 < provenance["pictures"]["light"][0] < 255 and provenance["pictures"]["motion"][0] > 0
     assert any("evaluator" in key for key in provenance["metrics"])
 
 

@@ -21,6 +21,7 @@ from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack, feature_track
 from cmsn_training.data.inputs import Inputs, open_inputs
+from cmsn_training.data.picture_statistics import picture_statistics
 from cmsn_training.devices import inference_device, require_device
 from cmsn_training.failing import memory_named
 from cmsn_training.fitting import Phase, fit_phase
@@ -147,10 +148,12 @@ def _provenance(
             "seconds": round(sum(len(video.frames) for video in videos) / fps, 3),
         }
 
+    pictures = picture_statistics([video.frames for video in inputs.training]) if config.features is None else {}
     libraries = ("torch", "lightning", "numpy", "av")
     return {
         "training": summary(inputs.training),
         "validation": summary(inputs.held_out),
+        **({"pictures": pictures} if pictures else {}),
         **({"pretrained": pretrained} if pretrained else {}),
         "metrics": {key: round(value, 6) for key, value in sorted(metrics.items())},
         "seed": config.seed,
