@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,35 @@ def test_an_unknown_method_is_refused_with_those_there_are() -> None:
         SettingsError, match=r"the method is 'max'; it must be one of min-max, percentile, mse, entropy"
     ):
         find_range(Histogram.of(values(0)), "max")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_entropy_is_that_of_a_computation_of_its_own(seed: int) -> None:
+    """Value by value, without numpy: as TensorRT's documentation describes its entropy calibration."""
+    rng = np.random.default_rng(seed)
+    values = np.abs(np.append(rng.normal(0, 1 + seed, 20_000), rng.uniform(5, 20, 40))).astype(np.float32)
+    histogram = Histogram.of(values)
+    counts = [0, *histogram.counts.tolist()[1:]]  # zero is exact
+    last = max(place for place, count in enumerate(counts) if count) + 1
+
+    def divergence(end: int) -> float:
+        wanted = [float(count) for count in counts[:end]]
+        wanted[-1] += sum(counts[end:])
+        levels: list[list[int]] = [[] for _ in range(128)]
+        for place in range(end):
+            levels[place * 128 // end].append(place)
+        found = [0.0] * end
+        for places in levels:
+            filled = [place for place in places if wanted[place]]
+            for place in filled:
+                found[place] = sum(counts[place] for place in places) / len(filled)
+        total, approximate = sum(wanted), sum(found)
+        return sum(
+            share / total * math.log((share / total) / max(other / approximate, 1e-12))
+            for share, other in zip(wanted, found, strict=True)
+            if share
+        )
+
+    ends = [*range(128, last, 8), last]
+    best = min(ends, key=divergence)
+    assert find_range(histogram, "entropy") == pytest.approx(min(best * histogram.top / 2048, histogram.largest))
