@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cmsn_benchmarks.device.report_file import read_report
 from cmsn_benchmarks.device.wording import worded
+from cmsn_benchmarks.pages.calibration import calibration_lines
 from cmsn_benchmarks.pages.growth import growth_lines
 from cmsn_benchmarks.pages.markdown import Json, figure, flat_table, mapping, table, ways_tables
 from cmsn_benchmarks.pages.section import Section
@@ -129,6 +130,14 @@ SECTIONS = (
         "little cpu` are ratios "
         "to the first line, of the same round; in brackets the least and the most of all rounds.",
         body=backends_lines,
+    ),
+    Section(
+        title="What INT8 costs",
+        files="calibration.json",
+        command="python -m cmsn_benchmarks.quality.calibration CCTV --json benchmarks/results/calibration.json",
+        meaning="Each precision of the bundles in the wheel on streams that nothing was chosen on, against FP32 on "
+        "ONNX Runtime; `int8` has all layers but the first in INT8, `mix` what the wheel has where that lost too much.",
+        body=calibration_lines,
     ),
     Section(
         title="Other ways to do the same work",
