@@ -36,9 +36,9 @@ def draw_layers(ranges: Sequence[LayerRange], noise: Mapping[str, float], floats
     _bars(axes, [place - 0.2 for place in places], [noise[item.layer] for item in ordered], [_INPUT] * len(ordered))
     axes.set_yticks(list(places), [item.layer for item in ordered])
     axes.set_xlabel("signal-to-noise, dB")
-    shown = [(_INT8, "features, this layer alone in INT8"), (_INPUT, "what it reads, all in INT8")]
+    shown = [(_INT8, "features, it alone in INT8"), (_INPUT, "what it reads, as written")]
     if floats:
-        shown.insert(1, (_FLOAT, "the same; it stays float"))
+        shown.insert(1, (_FLOAT, "the same, stays float"))
     handles = [Patch(color=colour, label=text) for colour, text in shown]
     figure.legend(handles=handles, frameon=False, loc="outside upper center", ncols=len(shown))
     _save(figure, path)

@@ -191,5 +191,5 @@ def served(
     fleet = FakeFleet(*cameras)
     sink = PageSink(step_seconds=STEP_SECONDS)
     settings = WebSettings(port=port, token=None if token is None else Secret(token), hosts=hosts)
-    with start_web(settings, fleet, sink, site="lab", outputs=lambda: outputs or {}) as web:
+    with start_web(settings, fleet, sink, site="lab", networks="one (auto)", outputs=lambda: outputs or {}) as web:
         yield Served(web, sink, fleet)

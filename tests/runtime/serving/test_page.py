@@ -128,6 +128,7 @@ def test_the_state_of_a_camera_is_shown_as_it_changes(browser: Browser) -> None:
         assert browser.text(".cover-title") == ["Connection lost"]
         assert "no frame for 5 s" in browser.text(".cover-text")[0]
         assert browser.text("#summary") == ["1 camera · 1 lost"]
+        assert browser.text("#networks") == ["Networks: one (auto)"]
         page.fleet.cameras = []
         browser.wait_for("document.querySelectorAll('.camera').length === 0")
         assert browser.run("getComputedStyle(document.getElementById('no-cameras')).display") == "block"
