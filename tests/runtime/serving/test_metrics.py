@@ -96,7 +96,8 @@ def test_the_process_is_measured_too_and_two_pages_do_not_share_their_figures() 
     first, second = Metrics(), Metrics()
     first.count("door", event())
     found = samples(first)
-    assert found["process_resident_memory_bytes", ()] > 1e6
+    pages = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[21])
+    assert found["process_resident_memory_bytes", ()] > 1e6 or not pages  # an emulated kernel does not tell
     assert ("process_cpu_seconds_total", ()) in found
     assert "door" not in second.exposition().decode()
 
