@@ -150,7 +150,7 @@ SECTIONS = (
     ),
     Section(
         title="Where the CPU time of a file goes",
-        files="cost.json",
+        files="cost*.json",
         command="python -m cmsn_benchmarks.speed.cost --json benchmarks/results/cost.json",
         meaning="The networks are what must be computed; everything else is overhead: at most 0.35 "
         "of the CPU time with "
