@@ -89,8 +89,7 @@ def calibrate(
     """The ranges of a bundle's extractor on stretches of the videos. What is doubtful about them goes to `note`.
 
     A Ctrl-C while the stretches are run goes on with those that were; they are kept, and the next call goes on with
-    the others. Raises SettingsError for a bundle of feature
-    rows, or videos that are no basis.
+    the others. Raises SettingsError for a bundle of feature rows, or videos that are no basis.
     """
     manifest = read_manifest(folder)
     if manifest.preprocessing is None:

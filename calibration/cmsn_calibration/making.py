@@ -12,6 +12,7 @@ import numpy as np
 
 from cmsn_calibration.bars import Bars
 from cmsn_calibration.calibrating import Calibration, CalibrationSettings, calibrate, videos_in
+from cmsn_calibration.collecting import SHARE
 from cmsn_calibration.comparing import REFERENCE, Comparison, int8_backend, opened_for_certain
 from cmsn_calibration.drift import Drift, measure_drift
 from cmsn_calibration.enough import Tenth, ranges_of
@@ -82,8 +83,9 @@ def make(job: Job) -> CalibrationReport:
         graph, compared = sets.judging.graph(floats), sets.judging.compared(floats)
         origin = origin_of(calibration, job.settings, floats)
         manifest = write_int8_variant(job.bundle, graph, out=job.output, quality=compared.quality, origin=origin)
-        whole = Path(folder) / "int8.cmsn"
-        write_int8_variant(job.bundle, sets.judging.graph(()), out=whole)
+        whole = Path(folder) / "int8.cmsn" if floats else job.output
+        if floats:
+            write_int8_variant(job.bundle, sets.judging.graph(()), out=whole)
         tenth = _unless_stopped(lambda: _tenth(calibration, sets.judging, floats))
         rows = _unless_stopped(lambda: _precisions(job, sets, floats))
         layers = [item.name for item in calibration.layers] if job.sensitivity else []
@@ -142,7 +144,7 @@ def _mixes(job: Job, calibration: Calibration, sets: _Sets) -> list[Mix]:
 
 def _tenth(calibration: Calibration, trials: Trials, floats: Sequence[str]) -> Tenth:
     found = trials.with_ranges(ranges_of(calibration.ranges, calibration.tenth), floats)
-    stretches = -(-len(calibration.stretches) // 10)
+    stretches = -(-len(calibration.stretches) // SHARE)
     return Tenth(stretches, trials.compared(floats), found)
 
 

@@ -17,7 +17,7 @@ _MOST, _SECONDS = 8, 4
 
 
 class Probes:
-    """One excerpt of 4 s of each of up to eight of the videos, evenly from the list, and their features in FP32.
+    """One excerpt of 4 s of each of up to eight of the videos, evenly from the list.
 
     reference: a bundle in FP32, which is opened again for each comparison.
     """

@@ -58,8 +58,7 @@ class CalibrationReport:
         )
         if quality.recall is not None:
             found = quality.recall
-            lost = found.full_precision - found.percent
-            yield f"AR@{found.number} {found.percent:.2f}, in FP32 {found.full_precision:.2f} ({0 - lost:+.2f})"
+            yield f"AR@{found.number} {found.percent:.2f}, in FP32 {found.full_precision:.2f} ({0 - found.drop:+.2f})"
         if self.mixes:
             yield f"{len(self.mixes)} mixes were tried, chosen on {self._chosen_on()}"
         if self.tenth is not None:

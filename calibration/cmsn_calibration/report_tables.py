@@ -80,7 +80,7 @@ def _costs(compared: Compared) -> list[str]:
 
 
 def _recall(recall: Recall) -> str:
-    return f"{recall.percent:.2f} ({recall.percent - recall.full_precision:+.2f})"
+    return f"{recall.percent:.2f} ({0 - recall.drop:+.2f})"
 
 
 def _head(cells: Sequence[str]) -> Iterator[str]:
