@@ -1,7 +1,8 @@
-"""The processes that this one has started."""
+"""The processes that this one has started, and what the kernel tells of them."""
 
 from __future__ import annotations
 
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,3 +25,13 @@ def _command(child: str) -> str:
     with suppress(OSError):
         return Path("/proc", child, "cmdline").read_text()
     return ""
+
+
+def handles_sigterm(pid: int) -> bool:
+    """Whether that process has a handler of its own for SIGTERM: `cmsn` has, from its first line of Python on.
+
+    Before that a signal meets the interpreter, which ends by the signal or, while it imports `site`, with status 1.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
