@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cmsn_export.bundle_folder import require_place, write_bundle
-from cmsn_export.graphs import OPSET, build_graphs
+from cmsn_export.graphs import build_graphs
 from cmsn_export.parity import TOLERANCES, measure_parity
 from cmsn_export.variants import ExportedVariant, TypedGraph, state_dtypes, typed_variants
 from cmsn_runtime.errors import BackendError, BundleError
@@ -28,6 +28,14 @@ from cmsn_runtime.names import first_few
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import TrainingConfig
 from cmsn_training.models.cmsn import CMSN
+from cmsn_training.onnx_module import OPSET
+
+_OF_THIS_MACHINE: Any = {
+    "data": True,
+    "output": True,
+    "model": {"pretrained"},
+    "extractor": {"networks": {"__all__": {"file"}}},
+}
 
 
 def export_bundle(
@@ -117,7 +125,7 @@ def describe(
         variants={precision: listed(variant) for precision, variant in variants.items()},
         training={
             **provenance,
-            "config": config.model_dump(mode="json", exclude={"data": True, "output": True, "model": {"pretrained"}}),
+            "config": config.model_dump(mode="json", exclude=_OF_THIS_MACHINE),
             "exported_with": {**exported_with, "opset": OPSET},
         },
     )

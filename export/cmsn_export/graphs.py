@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import onnx
 import torch
 from torch import nn
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_training.extractors.frozen import FrozenExtractor
+from cmsn_training.extractors.merging import merged_graph
 from cmsn_training.models.c3d_layers import TIME_STRIDE
-from cmsn_training.models.cmsn import CMSN
+from cmsn_training.models.cmsn import CMSN, Extractor
 from cmsn_training.models.evaluator import ProposalEvaluator
 from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.models.incremental import PLAN, IncrementalExtractor
 from cmsn_training.models.stage_subnet import StageClassifier
-
-OPSET = 17  # the highest that TensorRT 8.6 reads (JetPack 6.0)
-
-Axes = dict[str, dict[int, str]]
+from cmsn_training.onnx_module import Axes, export_module
 
 
 class _Stages(nn.Module):
@@ -48,7 +45,7 @@ def build_graphs(model: CMSN, *, window: int, stacked: Iterable[str] = ()) -> di
     }
 
 
-def _stacked_extractor(extractor: IncrementalExtractor | FeatureExtractor, stacked: frozenset[str]) -> bytes:
+def _stacked_extractor(extractor: Extractor, stacked: frozenset[str]) -> bytes:
     layers = {layer.name for layer in PLAN} if isinstance(extractor, IncrementalExtractor) else set()
     if "all" in stacked and layers:
         stacked = frozenset(layers)
@@ -57,6 +54,8 @@ def _stacked_extractor(extractor: IncrementalExtractor | FeatureExtractor, stack
             f"the extractor has no convolution {', '.join(sorted(stacked - layers))}; "
             f"it has {', '.join(sorted(layers)) or 'none'}; name some of them, or all"
         )
+    if isinstance(extractor, FrozenExtractor):
+        return merged_graph(extractor)
     if not isinstance(extractor, IncrementalExtractor):
         return _extractor(extractor)
     before, extractor.stacked = extractor.stacked, stacked
@@ -124,33 +123,3 @@ def _evaluator(evaluator: ProposalEvaluator, channels: int, window: int) -> byte
             "scores": {0: "proposals"},
         },
     )
-
-
-def export_module(
-    module: nn.Module,
-    arguments: tuple[torch.Tensor, ...],
-    *,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    axes: Axes,
-) -> bytes:
-    """A module as ONNX bytes, checked. axes: of each input or output, those that stay dynamic, with their names."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode():
-        # torch recommends its newer exporter, which freezes the time axis of LSTMs; it also warns about the batch of
-        # LSTMs, which remains dynamic nevertheless: three windows at once give the same bits as each alone.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module,
-            arguments,
-            buffer,  # type: ignore[arg-type]
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    graph = onnx.load_from_string(buffer.getvalue())
-    onnx.checker.check_model(graph, full_check=True)
-    serialised: bytes = graph.SerializeToString()
-    return serialised

@@ -2,7 +2,8 @@
 
 TensorRT 11 offers no other way to FP16 (networks are strongly typed), and older versions read the same graph.
 These parts stay in float32: pixel arithmetic, norms, cosines, softmax, sigmoid, the LSTM, and the graph's
-results. Selections and moves (pool, ReLU, maximum, slice, gather ...) keep the type of their input.
+results. Selections and moves (pool, ReLU, maximum, slice, gather ...) keep the type of their input, and so do sums of
+two such (residuals); means over whole pictures are sums of thousands, and stay in float32.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from cmsn_training.onnx_module import needed
+
 _MOVES = {
+    "Clip",
     "Concat",
     "Expand",
     "Flatten",
@@ -103,7 +107,7 @@ class _Narrowing:
             if kind is self._type:
                 item.type.tensor_type.elem_type = kind.element
             self._deliver(item.name, kind)
-        nodes = _needed(self._nodes, [item.name for item in graph.output])
+        nodes = needed(self._nodes, [item.name for item in graph.output])
         used = {name for node in nodes for name in node.input}
         constants = [item for item in self._constants.values() if item.name in used]
         result = helper.make_graph(nodes, graph.name, graph.input, graph.output, constants)
@@ -127,6 +131,8 @@ class _Narrowing:
         follows = node.op_type in _MOVES
         if node.op_type == "Mul":  # a factor that is 0 or 1 selects
             follows = any(self._is_mask(name) for name in node.input)
+        if node.op_type == "Add":
+            follows = all(name in self._narrow for name in node.input)
         narrow = self._computes(node) or (follows and any(name in self._narrow for name in node.input))
         return self._type if narrow else _FULL
 
@@ -182,13 +188,3 @@ def _as(kind: _Type, values: Any, name: str) -> Any:
             "or use FP32"
         )
     return values.astype(kind.array)
-
-
-def _needed(nodes: list[Any], outputs: list[str]) -> list[Any]:
-    """The nodes that an output depends on, in their order."""
-    wanted, kept = set(outputs), []
-    for node in reversed(nodes):
-        if any(name in wanted for name in node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return kept[::-1]

@@ -19,7 +19,7 @@ from cmsn_runtime.pictures.example import moving_picture
 from cmsn_runtime.proposing.roi import roi_indices
 from cmsn_runtime.streams.extracting import StreamingExtractor, extracted
 from cmsn_training.models.cmsn import CMSN
-from cmsn_training.models.incremental import IncrementalExtractor
+from cmsn_training.models.feature_extractor import FeatureExtractor
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 1e-2}  # largest relative error per precision
 _FRAMES = 200  # not a multiple of most chunks, so that both ends are covered
@@ -56,8 +56,11 @@ def measure_parity(model: CMSN, graphs: Mapping[str, bytes], *, window: int, see
 def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
     """Frames uint8 [T, height, width, 3], or rows float32 [T, width] of the size that the model was trained with."""
     extractor = model.extractor
-    if isinstance(extractor, IncrementalExtractor):
-        return moving_picture(rng, extractor.preprocessing.crop, _FRAMES)
+    if not isinstance(extractor, FeatureExtractor):
+        height, width, channels = extractor.preprocessing.picture_shape
+        # Flow is a picture of its own here: the graph does not know where its bytes come from.
+        parts = [moving_picture(rng, (height, width), _FRAMES) for _ in range(-(-channels // 3))]
+        return np.concatenate(parts, axis=3)[..., :channels]
     mean, deviation = (part[: extractor.width].numpy() for part in (extractor.mean, extractor.deviation))
     count = _FRAMES // extractor.stride * extractor.stride  # a single pass omits a last incomplete step
     rows: npt.NDArray[np.float32] = (mean + deviation * rng.normal(size=(count, extractor.width))).astype(np.float32)
@@ -65,7 +68,7 @@ def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
 
 
 def _stream(model: CMSN, backend: OnnxRuntimeBackend, frames: npt.NDArray[Any], chunk: int) -> npt.NDArray[np.float32]:
-    stride = 8 if isinstance(model.extractor, IncrementalExtractor) else model.extractor.stride
+    stride = model.extractor.stride
     extractor = StreamingExtractor(
         backend,
         stride=stride,

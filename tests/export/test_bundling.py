@@ -19,13 +19,14 @@ import onnx
 import torch
 
 from cmsn_export.bundling import export_bundle
-from cmsn_export.graphs import OPSET, build_graphs
+from cmsn_export.graphs import build_graphs
 from cmsn_export.parity import measure_parity
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.errors import BundleError, SettingsError
 from cmsn_training.checkpoint import save_model
 from cmsn_training.config import TrainingConfig, parse_config
 from cmsn_training.models.cmsn import CMSN
+from cmsn_training.onnx_module import OPSET
 from cmsn_training.torch_backend import TorchBackend
 
 

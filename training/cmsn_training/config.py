@@ -30,6 +30,7 @@ from cmsn_training.config_sections import (
     Seed,
     StagePhaseConfig,
 )
+from cmsn_training.extractor_config import ExtractorConfig
 from cmsn_training.models.c3d_layers import TIME_STRIDE
 
 SectionKind = TypeVar("SectionKind", bound=Section)
@@ -62,6 +63,7 @@ class TrainingConfig(Section):
     model: ModelConfig = ModelConfig()
     grid: GridConfig = GridConfig()
     features: FeaturesConfig | None = None
+    extractor: ExtractorConfig | None = None
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     loss: LossConfig = LossConfig()
     stages: StagePhaseConfig = StagePhaseConfig()
@@ -77,20 +79,35 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _one_input(self) -> TrainingConfig:
-        if self.features is None and self.grid.stride != TIME_STRIDE:
-            raise ValueError(f"grid.stride is {self.grid.stride}; with pictures it is {TIME_STRIDE}, as C3D pools")
+        if self.features is not None and self.extractor is not None:
+            raise ValueError("both [features] and [extractor] are given; rows come from files or from networks")
         if self.features is not None and self.preprocessing != PreprocessingConfig():
             raise ValueError("both [features] and [preprocessing] are given; feature rows have no preprocessing")
-        if self.features is not None and self.model.pretrained is not None:
-            raise ValueError("both [features] and model.pretrained are given; feature rows go through no C3D")
-        if self.features is not None and self.stages.frozen:
-            raise ValueError("both [features] and stages.frozen are given; feature rows go through no C3D")
-        if self.features is None and self.stages.batch > 1:
+        if self.extractor is not None:
+            self._networks_fit(self.extractor)
+        elif self.features is None and self.grid.stride != TIME_STRIDE:
+            raise ValueError(f"grid.stride is {self.grid.stride}; with pictures it is {TIME_STRIDE}, as C3D pools")
+        section = "features" if self.features is not None else "extractor"
+        if self.features is not None or self.extractor is not None:
+            if self.model.pretrained is not None:
+                raise ValueError(f"both [{section}] and model.pretrained are given; its rows go through no C3D")
+            if self.stages.frozen:
+                raise ValueError(f"both [{section}] and stages.frozen are given; its rows go through no C3D")
+        elif self.stages.batch > 1:
             raise ValueError("stages.batch is above 1; windows of pictures go one by one, set stages.accumulate")
         self.time_grid()
-        if self.model.pretrained is None:  # otherwise the values that [preprocessing] leaves out are unknown here
-            self.picture()
+        if self.model.pretrained is None and (self.extractor is None or self.extractor.width):
+            self.picture()  # otherwise the values that [preprocessing] leaves out are unknown here
         return self
+
+    def _networks_fit(self, extractor: ExtractorConfig) -> None:
+        given, usual = self.preprocessing, PreprocessingConfig()
+        if (given.mean, given.scale, given.channels) != (usual.mean, usual.scale, usual.channels):
+            raise ValueError("preprocessing.mean, scale or channels is given; with [extractor] networks have their own")
+        for name, network in extractor.networks.items():
+            if network.every is not None and self.grid.stride % network.every:
+                place = f"extractor.networks.{name}.every"
+                raise ValueError(f"{place} is {network.every}; it must divide grid.stride, {self.grid.stride}")
 
     def time_grid(self) -> TimeGrid:
         """The grid the networks live on."""
@@ -98,7 +115,11 @@ class TrainingConfig(Section):
 
     def picture(self) -> Preprocessing:
         """What happens to pictures before the networks."""
-        return self.preprocessing.settings()
+        if self.extractor is None:
+            return self.preprocessing.settings()
+        resize, crop = self.preprocessing.resize, self.preprocessing.crop
+        flow = self.extractor.flow if self.extractor.has_flow else None
+        return Preprocessing(resize, crop, mean=(0.0, 0.0, 0.0), scale=1.0, channels="rgb", flow=flow)
 
     def proposal_settings(self) -> ProposalSettings:
         """How proposals are made."""
@@ -120,6 +141,7 @@ def resolve_config(values: object, path: Path) -> TrainingConfig:
         update={
             "data": _placed(config.data, path.parent),
             "model": _placed(config.model, path.parent),
+            "extractor": _networks_placed(config.extractor, path.parent),
             "output": path.parent / config.output,
         }
     )
@@ -128,6 +150,13 @@ def resolve_config(values: object, path: Path) -> TrainingConfig:
 def _placed(section: SectionKind, folder: Path) -> SectionKind:
     """The section with its relative paths resolved against a folder."""
     return section.model_copy(update={name: folder / value for name, value in section if isinstance(value, Path)})
+
+
+def _networks_placed(extractor: ExtractorConfig | None, folder: Path) -> ExtractorConfig | None:
+    if extractor is None:
+        return None
+    networks = {name: _placed(network, folder) for name, network in extractor.networks.items()}
+    return extractor.model_copy(update={"networks": networks})
 
 
 def parse_config(values: object, *, origin: str) -> TrainingConfig:

@@ -85,13 +85,25 @@ class ModelConfig(Section):
     pretrained_preprocessing: Literal["check", "ignore"] = "check"
 
 
-class FeaturesConfig(Section):
-    """Rows of numbers instead of pictures: `data.videos` holds files of rows, there is no extractor (section 5.1).
+class RowsConfig(Section):
+    """What is done with rows of numbers (section 5.1). context, difference, dropout, pool: see FeatureExtractor.
 
-    width: values per row. names: what they are, for the bundle. context, difference, dropout, pool: see
-    FeatureExtractor.
     noise: deviation of the noise added in training, in deviations of each value. stretch: windows are played up to
     exp(stretch) times slower or faster.
+    """
+
+    context: Annotated[int, Field(ge=0)] = 1
+    difference: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    pool: PoolKind = "average"
+    noise: Annotated[float, Field(ge=0)] = 0.0
+    stretch: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class FeaturesConfig(RowsConfig):
+    """Rows of numbers instead of pictures: `data.videos` holds files of rows, there is no extractor (section 5.1).
+
+    width: values per row. names: what they are, for the bundle.
     coordinates: values of one point, where a row is a list of points (3 for a skeleton's x, y, z). shift: in training
     all points of a window are moved together, by a random distance of this many deviations: a network that has seen few
     people otherwise learns where in the room they stood.
@@ -99,12 +111,6 @@ class FeaturesConfig(Section):
 
     width: Annotated[int, Field(ge=1)]
     names: str = "features"
-    context: Annotated[int, Field(ge=0)] = 1
-    difference: bool = False
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    pool: PoolKind = "average"
-    noise: Annotated[float, Field(ge=0)] = 0.0
-    stretch: Annotated[float, Field(ge=0, le=1)] = 0.0
     coordinates: Annotated[int, Field(ge=1)] | None = None
     shift: Annotated[float, Field(ge=0)] = 0.0
 

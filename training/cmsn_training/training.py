@@ -23,6 +23,8 @@ from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack,
 from cmsn_training.data.inputs import Inputs, open_inputs
 from cmsn_training.data.picture_statistics import picture_statistics
 from cmsn_training.devices import inference_device, require_device
+from cmsn_training.extractors.deploying import deployed, origins
+from cmsn_training.extractors.preparing import on_rows, with_networks
 from cmsn_training.failing import memory_named
 from cmsn_training.fitting import Phase, fit_phase
 from cmsn_training.memory import release
@@ -61,10 +63,11 @@ def _train(config: TrainingConfig, *, resume: bool) -> Path:
             f"{config.output}: already holds a training; pass --resume to continue it, or change `output`"
         )
     require_device(config.hardware)
-    config = with_pretrained(config)
+    whole, networks = with_networks(with_pretrained(config))
+    config = on_rows(whole)
     begun = find_checkpoints(config)
     pl.seed_everything(config.seed, verbose=False)
-    inputs = open_inputs(config)
+    inputs = open_inputs(whole, networks)
     model = CMSN(config)
     pretrained = apply_pretrained(model, config)
     inputs.prepare(model)
@@ -74,7 +77,8 @@ def _train(config: TrainingConfig, *, resume: bool) -> Path:
         metrics |= _train_evaluator(model, config, inputs, begun.get("evaluator"))
     path = config.output / MODEL_FILE
     with stop_line(lambda: stopped_after("evaluator", config.evaluator.epochs)):
-        rank_zero_only(save_model)(model.eval(), config, _provenance(config, inputs, metrics, pretrained), path)
+        provenance = _provenance(whole, inputs, metrics, pretrained)
+        rank_zero_only(save_model)(deployed(model.eval(), whole, networks), whole, provenance, path)
     return path
 
 
@@ -141,20 +145,22 @@ def _provenance(
     """Where a model comes from, in JSON values: its data, the libraries, and the final metrics."""
 
     def summary(videos: Sequence[AnnotatedVideo]) -> dict[str, float]:
-        fps = float(config.grid.fps)
+        fps = float(on_rows(config).grid.fps)
         return {
             "videos": len(videos),
             "actions": sum(len(video.segments) for video in videos),
             "seconds": round(sum(len(video.frames) for video in videos) / fps, 3),
         }
 
-    pictures = picture_statistics([video.frames for video in inputs.training]) if config.features is None else {}
+    on_pictures = config.features is None and config.extractor is None
+    pictures = picture_statistics([video.frames for video in inputs.training]) if on_pictures else {}
     libraries = ("torch", "lightning", "numpy", "av")
     return {
         "training": summary(inputs.training),
         "validation": summary(inputs.held_out),
         **({"pictures": pictures} if pictures else {}),
         **({"pretrained": pretrained} if pretrained else {}),
+        **({"networks": origins(config.extractor)} if config.extractor else {}),
         "metrics": {key: round(value, 6) for key, value in sorted(metrics.items())},
         "seed": config.seed,
         "python": platform.python_version(),

@@ -16,13 +16,13 @@ from torch.nn import functional as F
 
 from cmsn_benchmarks.peers.openvino_options import compilation
 from cmsn_benchmarks.peers.way import Way, Work
-from cmsn_export.graphs import export_module
 from cmsn_runtime.backends.asks import Floats
 from cmsn_runtime.backends.onnxruntime.provider import Provider
 from cmsn_runtime.backends.onnxruntime.session import opened_session
 from cmsn_runtime.backends.openvino.compiling import compiled, read_model
 from cmsn_runtime.backends.openvino.precisions import Precision
 from cmsn_training.models.incremental import PLAN, IncrementalExtractor, plain_conv
+from cmsn_training.onnx_module import export_module
 
 
 class WithoutStates(nn.Module):

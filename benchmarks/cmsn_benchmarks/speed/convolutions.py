@@ -23,10 +23,10 @@ import torch
 from torch import nn
 
 from cmsn_benchmarks.speed.extraction import paper_config
-from cmsn_export.graphs import OPSET
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.convolution import Convolution
 from cmsn_training.models.incremental import PLAN, IncrementalExtractor, plain_conv, stacked_conv
+from cmsn_training.onnx_module import OPSET
 
 
 class _Layer(nn.Module):

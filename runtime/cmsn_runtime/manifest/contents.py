@@ -208,9 +208,9 @@ class Manifest:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of the extractor's input per moment: (height, width, 3) of a picture, or (width,) of a feature row."""
+        """Shape of the extractor's input per moment: that of a picture (see picture_shape), or (width,) of a row."""
         if self.preprocessing is not None:
-            return (*self.preprocessing.crop, 3)
+            return self.preprocessing.picture_shape
         return () if self.features is None else (self.features.width,)
 
 

@@ -26,6 +26,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     for variant in content["variants"].values():  # cmsn knew no such field before: without figures it can still read it
         if variant["quality"] is None:
             del variant["quality"]
+    if content["preprocessing"] is not None and content["preprocessing"]["flow"] is None:  # likewise
+        del content["preprocessing"]["flow"]
     content["format_version"] = FORMAT_VERSION
     raw = canonical({**content, "digest": digest(content)})
     parse_manifest(raw, bundle=folder.name)

@@ -9,6 +9,7 @@ from cmsn_runtime.backends.asks import Work
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.events import StagePreview
 from cmsn_runtime.exact import is_before
+from cmsn_runtime.pictures.settings import FlowSettings
 from cmsn_runtime.provenance import ResumePoint
 from cmsn_runtime.streams.extracting import Moment, StreamingExtractor
 from cmsn_runtime.streams.segment import EventCallback, Segment, SegmentSettings, StepCallback
@@ -23,6 +24,11 @@ class TimedSettings(SegmentSettings):
 
     delay_steps: int
     chunk_frames: int | None = None
+
+    @property
+    def flow(self) -> FlowSettings | None:
+        """The optical flow that is appended to each picture, if any."""
+        return None
 
 
 class CurrentSegment:
@@ -45,6 +51,7 @@ class CurrentSegment:
             stride=settings.grid.stride,
             delay_steps=settings.delay_steps,
             chunk_frames=settings.chunk_frames,
+            flow=settings.flow,
         )
         self._resume: ResumePoint | None = None
         self._segment = self._new(Fraction(0), first_action=1, resume=None)

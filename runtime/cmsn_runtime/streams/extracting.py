@@ -12,6 +12,8 @@ from cmsn_runtime.backends.answering import answer_alone
 from cmsn_runtime.backends.asks import ExtractorState, StepFeatures, Work, extract
 from cmsn_runtime.backends.base import UNKNOWN_LENGTH, Backend
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.pictures.flow import FlowChannels
+from cmsn_runtime.pictures.settings import FlowSettings
 
 Moment = npt.NDArray[Any]  # uint8 [height, width, 3] of a picture, float32 [width] of a feature row
 
@@ -22,13 +24,22 @@ class StreamingExtractor:
     chunk_frames: frames per ask, a multiple of the stride. 8 answers soonest and suits a camera; more saves calls on
         files. The features are the same. By default what the backend takes, or a step.
     delay_steps: number of steps by which the newest feature lags behind the newest complete chunk.
+    flow: the optical flow that is appended to each picture, if any.
 
     One segment of a stream runs from the first frame to the last answer of `ending`; `reset` drops what is under way.
     The backend's state is created with the first chunk and released at the end: never are two held at once.
     Raises SettingsError for a chunk that is not a multiple of the stride, or not what the backend was built for.
     """
 
-    def __init__(self, backend: Backend, *, stride: int, delay_steps: int, chunk_frames: int | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        stride: int,
+        delay_steps: int,
+        chunk_frames: int | None = None,
+        flow: FlowSettings | None = None,
+    ) -> None:
         chunk_frames = (backend.chunk_frames or stride) if chunk_frames is None else chunk_frames
         if chunk_frames < 1 or chunk_frames % stride:
             raise SettingsError(f"a chunk has {chunk_frames} frames; it must be a multiple of the stride, {stride}")
@@ -44,6 +55,7 @@ class StreamingExtractor:
         # The last chunk may be incomplete, unless the backend takes only full chunks.
         self._last_chunk_frames = backend.chunk_frames or stride
         self._state: ExtractorState | None = None
+        self._flow = None if flow is None else FlowChannels(flow)
         self.reset()
 
     def reset(self) -> None:
@@ -51,6 +63,8 @@ class StreamingExtractor:
         if self._state is not None:
             self._state.close()
         self._state = None
+        if self._flow is not None:
+            self._flow.reset()
         self._waiting: list[Moment] = []
         self._position = 0
         self._total: int | None = None  # frames of the segment, once its end is known
@@ -60,7 +74,7 @@ class StreamingExtractor:
 
         To keep features, copy them (a window does) before the next ask: on a device their memory is reused.
         """
-        self._waiting.append(frame)
+        self._waiting.append(frame if self._flow is None else self._flow(frame))
         if len(self._waiting) < self._chunk_frames:
             return None
         return (yield from self._run(length=UNKNOWN_LENGTH))
@@ -68,7 +82,7 @@ class StreamingExtractor:
     def ending(self) -> Work[StepFeatures | None]:
         """The segment has ended -> the next part of its last features, and None once there is no more.
 
-        A last incomplete step is filled by repeating its last frame.
+        A last incomplete step is filled by repeating its last frame, which is also what follows the end.
         """
         if self._total is None:
             self._total = self._position + len(self._waiting)
@@ -78,9 +92,9 @@ class StreamingExtractor:
         if self._total == 0 or self._position >= (steps + self.delay_steps) * self._stride:
             self.reset()
             return None
-        blank = np.zeros_like(self._waiting[-1] if self._waiting else self._last)
+        last = self._waiting[-1] if self._waiting else self._last
         missing = -len(self._waiting) % self._last_chunk_frames
-        self._waiting += [blank] * (missing if self._waiting else self._last_chunk_frames)
+        self._waiting += [last] * (missing if self._waiting else self._last_chunk_frames)
         return (yield from self._run(length=steps * self._stride))
 
     def _run(self, *, length: int) -> Work[StepFeatures]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from cmsn_runtime.backends.base import Backend
 from cmsn_runtime.pictures.fitting import FittedFrame, Fitting
 from cmsn_runtime.pictures.frame import Frame
-from cmsn_runtime.pictures.settings import Preprocessing
+from cmsn_runtime.pictures.settings import FlowSettings, Preprocessing
 from cmsn_runtime.provenance import StreamSetup
 from cmsn_runtime.streams.current_segment import TimedSettings
 from cmsn_runtime.streams.resampling import Resampler
@@ -32,6 +32,11 @@ class StreamSettings(TimedSettings):
     def max_gap(self) -> Fraction:
         """Maximum seconds between two frames."""
         return self.receptive_field_frames / self.grid.fps
+
+    @property
+    def flow(self) -> FlowSettings | None:
+        """See TimedSettings."""
+        return self.preprocessing.flow
 
 
 class Stream(TimedStream[Frame]):

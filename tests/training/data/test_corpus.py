@@ -54,7 +54,7 @@ def load_corpus(
     videos: Path, annotations: Path, cache: FrameCache, *, progress: Any = iter, **choice: Any
 ) -> list[AnnotatedVideo]:
     """Found and decoded, as a training does it."""
-    return find_corpus(videos, annotations, **choice).decode(cache, progress=progress)
+    return find_corpus(videos, annotations, **choice).decode(cache, rate=cache.grid.fps, progress=progress)
 
 
 def truth(folder: Path, entries: dict[str, dict[str, Any]]) -> Path:
@@ -306,7 +306,7 @@ def test_a_configuration_takes_one_file_with_both_subsets(tmp_path: Path, write:
     entries = {**{name: entry(subset="training") for name in "acz"}, "b": entry(subset="validation")}
     truth(tmp_path, {**entries, "y": entry(subset="testing")})
     (tmp_path / "config.toml").write_text(CONFIG)
-    inputs = open_inputs(load_config(tmp_path / "config.toml"))
+    inputs = open_inputs(load_config(tmp_path / "config.toml"), {})
     assert [video.name for video in inputs.training] == ["a", "c"]
     assert [video.name for video in inputs.held_out] == ["b"]
 
@@ -326,4 +326,4 @@ def test_faults_of_the_training_part_are_found_before_any_video_is_decoded(
         'validation_videos = "videos"\nvalidation_annotations = "truth.json"\n'
     )
     with pytest.raises(AnnotationError, match=r"nowhere\.json"):
-        open_inputs(load_config(tmp_path / "config.toml"))
+        open_inputs(load_config(tmp_path / "config.toml"), {})

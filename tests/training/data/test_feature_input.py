@@ -306,7 +306,7 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
 
 
 def test_stretching_moves_the_segments(folder: Path) -> None:
-    inputs = open_inputs(load_config(folder / "config.toml"))
+    inputs = open_inputs(load_config(folder / "config.toml"), {})
     video = inputs.training[0]
     frames, segments = inputs.view(video, np.random.default_rng(3))
     plain_frames, plain = inputs.view(video, None)
@@ -320,7 +320,7 @@ def test_stretching_moves_the_segments(folder: Path) -> None:
 
 def test_windows_of_a_batch_have_one_length(folder: Path) -> None:
     config = load_config(folder / "config.toml")
-    corpus = open_inputs(config).training
+    corpus = open_inputs(config, {}).training
     windows = FeatureWindows(
         corpus,
         grid=config.time_grid(),

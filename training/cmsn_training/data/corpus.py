@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ import numpy.typing as npt
 from cmsn_runtime.annotations import VideoAnnotations
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.segments import Account, shown
-from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.decoding import ensure_all
 from cmsn_training.data.finding import VIDEOS_WANTED, find_videos, those_there
 from cmsn_training.data.truth import read_truth, segments_of
+from cmsn_training.data.video_cache import VideoCache
 from cmsn_training.vocabulary import Missing
 
 _LOG = logging.getLogger(__name__)
@@ -46,24 +47,25 @@ class FoundCorpus:
 
     def decode(
         self,
-        cache: FrameCache,
+        cache: VideoCache[Any],
         *,
+        rate: Fraction,
         decoders: int = 1,
         progress: Callable[[Iterable[tuple[str, Path]]], Iterable[tuple[str, Path]]] = iter,
     ) -> list[AnnotatedVideo]:
         """Every video, decoded through the cache.
 
-        decoders: see `ensure_all`. progress: wraps the iteration, for a progress bar. Faults of the videos are logged
-        as warnings, one line each. Raises SourceError where a video cannot be decoded at all, SettingsError where no
-        segment lies in its video.
+        rate: frames, or rows, per second in the cache. decoders: see `ensure_all`. progress: wraps the iteration, for a
+        progress bar. Faults of the videos are logged as warnings, one line each. Raises SourceError where a video
+        cannot be decoded at all, SettingsError where no segment lies in its video.
         """
         corpus: list[AnnotatedVideo] = []
         account = Account(str(self.annotations))
         with closing(ensure_all(cache, list(self.paths.values()), decoders=decoders)) as decoded:
             for name, path in progress(list(self.paths.items())):
                 next(decoded)
-                frames = cache.frames(path)
-                step, duration = float(cache.grid.step_seconds), len(frames) / float(cache.grid.fps)
+                frames = cache.array(path)
+                step, duration = float(cache.grid.step_seconds), len(frames) / float(rate)
                 segments = within(segments_of(self.truth[name]), duration, name, account, tolerance=step)
                 corpus.append(AnnotatedVideo(name, frames, segments))
         require_segments(corpus, self.truth, account)

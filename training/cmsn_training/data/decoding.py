@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from cmsn_runtime.errors import SourceError
-from cmsn_training.data.cache import FrameCache
+from cmsn_training.data.video_cache import VideoCache
 from cmsn_training.workers import worker_pool
 
 
-def ensure_all(cache: FrameCache, videos: Sequence[Path], *, decoders: int) -> Generator[None, None, None]:
+def ensure_all(cache: VideoCache[Any], videos: Sequence[Path], *, decoders: int) -> Generator[None, None, None]:
     """Decode videos unless they are in the cache; yields once for each, in order, as soon as it is ready.
 
-    decoders: processes, see `worker_pool`. Raises as `FrameCache.ensure` does, and SourceError where a process dies.
+    decoders: processes, see `worker_pool`. Raises as `VideoCache.ensure` does, and SourceError where a process dies.
     """
     if decoders == 1:
         for video in videos:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,7 +19,10 @@ from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.corpus import AnnotatedVideo, FoundCorpus, find_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
+from cmsn_training.data.rows_of_videos import rows_of_videos
 from cmsn_training.data.windows import Augmentation, Look, StageWindows, Window, draw_look
+from cmsn_training.extractors.preparing import on_rows
+from cmsn_training.extractors.reading import ReadNetwork
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.feature_extractor import FeatureExtractor
 
@@ -53,9 +56,13 @@ class Inputs(Protocol):
         ...
 
 
-def open_inputs(config: TrainingConfig) -> Inputs:
-    """Load the data of a configuration. Raises SettingsError, AnnotationError and SourceError."""
-    return PictureInputs(config) if config.features is None else FeatureInputs(config, config.features)
+def open_inputs(config: TrainingConfig, networks: Mapping[str, ReadNetwork]) -> Inputs:
+    """Load the data of a configuration, with its networks. Raises SettingsError, AnnotationError and SourceError."""
+    if config.extractor is not None:
+        learnt = on_rows(config)
+        assert learnt.features is not None
+        return FeatureInputs(learnt, learnt.features, *rows_of_videos(config, networks))
+    return PictureInputs(config) if config.features is None else FeatureInputs.of_files(config, config.features)
 
 
 class PictureInputs:
@@ -101,24 +108,36 @@ class PictureInputs:
         def progress(items: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Path]]:
             return track(list(items), f"Decoding {what} videos")
 
-        return corpus.decode(self._cache, decoders=self.config.data.decoders, progress=progress)
+        return corpus.decode(self._cache, rate=self.grid.fps, decoders=self.config.data.decoders, progress=progress)
 
 
 class FeatureInputs:
-    """Files of feature rows, held in memory."""
+    """Feature rows, held in memory. training, held_out: the videos."""
 
-    def __init__(self, config: TrainingConfig, features: FeaturesConfig) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        features: FeaturesConfig,
+        training: list[AnnotatedVideo],
+        held_out: list[AnnotatedVideo],
+    ) -> None:
         self.config = config
         self.features = features
         self.grid = config.time_grid()
-        data, held_out = config.data, config.data.held_out()
-        load = partial(load_feature_corpus, width=features.width, rate=config.grid.fps, missing=data.missing)
-        self.held_out = load(*held_out, subset=data.validation_subset) if held_out else []
-        self.training = load(data.videos, data.annotations, subset=data.subset)
+        self.training = training
+        self.held_out = held_out
         deviation = np.concatenate([video.frames for video in self.training]).std(axis=0).astype(np.float32)
         self.augmentation = FeatureAugmentation(
             features.noise, features.stretch, deviation, features.shift, features.coordinates or 1
         )
+
+    @classmethod
+    def of_files(cls, config: TrainingConfig, features: FeaturesConfig) -> FeatureInputs:
+        """From files of rows."""
+        data, held_out = config.data, config.data.held_out()
+        load = partial(load_feature_corpus, width=features.width, rate=config.grid.fps, missing=data.missing)
+        validation = load(*held_out, subset=data.validation_subset) if held_out else []
+        return cls(config, features, load(data.videos, data.annotations, subset=data.subset), validation)
 
     def prepare(self, model: CMSN) -> None:
         """See Inputs: mean and deviation of every value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,13 @@ def write_rows(path: Path, rows: Iterable[Rows], *, shape: tuple[int, ...]) -> i
     return count
 
 
-def map_rows(path: Path) -> Rows | None:
+def map_rows(path: Path) -> npt.NDArray[Any] | None:
     """The array, read-only and mapped from disk; None where the file is missing or incomplete.
 
     A full disk or a power failure leaves a file that is shorter than its header says. Raises OSError.
     """
     try:
-        rows: Rows = np.load(path, mmap_mode="r")
+        rows: npt.NDArray[Any] = np.load(path, mmap_mode="r")
     except (FileNotFoundError, ValueError, EOFError):  # the latter two: no header, or fewer rows than it says
         return None
     return rows

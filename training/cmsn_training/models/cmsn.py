@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from torch import nn
 
 from cmsn_training.config import TrainingConfig
 from cmsn_training.config_sections import FeaturesConfig
+from cmsn_training.extractor_config import ExtractorConfig
+from cmsn_training.extractors.frozen import FrozenExtractor
+from cmsn_training.extractors.preparing import on_rows
 from cmsn_training.models.c3d import C3D
 from cmsn_training.models.c3d_layers import scaled
 from cmsn_training.models.evaluator import ProposalEvaluator
@@ -15,16 +20,18 @@ from cmsn_training.models.stage_subnet import StageClassifier, StageEncoder
 
 ASS_CHANNELS = 512
 
+Extractor: TypeAlias = IncrementalExtractor | FeatureExtractor | FrozenExtractor
+
 
 class CMSN(nn.Module):
     """Extractor, stage subnet and evaluator, built from a configuration."""
 
-    extractor: IncrementalExtractor | FeatureExtractor
+    extractor: Extractor
 
     def __init__(self, config: TrainingConfig) -> None:
         super().__init__()
         sizes = config.model
-        self.extractor = _pictures(config) if config.features is None else _features(config, config.features)
+        self.extractor = _extractor(config)
         channels = self.extractor.out_channels
         self.stages = StageClassifier(
             channels, sizes.lstm_hidden, dropout=sizes.dropout, scale=config.loss.scale, kind=config.loss.kind
@@ -38,6 +45,23 @@ class CMSN(nn.Module):
             head=sizes.evaluator_head,
         )
         self.feature_channels = channels
+
+
+def _extractor(config: TrainingConfig) -> Extractor:
+    if config.features is not None:
+        return _features(config, config.features)
+    return _pictures(config) if config.extractor is None else _frozen(config, config.extractor)
+
+
+def _frozen(config: TrainingConfig, extractor: ExtractorConfig) -> FrozenExtractor:
+    learnt = on_rows(config)
+    assert learnt.features is not None
+    return FrozenExtractor(
+        extractor,
+        head=_features(learnt, learnt.features),
+        preprocessing=config.picture(),
+        stride=config.grid.stride,
+    )
 
 
 def _pictures(config: TrainingConfig) -> IncrementalExtractor:

@@ -67,14 +67,15 @@ class FeatureExtractor(nn.Module):
         deviation = rows.std(0, correction=0)
         self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
 
-    def spread(self, rows: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
+    def spread(self, rows: torch.Tensor, earlier: torch.Tensor | None = None) -> torch.Tensor:
         """Rows [N, T, width] -> [N, T, out_channels]: with their first difference, where `difference` is set.
 
-        before: [N, 1, width], the row before the first; by default the first itself.
+        earlier: [N, T, width], the row before each; by default the first has none, and so no difference.
         """
         if not self.difference:
             return rows
-        earlier = torch.cat((rows[:, :1] if before is None else before, rows[:, :-1]), dim=1)
+        if earlier is None:
+            earlier = torch.cat((rows[:, :1], rows[:, :-1]), dim=1)
         return torch.cat((rows, rows - earlier), dim=2)
 
     def normalise(self, rows: torch.Tensor) -> torch.Tensor:
@@ -93,15 +94,19 @@ class FeatureExtractor(nn.Module):
     ) -> tuple[torch.Tensor, ...]:
         """One chunk: see IncrementalExtractor.forward, with rows float32 [N, T, width] instead of frames.
 
+        position: may be negative: what comes before row 0 is no part of the stream.
+
         Returns features of steps position / stride - context onwards, then the next state.
         """
         states = list(past)
         following: list[torch.Tensor] = []
-        before: torch.Tensor | None = None
+        earlier: torch.Tensor | None = None
         if self.difference:
-            before = torch.where((position == 0)[:, None, None], rows[:, :1], states.pop(0))
+            earlier = torch.cat((states.pop(0), rows[:, :-1]), dim=1)
+            number = position[:, None] + torch.arange(rows.shape[1], device=rows.device)[None, :]
+            earlier = torch.where((number == 0)[:, :, None], rows, earlier)
             following.append(rows[:, -1:])
-        steps = self._steps(self.normalise(self.spread(rows, before)))
+        steps = self._steps(self.normalise(self.spread(rows, earlier)))
         all_steps = torch.cat((states.pop(0), steps), dim=1) if self.context else steps
         if self.context:
             following.append(all_steps[:, -2 * self.context :])

@@ -16,6 +16,7 @@ from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.structuring import structure
 from cmsn_training.config import TrainingConfig
+from cmsn_training.config_sections import PreprocessingConfig
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.pretrained_layouts import KNOWN, Source, c3d_shapes, recognise
@@ -70,7 +71,8 @@ def with_pretrained(config: TrainingConfig) -> TrainingConfig:
     weights = read_c3d_weights(path)
     check_width(weights, config.model.width)
     given = config.preprocessing.model_fields_set
-    left_out = {name: value for name, value in asdict(weights.preprocessing).items() if name not in given}
+    known = asdict(weights.preprocessing)
+    left_out = {name: known[name] for name in PreprocessingConfig.model_fields if name not in given}
     followed = config.model_copy(update={"preprocessing": config.preprocessing.model_copy(update=left_out)})
     if config.model.pretrained_preprocessing == "check":
         check_preprocessing(weights, followed.picture())

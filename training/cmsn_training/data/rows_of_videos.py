@@ -1,0 +1,79 @@
+"""Videos of a configuration with [extractor] as rows of its networks, through the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from cmsn_runtime.backends.onnxruntime.provider import Provider, has_cuda
+from cmsn_runtime.manifest.contents import StateTensor
+from cmsn_training.config import TrainingConfig
+from cmsn_training.data.corpus import AnnotatedVideo, FoundCorpus, find_corpus
+from cmsn_training.data.picture_views import CENTRE, PictureView, views
+from cmsn_training.data.rows_cache import RowsCache
+from cmsn_training.extractor_config import ExtractorConfig
+from cmsn_training.extractors.frozen import FrozenExtractor, set_networks
+from cmsn_training.extractors.merging import merged_graph
+from cmsn_training.extractors.reading import ReadNetwork
+from cmsn_training.models.feature_extractor import FeatureExtractor
+
+
+def rows_of_videos(
+    config: TrainingConfig, networks: Mapping[str, ReadNetwork]
+) -> tuple[list[AnnotatedVideo], list[AnnotatedVideo]]:
+    """Training and validation videos as rows, one per step; a training video occurs once for each of its views.
+
+    Raises SettingsError, AnnotationError and SourceError as PictureInputs does.
+    """
+    assert config.extractor is not None
+    data, held_out = config.data, config.data.held_out()
+    find = partial(find_corpus, missing=data.missing)
+    # Both are located before either is computed, which may take hours.
+    training = find(data.videos, data.annotations, subset=data.subset)
+    validation = find(*held_out, subset=data.validation_subset) if held_out else None
+    open_cache = partial(_cache, config, rows_extractor(config, config.extractor, networks))
+    watched = _computed(config, validation, open_cache(CENTRE), "validation videos") if validation else []
+    learnt: list[AnnotatedVideo] = []
+    for view in views(config.extractor.crops):
+        learnt += _computed(config, training, open_cache(view), f"training videos ({view.name})")
+    return learnt, watched
+
+
+def rows_extractor(
+    config: TrainingConfig, extractor: ExtractorConfig, networks: Mapping[str, ReadNetwork]
+) -> FrozenExtractor:
+    """The networks with a head that passes rows through."""
+    head = FeatureExtractor(extractor.width, context=0)
+    frozen = FrozenExtractor(extractor, head=head, preprocessing=config.picture(), stride=config.grid.stride)
+    set_networks(frozen, networks)
+    return frozen.eval()
+
+
+def _cache(config: TrainingConfig, extractor: FrozenExtractor, view: PictureView) -> RowsCache:
+    cuda = config.hardware.accelerator != "cpu" and has_cuda()
+    return RowsCache(
+        config.data.cache,
+        graph=merged_graph(extractor),
+        states=[StateTensor(name, shape) for name, shape in extractor.state_shapes().items()],
+        delay_steps=extractor.delay_steps,
+        grid=config.time_grid(),
+        preprocessing=extractor.preprocessing,
+        view=view,
+        provider=Provider("cuda" if cuda else "cpu"),
+    )
+
+
+def _computed(config: TrainingConfig, corpus: FoundCorpus, cache: RowsCache, what: str) -> list[AnnotatedVideo]:
+    def progress(items: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Path]]:
+        return track(list(items), f"Features of {what}")
+
+    rate = config.grid.fps / config.grid.stride
+    found = corpus.decode(cache, rate=rate, decoders=config.data.decoders, progress=progress)
+    return [
+        replace(video, frames=np.array(video.frames)) for video in found
+    ]  # rows are small; phase 1 reads them often
