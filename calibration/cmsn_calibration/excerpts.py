@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cmsn_runtime.errors import SourceError
 from cmsn_runtime.manifest.contents import Manifest
 from cmsn_runtime.pictures.fitting import FittedFrame, Fitting
+from cmsn_runtime.pictures.flow import with_flow
 from cmsn_runtime.pictures.frame import Frame
 from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.opening import open_source
@@ -49,7 +50,7 @@ def excerpts_of(
 
 
 def read_excerpt(excerpt: Excerpt, manifest: Manifest, *, run_in: int) -> tuple[Pixels, int]:
-    """Frames uint8 [T, height, width, 3] of an excerpt and of what comes before it; and how many come before.
+    """Frames uint8 [T, height, width, channels] of an excerpt and of what comes before it; and how many come before.
 
     run_in: frames before it. Where the video has fewer, time runs backwards first: the frames that follow are mirrored,
     so that there is neither a cut nor an empty state. A video that breaks off gives the frames until then. Raises
@@ -58,9 +59,10 @@ def read_excerpt(excerpt: Excerpt, manifest: Manifest, *, run_in: int) -> tuple[
     fps = manifest.grid.fps
     begin = max(Fraction(0), excerpt.begin - run_in / fps)
     before = int((excerpt.begin - begin) * fps)
+    flow = None if manifest.preprocessing is None else manifest.preprocessing.flow
     options = SourceOptions(begin=begin, length=(before + excerpt.frames) / fps)
     with open_source(excerpt.video, options=options) as source:
-        found = list(_fitted(source, manifest))[: before + excerpt.frames]
+        found = list(with_flow(_fitted(source, manifest), flow))[: before + excerpt.frames]
     if not found:
         raise SourceError(f"{excerpt.video}: there are no frames from second {float(begin):g} on")
     frames = np.stack(found)

@@ -78,8 +78,8 @@ def speeds(runners: Mapping[str, Runner], *, stride: int) -> dict[str, Speed]:
 
 
 def _step(bundle: Bundle) -> Callable[[], object]:
-    height, width, _ = bundle.manifest.input_shape
-    frames = moving_picture(np.random.default_rng(0), (height, width), bundle.grid.stride)
+    height, width, channels = bundle.manifest.input_shape
+    frames = moving_picture(np.random.default_rng(0), (height, width), bundle.grid.stride, channels=channels)
     state = bundle.backend.new_state()
 
     def run() -> None:

@@ -58,9 +58,7 @@ def _example(model: CMSN, rng: np.random.Generator) -> npt.NDArray[Any]:
     extractor = model.extractor
     if not isinstance(extractor, FeatureExtractor):
         height, width, channels = extractor.preprocessing.picture_shape
-        # Flow is a picture of its own here: the graph does not know where its bytes come from.
-        parts = [moving_picture(rng, (height, width), _FRAMES) for _ in range(-(-channels // 3))]
-        return np.concatenate(parts, axis=3)[..., :channels]
+        return moving_picture(rng, (height, width), _FRAMES, channels=channels)
     mean, deviation = (part[: extractor.width].numpy() for part in (extractor.mean, extractor.deviation))
     count = _FRAMES // extractor.stride * extractor.stride  # a single pass omits a last incomplete step
     rows: npt.NDArray[np.float32] = (mean + deviation * rng.normal(size=(count, extractor.width))).astype(np.float32)

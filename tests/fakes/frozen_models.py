@@ -65,5 +65,4 @@ def pictures_for(model: CMSN) -> npt.NDArray[np.uint8]:
     """A moving picture, with more channels where the model takes flow."""
     assert isinstance(model.extractor, FrozenExtractor)
     height, width, channels = model.extractor.preprocessing.picture_shape
-    parts = [moving_picture(np.random.default_rng(seed), (height, width), FRAMES) for seed in (0, 1)]
-    return np.concatenate(parts, axis=3)[..., :channels]
+    return moving_picture(np.random.default_rng(0), (height, width), FRAMES, channels=channels)

@@ -94,13 +94,15 @@ class Decoding:
     """What a frame of a film costs before a hop has it; of live cameras, each capture process does this.
 
     decode: a stored frame -> the decoder's picture, with reading and timing. convert: that -> RGB at the size that the
-    bundle takes. rate: frames per second. picture: such as "640x480 H.264".
+    bundle takes. flow: optical flow from the frame before, where the bundle takes it; the stream computes it.
+    rate: frames per second. picture: such as "640x480 H.264".
     """
 
     decode: Latency
     convert: Latency
     rate: float
     picture: str
+    flow: Latency | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def kept_up(
         return {"notes": ["no live cameras: this bundle takes feature rows"]}
     try:
         film = described(Path(settings.film)) if settings.film else made_film(settings.picture)
-        tell(decoding=measure_decoding(film, scripted.preprocessing.resize))
+        tell(decoding=measure_decoding(film, scripted.preprocessing))
         found = sustained(scripted, film, search, progress)
         note = ending(found, search)
         return {"sustained": found, "notes": [] if note is None else [note]}

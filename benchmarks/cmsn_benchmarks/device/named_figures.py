@@ -81,7 +81,7 @@ FIRST_RESULT = (
 )
 DECODING = tuple(
     NamedFigure(label=f"{part} p50, of a frame", path=f"decoding.{part}.p50", unit="ms", better="lower")
-    for part in ("decode", "convert")
+    for part in ("decode", "convert", "flow")
 )
 MEMORY = (
     NamedFigure(label="memory of the process", path="memory.host", unit="MB"),

@@ -89,8 +89,13 @@ def _decoding(backends: Backends) -> Iterator[Row]:
     def convert(each: BackendFigures) -> str | None:
         return None if each.decoding is None else cell(each.decoding.convert, each.decoding.rate)
 
+    def flow(each: BackendFigures) -> str | None:
+        found = each.decoding
+        return None if found is None or found.flow is None else cell(found.flow, found.rate)
+
     yield from text_rows("decode", backends, decode)
     yield from text_rows("convert to the bundle's size", backends, convert)
+    yield from text_rows("optical flow, in the stream", backends, flow)
 
 
 def _multi_title(backends: Backends) -> str:

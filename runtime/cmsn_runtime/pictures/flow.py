@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -39,6 +40,11 @@ class FlowChannels:
         field = np.zeros((*grey.shape, 2), np.float32) if self._before is None else self._field(self._before, grey)
         self._before = grey
         return np.concatenate((picture, quantised(field, self._settings.bound)), axis=2)
+
+
+def with_flow(pictures: Iterable[Pixels], settings: FlowSettings | None) -> Iterator[Pixels]:
+    """The pictures of one stream with their flow, or as they are without settings. Raises as FlowChannels does."""
+    return iter(pictures) if settings is None else map(FlowChannels(settings), pictures)
 
 
 class FlowField:

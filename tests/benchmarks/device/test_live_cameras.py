@@ -20,6 +20,7 @@ from cmsn_benchmarks.device.searching import Found, search_most
 from cmsn_benchmarks.device.table import print_report
 from cmsn_runtime.errors import SourceError
 from cmsn_runtime.live.status import LAG_BOUNDS
+from cmsn_runtime.pictures.settings import FlowSettings, Preprocessing
 
 
 @pytest.mark.parametrize("most", [0, 1, 5, 12, 13, 40])
@@ -149,11 +150,24 @@ def test_a_file_that_is_no_film_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_decoding_and_converting_are_timed_frame_by_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     film = made_film((96, 64), tmp_path)
     monkeypatch.setattr(decoding, "_SECONDS", 0.0)
-    found = measure_decoding(film, (48, 64))
+    found = measure_decoding(film, Preprocessing((48, 64), (48, 64)))
     assert found.decode.count == found.convert.count == 50
     assert 0 < found.decode.least <= found.decode.p50 <= found.decode.p99 <= found.decode.most
     assert 0 < found.convert.least <= found.convert.p99
-    assert (found.rate, found.picture) == (25.0, "96x64 H.264")
+    assert (found.rate, found.picture, found.flow) == (25.0, "96x64 H.264", None)
+
+
+def test_flow_is_timed_where_the_bundle_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cv2")
+    film = made_film((96, 64), tmp_path)
+    monkeypatch.setattr(decoding, "_SECONDS", 0.0)
+    found = measure_decoding(film, Preprocessing((48, 64), (32, 48), flow=FlowSettings()))
+    assert found.flow is not None
+    assert found.flow.count == found.convert.count
+    assert found.flow.least > 0
+    assert re.search(r"optical flow, in the stream +[0-9.]+ +[0-9.]+ ms", _table(capsys, decoding=found))
 
 
 def test_a_film_of_one_frame_has_figures_and_one_that_is_gone_is_refused(tmp_path: Path) -> None:
@@ -165,10 +179,10 @@ def test_a_film_of_one_frame_has_figures_and_one_that_is_gone_is_refused(tmp_pat
         picture.pts = 0
         container.mux([*stream.encode(picture), *stream.encode(None)])
     film = described(path)
-    assert measure_decoding(film, (32, 32)).decode.count == 1
+    assert measure_decoding(film, Preprocessing((32, 32), (32, 32))).decode.count == 1
     path.unlink()
     with pytest.raises(SourceError):
-        measure_decoding(film, (32, 32))
+        measure_decoding(film, Preprocessing((32, 32), (32, 32)))
 
 
 def test_the_table_has_what_a_frame_costs_before_a_hop(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,7 +64,7 @@ def _example(manifest: Manifest) -> Moments:
     count = (manifest.network.delay_steps + _STEPS) * manifest.grid.stride
     shape = manifest.input_shape
     if len(shape) == 3:
-        return moving_picture(rng, (shape[0], shape[1]), count)
+        return moving_picture(rng, (shape[0], shape[1]), count, channels=shape[2])
     rows: Floats = rng.normal(size=(count, *shape)).astype(np.float32)
     return rows
 
