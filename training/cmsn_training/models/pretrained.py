@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import safetensors
 import torch
 
 from cmsn_runtime.errors import SettingsError
@@ -20,9 +19,7 @@ from cmsn_training.config_sections import PreprocessingConfig
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.incremental import IncrementalExtractor
 from cmsn_training.models.pretrained_layouts import KNOWN, Source, c3d_shapes, recognise
-
-_WRAPPERS = ("state_dict", "model", "model_state_dict")
-_LISTED = 6
+from cmsn_training.models.tensor_files import listing, read_tensors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +44,10 @@ def read_c3d_weights(path: Path) -> C3DWeights:
     are unpickled, never code. Raises SettingsError where the file cannot be read this way, has an unknown layout, or
     does not fit.
     """
-    tensors, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
+    tensors, metadata = read_tensors(path)
     recognised = recognise(tensors.keys())
     if recognised is None:
-        raise SettingsError(f"{path}: no C3D of a known layout; it holds {_listing(tensors)}; known layouts: {KNOWN}")
+        raise SettingsError(f"{path}: no C3D of a known layout; it holds {listing(tensors)}; known layouts: {KNOWN}")
     layout, prefix = recognised
     width, preprocessing = (1.0, layout.preprocessing) if layout.preprocessing else _trained_here(path, metadata)
     keys = layout.keys(prefix)
@@ -120,35 +117,6 @@ def apply_pretrained(model: CMSN, config: TrainingConfig) -> dict[str, str] | No
     return {"file": path.name, "sha256": _sha256(path), "source": weights.source}
 
 
-def _read_torch(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be read ({error.strerror or error}); give the file of the weights"
-        ) from error
-    except Exception as error:  # an invalid pickle can raise any exception
-        raise SettingsError(
-            f"{path}: cannot be read as tensors only: it is not a PyTorch file, or it holds Python objects, which "
-            "are not loaded since they can run code: if you trust it, save model.state_dict() alone with torch.save"
-        ) from error
-    while isinstance(content, Mapping):
-        inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
-        if inner is None:
-            named = ((name, value) for name, value in content.items() if isinstance(name, str))
-            return {name: value for name, value in named if isinstance(value, torch.Tensor)}
-        content = inner
-    raise SettingsError(f"{path}: holds a {type(content).__name__}, no named tensors; give a state dict")
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise SettingsError(f"{path}: cannot be read as safetensors ({error}); give the file of the weights") from error
-
-
 def _trained_here(path: Path, metadata: Mapping[str, str]) -> tuple[float, Preprocessing]:
     """Width and preprocessing that `cmsn train` wrote into the file's metadata."""
     try:
@@ -164,19 +132,12 @@ def _trained_here(path: Path, metadata: Mapping[str, str]) -> tuple[float, Prepr
 def _checked(path: Path, tensors: Mapping[str, torch.Tensor], key: str, shape: tuple[int, ...]) -> torch.Tensor:
     value = tensors.get(key)
     if value is None:
-        raise SettingsError(f"{path}: has no {key}, a C3D needs it {list(shape)}; it holds {_listing(tensors)}")
+        raise SettingsError(f"{path}: has no {key}, a C3D needs it {list(shape)}; it holds {listing(tensors)}")
     if tuple(value.shape) != shape:
         raise SettingsError(f"{path}: {key} is {list(value.shape)}, a C3D needs {list(shape)}; give weights of a C3D")
     if not value.is_floating_point() or not value.isfinite().all():
         raise SettingsError(f"{path}: {key} holds {value.dtype} values that are not finite; give intact weights")
     return value.to(torch.float32)
-
-
-def _listing(tensors: Mapping[str, torch.Tensor]) -> str:
-    """The first names with their shapes, for messages."""
-    first = [f"{name} {list(value.shape)}" for name, value in list(tensors.items())[:_LISTED]]
-    more = len(tensors) - len(first)
-    return ", ".join(first) + (f" and {more} more" if more else "") if first else "no named tensors"
 
 
 def _normalisation(preprocessing: Preprocessing) -> str:
