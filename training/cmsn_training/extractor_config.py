@@ -82,12 +82,15 @@ class ExtractorConfig(Section):
 
     flow: how optical flow is computed, where a network takes it. crops: views of each training picture whose rows
     training draws from: its centre, that and its mirror image, five (with the corners), or ten (all mirrored too, TSN).
-    rows: what is done with the rows; as for feature files.
+    components: principal components of the training rows that are kept, each with deviation 1; by default the rows
+        themselves. Few actions teach little about a thousand values.
+    rows: what is done with the rows, or their components; as for feature files.
     """
 
     networks: Annotated[dict[Name, NetworkConfig], Field(min_length=1)]
     flow: FlowSettings = FlowSettings()
     crops: Crops = "centre"
+    components: Annotated[int, Field(ge=1)] | None = None
     rows: RowsConfig = RowsConfig()
 
     @property
@@ -99,3 +102,8 @@ class ExtractorConfig(Section):
     def width(self) -> int:
         """Values of a row: of all networks, once their files are known."""
         return sum(network.width or 0 for network in self.networks.values())
+
+    @property
+    def row_width(self) -> int:
+        """Values of a row as training sees it."""
+        return self.components or self.width

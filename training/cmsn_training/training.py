@@ -20,11 +20,11 @@ from cmsn_training.checkpoint import save_model
 from cmsn_training.config import TrainingConfig
 from cmsn_training.data.corpus import AnnotatedVideo
 from cmsn_training.data.evaluator_windows import EvaluatorWindows, FeatureTrack, feature_track
-from cmsn_training.data.inputs import Inputs, open_inputs
+from cmsn_training.data.inputs import Inputs
+from cmsn_training.data.opening import open_inputs
 from cmsn_training.data.picture_statistics import picture_statistics
 from cmsn_training.devices import inference_device, require_device
-from cmsn_training.extractors.deploying import deployed, origins
-from cmsn_training.extractors.preparing import on_rows, with_networks
+from cmsn_training.extractors.preparing import on_rows, origins, with_networks
 from cmsn_training.failing import memory_named
 from cmsn_training.fitting import Phase, fit_phase
 from cmsn_training.memory import release
@@ -78,7 +78,7 @@ def _train(config: TrainingConfig, *, resume: bool) -> Path:
     path = config.output / MODEL_FILE
     with stop_line(lambda: stopped_after("evaluator", config.evaluator.epochs)):
         provenance = _provenance(whole, inputs, metrics, pretrained)
-        rank_zero_only(save_model)(deployed(model.eval(), whole, networks), whole, provenance, path)
+        rank_zero_only(save_model)(inputs.deployed(model.eval()), whole, provenance, path)
     return path
 
 

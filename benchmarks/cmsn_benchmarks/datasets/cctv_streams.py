@@ -1,6 +1,7 @@
 """Untrimmed streams spliced from trimmed surveillance clips: real pixels, exact boundaries.
 
     python -m cmsn_benchmarks.datasets.cctv_streams CLIPS OUTPUT [--train 160] [--validation 12] [--test 24] [--seed 1]
+        [--size 160 120]
 
 CLIPS holds clips.csv (clip,label,source). Writes OUTPUT/{train,validation,test}, split by source, each with its
 annotations.json. The boundaries are cuts between clips; as many cuts are not boundaries.
@@ -29,13 +30,13 @@ from cmsn_runtime.timegrid import TimeGrid
 from cmsn_training.rendering.writer import ANNOTATIONS_FILE, encode_video, write_annotations
 
 FPS = Fraction(25)
-SIZE = (160, 120)  # width, height in pixels
+SIZE = (160, 120)  # width, height in pixels; networks that are trained on larger pictures need 320 x 240
 _CLIPS_PER_STREAM = (20, 36)  # of about two seconds each
 
 
-def clip_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
-    """All frames of a clip at 25 per second, uint8 [120, 160, 3]."""
-    shape = (SIZE[1], SIZE[0])
+def clip_frames(path: Path, size: tuple[int, int] = SIZE) -> list[npt.NDArray[np.uint8]]:
+    """All frames of a clip at 25 per second, uint8 [height, width, 3]. size: (width, height)."""
+    shape = (size[1], size[0])
     resampler: Resampler[FittedFrame] = Resampler(TimeGrid(FPS), max_gap=Fraction(10**6))
     fitted = Fitting(Preprocessing(resize=shape, crop=shape))
     with open_source(path) as source:
@@ -43,7 +44,7 @@ def clip_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
     return [item.moment.values() for item in items if isinstance(item, Tick)]
 
 
-def write_stream(clips: Path, path: Path, scenes: list[Scene]) -> dict[str, Any]:
+def write_stream(clips: Path, path: Path, scenes: list[Scene], size: tuple[int, int]) -> dict[str, Any]:
     """Splice one stream -> its entry of the annotations: segments in seconds, and the clips that it consists of."""
     frames: list[npt.NDArray[np.uint8]] = []
     annotations: list[dict[str, Any]] = []
@@ -51,7 +52,7 @@ def write_stream(clips: Path, path: Path, scenes: list[Scene]) -> dict[str, Any]
 
     def append(parts: tuple[Clip, ...]) -> None:
         for clip in parts:
-            frames.extend(clip_frames(clips / clip.path))
+            frames.extend(clip_frames(clips / clip.path, size))
             used.append(clip.path)
 
     for scene in scenes:
@@ -62,12 +63,20 @@ def write_stream(clips: Path, path: Path, scenes: list[Scene]) -> dict[str, Any]
             segment = [round(float(frame / FPS), 3) for frame in (begin, len(frames))]
             annotations.append({"label": "fight", "segment": segment})
         append(scene.after)
-    encode_video(path, frames, size=SIZE, fps=FPS)
+    encode_video(path, frames, size=size, fps=FPS)
     return {"duration": round(float(len(frames) / FPS), 3), "annotations": annotations, "clips": used}
 
 
-def splice(clips: Path, output: Path, *, counts: dict[str, int], seed: int, workers: int = 2) -> None:
-    """Write `counts` streams of each split; the same seed gives the same streams."""
+def splice(
+    clips: Path,
+    output: Path,
+    *,
+    counts: dict[str, int],
+    seed: int,
+    workers: int = 2,
+    size: tuple[int, int] = SIZE,
+) -> None:
+    """Write `counts` streams of each split; the same seed gives the same streams, whatever the size."""
     split = split_by_source(read_clips(clips), seed=seed)
     for name in SPLITS:
         folder = output / name
@@ -80,7 +89,8 @@ def splice(clips: Path, output: Path, *, counts: dict[str, int], seed: int, work
         }
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             jobs = {
-                key: pool.submit(write_stream, clips, folder / f"{key}.mp4", scenes) for key, scenes in plans.items()
+                key: pool.submit(write_stream, clips, folder / f"{key}.mp4", scenes, size)
+                for key, scenes in plans.items()
             }
             entries = {key: job.result() for key, job in track(list(jobs.items()), f"Splicing {name}")}
         write_annotations(folder / ANNOTATIONS_FILE, {key: {"subset": name, **entry} for key, entry in entries.items()})
@@ -93,10 +103,11 @@ def splice(clips: Path, output: Path, *, counts: dict[str, int], seed: int, work
 @click.option("--validation", default=12, show_default=True, type=click.IntRange(0))
 @click.option("--test", default=24, show_default=True, type=click.IntRange(0))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-def main(clips: Path, output: Path, train: int, validation: int, test: int, seed: int) -> None:
+@click.option("--size", nargs=2, default=SIZE, show_default=True, type=click.IntRange(16), help="Width and height.")
+def main(clips: Path, output: Path, train: int, validation: int, test: int, seed: int, size: tuple[int, int]) -> None:
     """Splice the streams of all three splits."""
     counts = {"train": train, "validation": validation, "test": test}
-    splice(clips, output, counts=counts, seed=seed, workers=os.cpu_count() or 1)
+    splice(clips, output, counts=counts, seed=seed, workers=os.cpu_count() or 1, size=size)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
     python -m cmsn_benchmarks.datasets.utkinect FOLDER OUTPUT
 
 FOLDER holds joints/joints_sXX_eYY.txt (a frame index and 60 values per row) and actionLabel_modified.txt. Writes
-OUTPUT/rows/sXX_eYY.npy and, for each of the four folds, OUTPUT/fold-K/{train,test}.json. The time axis is the row: the
+OUTPUT/rows/sXX_eYY.npy and, for each of the four folds, OUTPUT/fold-K/{train,test}.json; for each subject alone
+OUTPUT/subject-K/{train,test}.json, whose subsets "20", "40" and "80" have so many actions of the other subjects, and
+"all" these 139 or 140, with their rows in OUTPUT/parts. The time axis is the row: the
 recorder dropped frames at irregular intervals, so frame indices are not a clock. One row is one "second" here.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ import numpy.typing as npt
 
 from cmsn_runtime.errors import SettingsError
 
+NUMBERS = (20, 40, 80)  # actions to learn from, and all
 FOLDS = ((1, 2), (3, 4), (5, 6), (7, 8))  # subjects of each test set
 _NAME = re.compile(r"s(\d\d)_e\d\d")
 _ACTION = re.compile(r"(\w+):\s*(\S+)\s+(\S+)")
@@ -101,6 +105,40 @@ def write_folds(sequences: list[Sequence], output: Path) -> None:
             (folder / f"{part}.json").write_text(json.dumps({"database": database}, indent=1) + "\n", encoding="utf-8")
 
 
+def write_numbers(sequences: list[Sequence], output: Path) -> None:
+    """Write, for each subject, training parts of NUMBERS actions of the others; larger parts hold the smaller ones."""
+    (output / "parts").mkdir(parents=True, exist_ok=True)
+    for subject in sorted({one.subject for one in sequences}):
+        others = [one for one in sequences if one.subject != subject]
+        order = np.random.default_rng(subject).permutation(len(others))
+        database: dict[str, Any] = {}
+        every = sum(len(one.actions) for one in others)
+        for subset, number in {**{str(number): number for number in NUMBERS}, "all": every}.items():
+            for one, entry in _first_actions([others[index] for index in order], number):
+                name = f"{one.name}-{subject}-{subset}"
+                np.save(output / "parts" / f"{name}.npy", one.rows[: entry["duration"]])
+                database[name] = {"subset": subset, **entry}
+        test = {one.name: _entry(one) for one in sequences if one.subject == subject}
+        folder = output / f"subject-{subject}"
+        folder.mkdir(exist_ok=True)
+        for part, content in (("train", database), ("test", test)):
+            (folder / f"{part}.json").write_text(json.dumps({"database": content}, indent=1) + "\n", encoding="utf-8")
+
+
+def _first_actions(sequences: list[Sequence], number: int) -> Iterator[tuple[Sequence, dict[str, Any]]]:
+    """Sequences with that many actions in total; the last one ends where its next action would begin."""
+    for one in sequences:
+        entry = _entry(one)
+        if len(entry["annotations"]) > number:
+            entry["duration"] = entry["annotations"][number]["segment"][0]
+            entry["annotations"] = entry["annotations"][:number]
+        if entry["annotations"]:
+            yield one, entry
+        number -= len(entry["annotations"])
+        if not number:
+            return
+
+
 def _entry(one: Sequence) -> dict[str, Any]:
     annotations = [{"label": label, "segment": [begin, end]} for label, begin, end in one.segments()]
     return {"duration": len(one.rows), "annotations": annotations}
@@ -113,6 +151,7 @@ def main(folder: Path, output: Path) -> None:
     """Write the feature rows and folds."""
     sequences = read_sequences(folder)
     write_folds(sequences, output)
+    write_numbers(sequences, output)
     actions = sum(len(one.actions) for one in sequences)
     click.echo(f"{output}: {len(sequences)} sequences, {actions} actions")
 

@@ -299,7 +299,7 @@ crop = [16, 24]
 def test_a_configuration_takes_one_file_with_both_subsets(tmp_path: Path, write: Write) -> None:
     pytest.importorskip("torch")
     from cmsn_training.config import load_config
-    from cmsn_training.data.inputs import open_inputs
+    from cmsn_training.data.opening import open_inputs
 
     for name in "abc":
         write(f"{name}.mp4")
@@ -316,7 +316,7 @@ def test_faults_of_the_training_part_are_found_before_any_video_is_decoded(
 ) -> None:
     pytest.importorskip("pydantic")
     from cmsn_training.config import load_config
-    from cmsn_training.data.inputs import open_inputs
+    from cmsn_training.data.opening import open_inputs
 
     write("a.mp4")
     monkeypatch.setattr(FrameCache, "ensure", lambda *_: pytest.fail("a video was decoded"))

@@ -33,7 +33,7 @@ from cmsn_runtime.toml_files import read_toml
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import load_config, parse_config, resolve_config
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
-from cmsn_training.data.inputs import open_inputs
+from cmsn_training.data.opening import open_inputs
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.feature_extractor import FeatureExtractor
 from cmsn_training.torch_backend import TorchBackend

@@ -17,13 +17,16 @@ from cmsn_export.bundling import export_bundle
 from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.collecting import collect
+from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import load_config
-from cmsn_training.data.inputs import open_inputs
+from cmsn_training.data.opening import open_inputs
 from cmsn_training.data.rows_of_videos import rows_of_videos
+from cmsn_training.extractors.components import principal_components
 from cmsn_training.extractors.frozen import FrozenExtractor
-from cmsn_training.extractors.preparing import with_networks
+from cmsn_training.extractors.preparing import on_rows, with_networks
+from cmsn_training.models.cmsn import CMSN
 from cmsn_training.predicting import predict
 from cmsn_training.rendering.settings import RenderSettings
 from cmsn_training.rendering.writer import render_streams
@@ -44,6 +47,7 @@ window = 16
 resize = [24, 40]
 [extractor]
 crops = "mirrored"
+components = 6
 [extractor.networks.rgb]
 file = "rgb.onnx"
 mean = 120
@@ -136,7 +140,7 @@ def test_the_model_is_complete_without_the_networks_files(bundle: Path, folder: 
         model, _, _ = load_model(folder / "run/model.safetensors")
         with torch.inference_mode():
             frames = torch.zeros(1, 16, 16, 24, 5, dtype=torch.uint8)
-            assert model.extractor.whole(frames).shape == (1, 2, 12)
+            assert model.extractor.whole(frames).shape == (1, 2, 6)
     finally:
         for path, content in before.items():
             path.write_bytes(content)
@@ -149,6 +153,31 @@ def test_the_manifest_names_the_networks_and_no_place_of_this_machine(bundle: Pa
     assert training["networks"]["flow"] == {**training["networks"]["flow"], "file": "flow.onnx", "licence": "not given"}
     assert training["training"]["seconds"] == pytest.approx(2 * 2 * 12, abs=1)
     assert str(folder) not in text
+
+
+def test_training_sees_components_of_the_rows_as_the_deployed_network_computes_them(folder: Path) -> None:
+    config, networks = with_networks(load_config(folder / "config.toml"))
+    inputs = open_inputs(config, networks)
+    rows, _ = rows_of_videos(config, networks)
+    seen = np.concatenate([video.frames for video in inputs.training]).astype(np.float64)
+    assert seen.shape[1] == 6
+    np.testing.assert_allclose(np.cov(seen.T, bias=True), np.eye(6), atol=1e-3)
+    whole = inputs.deployed(CMSN(on_rows(config)))
+    assert isinstance(whole.extractor, FrozenExtractor)
+    assert whole.extractor.projection is not None
+    with torch.inference_mode():
+        found = whole.extractor.projection(torch.from_numpy(rows[0].frames)).numpy()
+    np.testing.assert_allclose(found, inputs.training[0].frames, atol=1e-4)
+
+
+def test_more_components_than_there_are_are_refused(folder: Path) -> None:
+    (folder / "many.toml").write_text(TOML.replace("components = 6", "components = 13"))
+    with pytest.raises(SettingsError, match=r"extractor\.components is 13; the networks give 12 values"):
+        with_networks(load_config(folder / "many.toml"))
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 5))
+    with pytest.raises(SettingsError, match=r"is 3; the rows vary in 2 directions"):
+        principal_components([flat.astype(np.float32)], 3)
 
 
 def test_segments_are_in_steps_of_the_grid(folder: Path) -> None:

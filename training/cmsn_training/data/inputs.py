@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,10 +19,7 @@ from cmsn_training.data.cache import FrameCache
 from cmsn_training.data.corpus import AnnotatedVideo, FoundCorpus, find_corpus
 from cmsn_training.data.feature_corpus import load_feature_corpus
 from cmsn_training.data.feature_windows import FeatureAugmentation, FeatureWindows, disturbed, played
-from cmsn_training.data.rows_of_videos import rows_of_videos
 from cmsn_training.data.windows import Augmentation, Look, StageWindows, Window, draw_look
-from cmsn_training.extractors.preparing import on_rows
-from cmsn_training.extractors.reading import ReadNetwork
 from cmsn_training.models.cmsn import CMSN
 from cmsn_training.models.feature_extractor import FeatureExtractor
 
@@ -55,14 +52,9 @@ class Inputs(Protocol):
         """A whole video; with a generator, augmented and shifted against the grid."""
         ...
 
-
-def open_inputs(config: TrainingConfig, networks: Mapping[str, ReadNetwork]) -> Inputs:
-    """Load the data of a configuration, with its networks. Raises SettingsError, AnnotationError and SourceError."""
-    if config.extractor is not None:
-        learnt = on_rows(config)
-        assert learnt.features is not None
-        return FeatureInputs(learnt, learnt.features, *rows_of_videos(config, networks))
-    return PictureInputs(config) if config.features is None else FeatureInputs.of_files(config, config.features)
+    def deployed(self, model: CMSN) -> CMSN:
+        """The trained model as it takes the input of the configuration."""
+        ...
 
 
 class PictureInputs:
@@ -103,6 +95,10 @@ class PictureInputs:
         look = Look(flip=False, levels=None) if rng is None else draw_look(self.augmentation, rng)
         segments = (video.segments * float(self.grid.fps) - shift) / self.grid.stride
         return View(map(look, video.frames[shift:]), segments)
+
+    def deployed(self, model: CMSN) -> CMSN:
+        """See Inputs: itself."""
+        return model
 
     def _decode(self, corpus: FoundCorpus, what: str) -> list[AnnotatedVideo]:
         def progress(items: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Path]]:
@@ -165,3 +161,7 @@ class FeatureInputs:
         shift = int(rng.integers(self.grid.stride))
         rows = played(video.frames, shift, int((len(video.frames) - shift) / speed), speed)
         return View(disturbed(rows, self.augmentation, rng), (segments - shift) / speed / self.grid.stride)
+
+    def deployed(self, model: CMSN) -> CMSN:
+        """See Inputs: itself."""
+        return model

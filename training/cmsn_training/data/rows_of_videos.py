@@ -49,7 +49,8 @@ def rows_extractor(
 ) -> FrozenExtractor:
     """The networks with a head that passes rows through."""
     head = FeatureExtractor(extractor.width, context=0)
-    frozen = FrozenExtractor(extractor, head=head, preprocessing=config.picture(), stride=config.grid.stride)
+    whole = extractor.model_copy(update={"components": None})
+    frozen = FrozenExtractor(whole, head=head, preprocessing=config.picture(), stride=config.grid.stride)
     set_networks(frozen, networks)
     return frozen.eval()
 

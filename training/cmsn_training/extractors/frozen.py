@@ -75,6 +75,8 @@ class FrozenExtractor(nn.Module):
         super().__init__()
         self.sampler = SnippetSampler(extractor, crop=preprocessing.crop, stride=stride)
         self.networks = nn.ModuleDict({name: FrozenNetwork(one) for name, one in extractor.networks.items()})
+        # Rows as training saw them: principal components of the networks' values, or these themselves.
+        self.projection = nn.Linear(extractor.width, head.width) if extractor.components else None
         self.head = head
         self.preprocessing = preprocessing
         self.stride = stride
@@ -133,7 +135,7 @@ class FrozenExtractor(nn.Module):
         return self.join(values, len(frames)), following
 
     def join(self, values: list[torch.Tensor], cameras: int) -> torch.Tensor:
-        """Rows [N * n, width] of each network -> [N, steps, widths together]: the snippets of a step are averaged."""
+        """Rows [N * n, width] of each network -> [N, steps, row width]: the snippets of a step are averaged."""
         counts = [plan.count for plan in self.sampler.plans.values()]
         parts = [
             value.view(cameras, -1, count, value.shape[1]).mean(dim=2)
@@ -141,7 +143,8 @@ class FrozenExtractor(nn.Module):
             else value.view(cameras, -1, value.shape[1])
             for value, count in zip(values, counts, strict=True)
         ]
-        return torch.cat(parts, dim=2)
+        rows = torch.cat(parts, dim=2)
+        return rows if self.projection is None else self.projection(rows)
 
     def frozen(self) -> list[tuple[str, FrozenNetwork]]:
         """The networks by name, in order."""

@@ -26,6 +26,10 @@ def with_networks(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Rea
     read = {name: read_network(one, crop=crop) for name, one in config.extractor.networks.items()}
     known = {name: _described(name, one, read[name]) for name, one in config.extractor.networks.items()}
     extractor = config.extractor.model_copy(update={"networks": known})
+    if extractor.components is not None and extractor.components > extractor.width:
+        raise SettingsError(
+            f"extractor.components is {extractor.components}; the networks give {extractor.width} values; keep fewer"
+        )
     preprocessing = _fitted(config.preprocessing, extractor)
     return config.model_copy(update={"extractor": extractor, "preprocessing": preprocessing}), read
 
@@ -34,11 +38,26 @@ def on_rows(config: TrainingConfig) -> TrainingConfig:
     """The configuration of the training that sees the networks' rows in place of pictures, one row per step."""
     if config.extractor is None:
         return config
-    rows = FeaturesConfig(width=config.extractor.width, names="rows of networks", **config.extractor.rows.model_dump())
+    rows = FeaturesConfig(
+        width=config.extractor.row_width, names="rows of networks", **config.extractor.rows.model_dump()
+    )
     grid = GridConfig(fps=config.grid.fps / config.grid.stride, stride=1, window=config.grid.window)
     return config.model_copy(
         update={"features": rows, "extractor": None, "grid": grid, "preprocessing": PreprocessingConfig()}
     )
+
+
+def origins(extractor: ExtractorConfig) -> dict[str, dict[str, str]]:
+    """Network -> where it comes from, for the manifest."""
+    return {
+        name: {
+            "file": network.file.name,
+            "sha256": network.sha256 or "",
+            "licence": network.licence or "not given",
+            "source": network.source or "not given",
+        }
+        for name, network in extractor.networks.items()
+    }
 
 
 def _described(name: str, network: NetworkConfig, read: ReadNetwork) -> NetworkConfig:
