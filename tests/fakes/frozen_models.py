@@ -18,7 +18,7 @@ from cmsn_training.models.cmsn import CMSN
 
 FRAMES = 203  # ends within a step
 SIZE = (16, 24)
-KINDS = ("rgb", "difference", "flow", "clip", "several snippets", "two streams")
+KINDS = ("rgb", "difference", "flow", "clip", "several snippets", "wide clip", "two streams")
 
 
 def networks_of(kind: str, folder: Path) -> dict[str, dict[str, Any]]:
@@ -27,11 +27,16 @@ def networks_of(kind: str, folder: Path) -> dict[str, dict[str, Any]]:
     stack = str(write_network(folder / "stack.onnx", Frames(15), (15, *SIZE), seed=1))
     flow = str(write_network(folder / "flow.onnx", Frames(10), (10, *SIZE), seed=2))
     clip = str(write_network(folder / "clip.onnx", Clips(3, 16), (3, 16, *SIZE), seed=3))
+    one = str(write_network(folder / "one.onnx", Frames(3), (3, *SIZE), seed=4))
     kinds: dict[str, dict[str, dict[str, Any]]] = {
         "rgb": {"rgb": {**rgb, "channels": "bgr", "scale": [0.01, 0.02, 0.03]}},
         "difference": {"motion": {"file": stack, "input": "difference", "frames": 5, "scale": 0.02}},
         "flow": {"flow": {"file": flow, "input": "flow", "frames": 5, "mean": 128, "scale": 0.02}},
         "clip": {"clip": {"file": clip, "frames": 16, "layout": "ncthw", "mean": 110, "scale": 0.01}},
+        "wide clip": {
+            "clip": {"file": clip, "frames": 16, "apart": 3, "layout": "ncthw", "scale": 0.01},
+            "motion": {"file": one, "input": "difference", "apart": 4, "scale": 0.03},
+        },
         "several snippets": {"rgb": {**rgb, "every": 2, "pool": "maximum"}},
     }
     kinds["two streams"] = {**kinds["rgb"], **kinds["flow"], **kinds["clip"]}

@@ -22,6 +22,7 @@ class NetworkConfig(Section):
 
     file: ONNX; a relative path starts at the TOML file. input: pictures; differences of neighbouring ones, the cheap
     stand-in for motion; or optical flow. frames: pictures, differences or flow fields of a snippet.
+    apart: frames from one picture of a snippet to the next: the sampling rate of clip networks.
     every: frames between two snippets, which divides grid.stride; the rows of a step are averaged.
     size: (height, width) that it takes, where its file leaves them open.
     mean, scale: it gets (value - mean) * scale, one for all channels or one for each; values are pixels from 0 to 255,
@@ -36,6 +37,7 @@ class NetworkConfig(Section):
     file: PathField
     input: InputKind = "rgb"
     frames: Annotated[int, Field(ge=1, le=256)] = 1
+    apart: Annotated[int, Field(ge=1, le=64)] = 1
     every: Annotated[int, Field(ge=1)] | None = None
     size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     mean: Annotated[tuple[float, ...], Field(min_length=1, max_length=3)] = (0.0,)
@@ -72,9 +74,14 @@ class NetworkConfig(Section):
         return tuple(sizes[axis] for axis in self.layout[1:])
 
     @property
-    def span(self) -> int:
+    def pictures(self) -> int:
         """Pictures that a snippet is made of: n differences need n + 1."""
         return self.frames + (self.input == "difference")
+
+    @property
+    def span(self) -> int:
+        """Frames from its first picture to its last, both included."""
+        return (self.pictures - 1) * self.apart + 1
 
 
 class ExtractorConfig(Section):

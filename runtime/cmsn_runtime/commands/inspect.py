@@ -133,7 +133,8 @@ def _input(manifest: Manifest) -> str:
     picture = manifest.preprocessing
     if picture is not None:
         crop = f"{picture.crop[1]}x{picture.crop[0]} of {picture.resize[1]}x{picture.resize[0]}"
-        return f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}"
+        flow = f"; optical flow, {_listing(asdict(picture.flow))}" if picture.flow else ""
+        return f"{crop} pixels, {picture.channels}, mean {picture.mean}, scale {picture.scale:g}{flow}"
     return "" if manifest.features is None else f"rows of {manifest.features.width} values: {manifest.features.names}"
 
 

@@ -11,12 +11,14 @@ import pytest
 pytest.importorskip("lightning")
 
 import torch
+from click.testing import CliRunner
 from small_networks import Frames, write_network
 
 from cmsn_export.bundling import export_bundle
 from cmsn_runtime.annotations import read_annotations
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.collecting import collect
+from cmsn_runtime.commands.inspect import inspect
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.sources.opening import open_source
 from cmsn_training.checkpoint import load_model
@@ -153,6 +155,8 @@ def test_the_manifest_names_the_networks_and_no_place_of_this_machine(bundle: Pa
     assert training["networks"]["flow"] == {**training["networks"]["flow"], "file": "flow.onnx", "licence": "not given"}
     assert training["training"]["seconds"] == pytest.approx(2 * 2 * 12, abs=1)
     assert str(folder) not in text
+    shown = CliRunner().invoke(inspect, [str(bundle)]).output
+    assert "optical flow, method dis, bound 20.0, warped False" in " ".join(shown.split())
 
 
 def test_training_sees_components_of_the_rows_as_the_deployed_network_computes_them(folder: Path) -> None:

@@ -18,12 +18,14 @@ _FLOW = slice(3, 5)  # channels of a picture with flow
 class SnippetPlan:
     """When snippets begin, in frames. Snippet j of a stream covers j * every + begin onwards, `span` frames.
 
-    count: snippets in a step. delay_steps: steps by which rows lag, of all networks. kept: frames kept from the past.
+    offsets: of its pictures, from its beginning. count: snippets in a step. delay_steps: steps by which rows lag, those
+    of all networks. kept: frames kept from the past.
     """
 
     every: int
     begin: int
     span: int
+    offsets: range
     count: int
     delay_steps: int
     kept: int
@@ -35,26 +37,36 @@ class SnippetPlan:
         return self.kept - self.delay_steps * self.stride + self.begin
 
     def slices(self) -> list[slice]:
-        """For frame 0, 1 ... of a snippet: those frames of all snippets, among kept ones and chunk."""
-        behind = [self.kept + self.every - 1 - self.first - index for index in range(self.span)]
-        return [slice(self.first + index, -left if left > 0 else None, self.every) for index, left in enumerate(behind)]
+        """For picture 0, 1 ... of a snippet: those of all snippets, among kept frames and chunk."""
+        found = []
+        for offset in self.offsets:
+            begin = self.first + offset
+            behind = self.kept + self.every - 1 - begin
+            found.append(slice(begin, -behind if behind > 0 else None, self.every))
+        return found
 
 
 def plan_snippets(extractor: ExtractorConfig, *, stride: int) -> dict[str, SnippetPlan]:
     """Network -> its plan. Snippets are centred on their `every` frames; networks with less lag wait for the others."""
-    parts = {name: (_every(network, stride), network.span) for name, network in extractor.networks.items()}
-    begins = {name: every // 2 - span // 2 for name, (every, span) in parts.items()}
-    ahead = {name: begins[name] + span - every for name, (every, span) in parts.items()}
-    delay = max(0, *(-(-frames // stride) for frames in ahead.values()), 0)
-    kept = max(0, *(delay * stride - begin for begin in begins.values()), 0)
+    networks = extractor.networks
+    every = {name: network.every or stride for name, network in networks.items()}
+    begins = {name: every[name] // 2 - network.span // 2 for name, network in networks.items()}
+    ahead = max(begins[name] + network.span - every[name] for name, network in networks.items())
+    delay = max(0, -(-ahead // stride))
+    kept = max(0, delay * stride - min(begins.values()))
     return {
-        name: SnippetPlan(every, begins[name], span, stride // every, delay, kept, stride)
-        for name, (every, span) in parts.items()
+        name: SnippetPlan(
+            every=every[name],
+            begin=begins[name],
+            span=network.span,
+            offsets=range(0, network.span, network.apart),
+            count=stride // every[name],
+            delay_steps=delay,
+            kept=kept,
+            stride=stride,
+        )
+        for name, network in networks.items()
     }
-
-
-def _every(network: NetworkConfig, stride: int) -> int:
-    return network.every or stride
 
 
 class SnippetSampler(nn.Module):
