@@ -17,7 +17,7 @@ from cmsn_runtime.errors import SourceError, UnusableSourceError
 from cmsn_runtime.sources.addresses import redacted, scheme_of
 from cmsn_runtime.sources.diagnosis import diagnosis
 from cmsn_runtime.sources.formats import demuxer_options
-from cmsn_runtime.sources.pipes import PipeReader
+from cmsn_runtime.sources.pipes import DataReader
 
 TIMEOUT_SECONDS = 20  # without any data, to open and for each read
 _CONTAINER_TICKS = 1_000_000  # AV_TIME_BASE, the unit of a container's own times
@@ -33,13 +33,12 @@ _ADVICE: tuple[tuple[type[av.error.FFmpegError], str], ...] = (
     (av.error.ConnectionRefusedError, "check host and port, and that it is sending"),
     (av.error.ExitError, "check that it is sending"),
 )
-_DAMAGED = "it is empty, damaged, cut short or not a video; try to play it, or get a whole copy"
+DAMAGED = "it is empty, damaged, cut short or not a video; try to play it, or get a whole copy"
 _NOTHING_CAME = "no video came; check the address, and that it is sending"
-_CUT_PIPE = "no video came that can be read in one go (MP4 often cannot); pipe MPEG-TS or Matroska, or give a file"
 
 
 def open_container(
-    url: str | PipeReader, *, name: str, format: str | None = None, options: Mapping[str, str] | None = None
+    url: str | DataReader, *, name: str, format: str | None = None, options: Mapping[str, str] | None = None
 ) -> InputContainer:
     """av.open, with SourceError for all that can go wrong: UnusableSourceError where trying again cannot help.
 
@@ -61,7 +60,7 @@ def open_container(
         kind = UnusableSourceError
     else:
         return cast(InputContainer, container)
-    if isinstance(url, PipeReader):
+    if not isinstance(url, str):
         url.raise_failure()
     # Outside of `except`: FFmpeg's error repeats the URL, password and all, and would be shown as the cause.
     raise kind(f"{name}: cannot be opened: {problem}")
@@ -99,7 +98,7 @@ def announced_start(container: InputContainer) -> Fraction:
     return Fraction(container.start_time or 0, _CONTAINER_TICKS)
 
 
-def reason(error: av.error.FFmpegError, url: str | PipeReader = "") -> str:
+def reason(error: av.error.FFmpegError, url: str | DataReader = "") -> str:
     """FFmpeg's message, without the number and the file's name, which our message has already."""
     if isinstance(error, av.error.ExitError):
         return f"nothing came for {TIMEOUT_SECONDS} seconds"
@@ -107,24 +106,24 @@ def reason(error: av.error.FFmpegError, url: str | PipeReader = "") -> str:
     return redacted(said, url) if isinstance(url, str) else said
 
 
-def no_frame_advice(url: str | PipeReader) -> str:
+def no_frame_advice(url: str | DataReader) -> str:
     """What to do about a container that opens and in which nothing can be decoded."""
     if not isinstance(url, str):
-        return _CUT_PIPE
+        return url.advice
     known = _diagnosis(url)
     if known is None and scheme_of(url):
         return "it may be encrypted, or of an unknown codec; try to play it"
     return known or "it is damaged, encrypted or cut short; try to play it, or get a whole copy"
 
 
-def _advice(error: av.error.FFmpegError, url: str | PipeReader) -> str:
+def _advice(error: av.error.FFmpegError, url: str | DataReader) -> str:
     if not isinstance(url, str):
-        return _CUT_PIPE
+        return url.advice
     known = _diagnosis(url)
     if known is not None:
         return known
     if isinstance(error, av.error.InvalidDataError):
-        return _NOTHING_CAME if scheme_of(url) else _DAMAGED
+        return _NOTHING_CAME if scheme_of(url) else DAMAGED
     return next((text for kind, text in _ADVICE if isinstance(error, kind)), "check that it can be reached")
 
 

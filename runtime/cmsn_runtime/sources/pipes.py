@@ -7,10 +7,31 @@ import select
 import stat
 import warnings
 from pathlib import Path
+from typing import Protocol
 
 from cmsn_runtime.errors import SourceError, SourceWarning
 
 _SILENCE_MS = 20_000
+_CUT_PIPE = "no video came that can be read in one go (MP4 often cannot); pipe MPEG-TS or Matroska, or give a file"
+
+
+class DataReader(Protocol):
+    """A file that PyAV reads, in place of an address. advice: what to do where it holds no video."""
+
+    name: str
+    advice: str
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes at most; empty at the end, or where reading failed."""
+        ...
+
+    def raise_failure(self) -> None:
+        """Raise what ended a read, if anything did."""
+        ...
+
+    def close(self) -> None:
+        """Release it."""
+        ...
 
 
 class PipeReader:
@@ -22,6 +43,8 @@ class PipeReader:
     name: for messages. PyAV prints what a read raises, and continues as if the data had ended; so a read that fails, or
     that a signal interrupts, only ends the data, and `raise_failure` raises what did it.
     """
+
+    advice = _CUT_PIPE
 
     def __init__(self, descriptor: int, *, name: str) -> None:
         self.name = name

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from cmsn_runtime.errors import SourceWarning
 from cmsn_runtime.sources.addresses import scheme_of
 from cmsn_runtime.sources.container import open_container
-from cmsn_runtime.sources.pipes import PipeReader
+from cmsn_runtime.sources.pipes import DataReader
 
 _BEGIN = "live_start_index"
 
@@ -31,7 +31,7 @@ def warn_of_end(name: str) -> None:
 
 
 def open_playlist(
-    url: str | PipeReader, *, name: str, format: str | None, options: Mapping[str, str]
+    url: str | DataReader, *, name: str, format: str | None, options: Mapping[str, str]
 ) -> InputContainer:
     """As `open_container`, which begins at a playlist's first segment; near its end where old segments go away.
 

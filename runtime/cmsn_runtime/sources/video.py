@@ -32,7 +32,7 @@ from cmsn_runtime.sources.container import (
 from cmsn_runtime.sources.excerpt import Excerpt
 from cmsn_runtime.sources.losses import Losses
 from cmsn_runtime.sources.options import SourceOptions
-from cmsn_runtime.sources.pipes import PipeReader
+from cmsn_runtime.sources.pipes import DataReader
 from cmsn_runtime.sources.playlists import is_open_ended, open_playlist, warn_of_end
 from cmsn_runtime.sources.seeking import seek
 from cmsn_runtime.sources.stamps import PresentationStamps, Stamps, shown_seconds
@@ -46,7 +46,7 @@ _LOST_SECONDS = 60  # without one valid frame, after which a live stream is aban
 class VideoSource(Closing):
     """Frames of a video stream of `url`: upright (see PictureMaker), with exact times (see FrameClock).
 
-    url: path, URL or device, as av.open takes it, or a pipe. format: FFmpeg's name of the input where it cannot be
+    url: path, URL or device, as av.open takes it, or a reader. format: FFmpeg's name of the input where it cannot be
         guessed. name: for messages; by default the URL without its secrets.
     live: see Source; detected where it is not given. A live source has no duration, and its end is not a fault.
 
@@ -59,7 +59,7 @@ class VideoSource(Closing):
 
     def __init__(
         self,
-        url: str | PipeReader,
+        url: str | DataReader,
         *,
         name: str | None = None,
         format: str | None = None,
@@ -135,7 +135,7 @@ class VideoSource(Closing):
         except ValueError:  # "generator already executing"
             return
         self._container.close()
-        if isinstance(self._url, PipeReader):
+        if not isinstance(self._url, str):
             self._url.close()
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
@@ -198,7 +198,7 @@ class VideoSource(Closing):
             except av.error.FFmpegError as error:
                 self._failure, packet = error, None
             if packet is None:
-                if isinstance(self._url, PipeReader):
+                if not isinstance(self._url, str):
                     self._url.raise_failure()
                 yield None
                 return

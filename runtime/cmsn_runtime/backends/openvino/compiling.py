@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from cmsn_runtime.backends.openvino.winograd import with_fewer_products
 from cmsn_runtime.backends.ports import Port, one_line
 from cmsn_runtime.errors import BackendError
 
+_LOCK = ".lock"
 _NUMPY_NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16", "i8": "int8", "u8": "uint8", "i64": "int64"}
 
 
@@ -79,12 +82,24 @@ def compiled(name: str, model: Any, frames: int, compilation: Compilation) -> An
             with_fewer_products(model)
         if compilation.device == CPU:  # it is the CPU that reads channels last
             keep_states(model, compilation.hint)
-        return core().compile_model(model, compilation.device, compilation.options())
+        with _alone_in(compilation.cache):
+            return core().compile_model(model, compilation.device, compilation.options())
     except Exception as error:
         raise BackendError(
             f"OpenVINO {load_openvino().__version__} cannot compile the {name} graph for {frames} frames "
             f"({one_line(error)}); take --backend onnxruntime"
         ) from error
+
+
+@contextmanager
+def _alone_in(cache: Path | None) -> Iterator[None]:
+    """One process at a time: of two that write the same blob, OpenVINO fails in one."""
+    if cache is None:
+        yield
+        return
+    with (cache / _LOCK).open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed, also by the end of the process
+        yield
 
 
 def _numpy_name(item: Any) -> str:

@@ -1,0 +1,1 @@
+"""Many videos into one folder of results, on any number of machines."""

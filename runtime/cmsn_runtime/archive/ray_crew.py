@@ -1,0 +1,98 @@
+"""Workers as actors of a Ray cluster, or of a Ray started on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cmsn_runtime.archive.crews import Broken, Died, Outcome
+from cmsn_runtime.archive.local_crew import outcome_of
+from cmsn_runtime.archive.working import Job, VideoWorker, WorkSettings
+from cmsn_runtime.closing import Closing
+from cmsn_runtime.errors import BackendError, CmsnError, MissingExtraError
+
+
+class RayCrew(Closing):
+    """Actors of one CPU each, and a share of a GPU; see Crew.
+
+    address: of the cluster, "auto" for the one this process is in, None to start Ray here. size: of actors; by default
+    as many as the cluster has room for. gpus: of each actor, such as 0.5. Raises MissingExtraError, BackendError.
+    """
+
+    def __init__(self, settings: WorkSettings, *, address: str | None, size: int | None, gpus: float) -> None:
+        try:
+            import ray  # type: ignore[import-not-found, unused-ignore]
+        except ImportError as error:
+            raise MissingExtraError("ray", "ray", "an archive on Ray") from error
+        self._ray: Any = ray
+        self._ours = not ray.is_initialized()
+        if self._ours:
+            try:
+                ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="error")
+            except Exception as error:  # ConnectionError, RuntimeError, ValueError ...
+                raise BackendError(
+                    f"Ray at {address or 'this machine'} cannot be reached ({error}); check it"
+                ) from error
+        self._settings = settings
+        self._actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
+        self.size = size or self._room(gpus)
+        self._free = [self._started() for _ in range(self.size)]
+        self._busy: dict[Any, tuple[Any, Job]] = {}
+
+    def submit(self, job: Job) -> None:
+        """See Crew."""
+        actor = self._free.pop()
+        self._busy[actor.work.remote(job)] = actor, job
+
+    def wait(self, seconds: float) -> list[tuple[Job, Outcome]]:
+        """See Crew."""
+        ready, _ = self._ray.wait(list(self._busy), num_returns=1, timeout=seconds)
+        return [self._ended(reference) for reference in ready]
+
+    def close(self) -> None:
+        """See Crew."""
+        actors = [*self._free, *(actor for actor, _ in self._busy.values())]
+        self._free, self._busy = [], {}
+        for actor in actors:
+            self._ray.kill(actor)
+        if self._ours:
+            self._ray.shutdown()
+
+    def _ended(self, reference: Any) -> tuple[Job, Outcome]:
+        actor, job = self._busy.pop(reference)
+        try:
+            outcome: Outcome = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            self._free.append(self._started())
+            return job, Died(" ".join(str(error).split())[:200])
+        self._free.append(actor)
+        return job, outcome
+
+    def _started(self) -> Any:
+        return self._actor.remote(self._settings)
+
+    def _room(self, gpus: float) -> int:
+        resources = self._ray.cluster_resources()
+        cpus = int(resources.get("CPU", 1))
+        room = int(resources.get("GPU", 0) / gpus) if gpus else cpus
+        if not min(room, cpus):
+            raise BackendError(
+                f"the cluster has {cpus} CPUs and {resources.get('GPU', 0):g} GPUs; a worker needs 1 and {gpus:g}"
+            )
+        return min(room, cpus)
+
+
+class _Actor:
+    """Opens the bundle with its first video: an error of it is an outcome, and not a dead actor."""
+
+    def __init__(self, settings: WorkSettings) -> None:
+        self._settings = settings
+        self._worker: VideoWorker | None = None
+
+    def work(self, job: Job) -> Outcome:
+        """The outcome of a job."""
+        if self._worker is None:
+            try:
+                self._worker = VideoWorker(self._settings)
+            except CmsnError as error:
+                return Broken(str(error))
+        return outcome_of(self._worker, job)
