@@ -124,7 +124,7 @@ class Driver:
         if self._claims is not None:
             self._claims.note(job.key, tries)
         if tries < ATTEMPTS:
-            self._release(job, tries)
+            self._release(job, ended=False)
             return True
         self._set_aside(SetAside(job.key, job.stamp, f"its worker died {tries} times ({outcome.reason})", tries))
         self._release(job)
@@ -138,6 +138,6 @@ class Driver:
         self._store.write(f"failed/{aside.key}.json", aside_bytes(aside))
         self._progress.aside.append(aside)
 
-    def _release(self, job: Job, tries: int = 0) -> None:
+    def _release(self, job: Job, *, ended: bool = True) -> None:
         if self._claims is not None:
-            self._claims.release(job.key, tries)
+            self._claims.release(job.key, ended=ended)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from cmsn_runtime.archive.crews import Broken, Died, Outcome
-from cmsn_runtime.archive.working import Done, Job, Unreadable, VideoWorker, WorkSettings
+from cmsn_runtime.archive.working import Done, Job, OpenWorker, Unreadable, VideoWorker, Worker, WorkSettings
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import CmsnError
 
@@ -20,10 +21,10 @@ _END_SECONDS = 5.0
 class _Process:
     """One worker process and what it computes."""
 
-    def __init__(self, settings: WorkSettings) -> None:
+    def __init__(self, settings: WorkSettings, open_worker: OpenWorker) -> None:
         context = get_context("spawn")
         self.connection, other = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_work, args=(other, settings), daemon=True)
+        self.process: BaseProcess = context.Process(target=_work, args=(other, settings, open_worker), daemon=True)
         self.process.start()
         other.close()
         self.job: Job | None = None
@@ -40,10 +41,10 @@ class _Process:
 class LocalCrew(Closing):
     """`size` processes, each with the bundle opened; see Crew."""
 
-    def __init__(self, settings: WorkSettings, size: int) -> None:
+    def __init__(self, settings: WorkSettings, size: int, *, open_worker: OpenWorker = VideoWorker) -> None:
         self.size = size
-        self._settings = settings
-        self._workers = [_Process(settings) for _ in range(size)]
+        self._new = partial(_Process, settings, open_worker)
+        self._workers = [self._new() for _ in range(size)]
 
     def submit(self, job: Job) -> None:
         """See Crew."""
@@ -75,21 +76,21 @@ class LocalCrew(Closing):
         except (EOFError, OSError):
             worker.process.join(_END_SECONDS)
             reason = worker.end()
-            self._workers[self._workers.index(worker)] = _Process(self._settings)
+            self._workers[self._workers.index(worker)] = self._new()
             return Died(reason)
         return outcome
 
 
-def _work(connection: Connection[object, Job], settings: WorkSettings) -> None:
+def _work(connection: Connection[object, Job], settings: WorkSettings, open_worker: OpenWorker) -> None:
     """The life of a worker process: jobs in, outcomes out; it ends with the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first one decides
-    serve(connection.recv, connection.send, settings)
+    _serve(connection.recv, connection.send, lambda: open_worker(settings))
 
 
-def serve(receive: Callable[[], Job], send: Callable[[object], None], settings: WorkSettings) -> None:
+def _serve(receive: Callable[[], Job], send: Callable[[object], None], open_worker: Callable[[], Worker]) -> None:
     """Answer jobs until there are no more (EOFError). What fails beside the video is Broken, and said for each job."""
     try:
-        worker = VideoWorker(settings)
+        worker = open_worker()
     except CmsnError as error:
         reason = str(error)
         while True:
@@ -107,7 +108,7 @@ def serve(receive: Callable[[], Job], send: Callable[[object], None], settings: 
             send(outcome_of(worker, job))
 
 
-def outcome_of(worker: VideoWorker, job: Job) -> Done | Unreadable | Broken:
+def outcome_of(worker: Worker, job: Job) -> Done | Unreadable | Broken:
     """The outcome of a job in this process."""
     try:
         return worker.work(job)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from cmsn_runtime.archive.crews import Broken, Died, Outcome
 from cmsn_runtime.archive.local_crew import outcome_of
-from cmsn_runtime.archive.working import Job, VideoWorker, WorkSettings
+from cmsn_runtime.archive.working import Job, OpenWorker, VideoWorker, Worker, WorkSettings
 from cmsn_runtime.closing import Closing
 from cmsn_runtime.errors import BackendError, CmsnError, MissingExtraError
 
@@ -18,7 +19,15 @@ class RayCrew(Closing):
     as many as the cluster has room for. gpus: of each actor, such as 0.5. Raises MissingExtraError, BackendError.
     """
 
-    def __init__(self, settings: WorkSettings, *, address: str | None, size: int | None, gpus: float) -> None:
+    def __init__(
+        self,
+        settings: WorkSettings,
+        *,
+        address: str | None,
+        size: int | None,
+        gpus: float,
+        open_worker: OpenWorker = VideoWorker,
+    ) -> None:
         try:
             import ray  # type: ignore[import-not-found, unused-ignore]
         except ImportError as error:
@@ -27,12 +36,13 @@ class RayCrew(Closing):
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="error")
+                ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except Exception as error:  # ConnectionError, RuntimeError, ValueError ...
                 raise BackendError(
                     f"Ray at {address or 'this machine'} cannot be reached ({error}); check it"
                 ) from error
         self._settings = settings
+        self._open_worker = open_worker
         self._actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
         self.size = size or self._room(gpus)
         self._free = [self._started() for _ in range(self.size)]
@@ -68,7 +78,7 @@ class RayCrew(Closing):
         return job, outcome
 
     def _started(self) -> Any:
-        return self._actor.remote(self._settings)
+        return self._actor.remote(self._settings, self._open_worker)
 
     def _room(self, gpus: float) -> int:
         resources = self._ray.cluster_resources()
@@ -84,15 +94,16 @@ class RayCrew(Closing):
 class _Actor:
     """Opens the bundle with its first video: an error of it is an outcome, and not a dead actor."""
 
-    def __init__(self, settings: WorkSettings) -> None:
+    def __init__(self, settings: WorkSettings, open_worker: OpenWorker) -> None:
         self._settings = settings
-        self._worker: VideoWorker | None = None
+        self._open_worker = open_worker
+        self._worker: Worker | None = None
 
     def work(self, job: Job) -> Outcome:
         """The outcome of a job."""
         if self._worker is None:
             try:
-                self._worker = VideoWorker(self._settings)
+                self._worker = self._open_worker(self._settings)
             except CmsnError as error:
                 return Broken(str(error))
         return outcome_of(self._worker, job)

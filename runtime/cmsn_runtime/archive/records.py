@@ -31,7 +31,8 @@ class VideoResult:
     """Everything that was found in a video.
 
     setup: bundle's hash, settings that differ from its own, hop. duration: seconds of it that were read.
-    incomplete: why it was not read to its end, or empty. took: seconds of work.
+    frame_rate: the file's own, where it has one. incomplete: why it was not read to its end, or empty. took: seconds of
+    work.
     """
 
     key: str
@@ -39,6 +40,7 @@ class VideoResult:
     bundle: str
     setup: dict[str, Any]
     duration: float
+    frame_rate: float | None
     incomplete: str
     took: float
     proposals: tuple[FoundProposal, ...]

@@ -42,8 +42,8 @@ class Store(Protocol):
         """Seconds since a file was written; None where it is gone."""
         ...
 
-    def take(self, name: str) -> bool:
-        """Remove a file; of several that try, at most one gets true (on object stores: nearly always)."""
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
         ...
 
 
@@ -98,17 +98,10 @@ class FolderStore:
             return self._now() - (self._folder / name).stat().st_mtime
         return None
 
-    def take(self, name: str) -> bool:
+    def remove(self, name: str) -> None:
         """See Store."""
-        path = self._folder / name
-        mine = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-        with written_to(path):
-            try:
-                path.rename(mine)
-            except FileNotFoundError:
-                return False
-            mine.unlink(missing_ok=True)
-        return True
+        with written_to(self._folder / name):
+            (self._folder / name).unlink(missing_ok=True)
 
     def _made(self, name: str) -> Path:
         path = self._folder / name
@@ -180,14 +173,10 @@ class RemoteStore:
                 return None
         return max(0.0, time.time() - changed)
 
-    def take(self, name: str) -> bool:
+    def remove(self, name: str) -> None:
         """See Store."""
-        with _reached(self.name):
-            try:
-                self._fs.rm_file(f"{self._root}/{name}")
-            except FileNotFoundError:
-                return False
-        return True
+        with _reached(self.name), suppress(FileNotFoundError):
+            self._fs.rm_file(f"{self._root}/{name}")
 
 
 def remote_file_system(url: str) -> tuple[Any, str]:

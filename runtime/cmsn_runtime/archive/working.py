@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from cmsn_runtime.archive.identity import Stamp
 from cmsn_runtime.archive.records import FoundProposal, VideoResult, result_bytes
@@ -22,6 +23,7 @@ from cmsn_runtime.manifest.reading import parse_manifest
 from cmsn_runtime.site import tuned
 from cmsn_runtime.sources.features import FeatureSource
 from cmsn_runtime.sources.opening import open_source
+from cmsn_runtime.sources.video import VideoSource
 
 CHUNK_STEPS = 6  # per call of the extractor: nobody waits for the first event
 
@@ -63,6 +65,27 @@ class Unreadable:
     reason: str
 
 
+class Worker(Protocol):
+    """What computes videos one after the other in a process of its own."""
+
+    def work(self, job: Job) -> Done | Unreadable:
+        """Compute a video and write its result. Raises CmsnError where no other video can be computed either."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+    def __enter__(self) -> Worker: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+OpenWorker = Callable[[WorkSettings], Worker]
+
+
 class VideoWorker(Closing):
     """An opened bundle that computes videos one after the other. Raises BundleError, OutputError."""
 
@@ -86,24 +109,27 @@ class VideoWorker(Closing):
         """Compute a video and write its result. Raises OutputError, BackendError."""
         begin = time.perf_counter()
         try:
-            found = self._collected(job.stamp.address)
+            found, rate = self._collected(job.stamp.address)
         except SourceError as error:
             return Unreadable(str(error))
-        result = self._result(job, found, time.perf_counter() - begin)
+        result = self._result(job, found, rate, time.perf_counter() - begin)
         self._store.write(f"results/{job.key}.json", result_bytes(result))
         return Done(result.duration, result.incomplete, len(result.proposals))
 
-    def _collected(self, address: str) -> Prediction:
+    def _collected(self, address: str) -> tuple[Prediction, float | None]:
+        """What is in a video, and its own frame rate."""
         bundle, hop = self._bundle, self._settings.hop_steps
         chunk = bundle.backend.chunk_frames or CHUNK_STEPS * bundle.grid.stride
         if bundle.manifest.features is not None:
             width = bundle.manifest.features.width
             with FeatureSource(address, rate=bundle.grid.fps, width=width) as rows:
-                return collect(partial(bundle.feature_stream, chunk_rows=chunk, hop_steps=hop), rows)
+                return collect(partial(bundle.feature_stream, chunk_rows=chunk, hop_steps=hop), rows), None
         with open_source(address) as frames:
-            return collect(partial(bundle.stream, chunk_frames=chunk, hop_steps=hop), frames)
+            rate = frames.stream.average_rate if isinstance(frames, VideoSource) else None
+            found = collect(partial(bundle.stream, chunk_frames=chunk, hop_steps=hop), frames)
+            return found, float(rate) if rate else None
 
-    def _result(self, job: Job, found: Prediction, took: float) -> VideoResult:
+    def _result(self, job: Job, found: Prediction, rate: float | None, took: float) -> VideoResult:
         proposals = tuple(
             FoundProposal(
                 event.action,
@@ -120,6 +146,7 @@ class VideoWorker(Closing):
             self._bundle.manifest.name,
             self._setup,
             float(found.ending.seconds or 0),
+            rate,
             found.ending.reason or "",
             round(took, 3),
             proposals,
