@@ -118,7 +118,9 @@ def test_rows_are_computed_once_and_anew_where_a_setting_changes(
     write_network(folder / "other.onnx", Frames(3), (3, 16, 24), seed=5)
     (folder / "other.toml").write_text(TOML.replace("rgb.onnx", "other.onnx"))
     open_inputs(*with_networks(load_config(folder / "other.toml")))
-    assert len(set(config.data.cache.glob("*.npy")) - cached) == 4
+    assert len(set(config.data.cache.glob("*.npy")) - cached) == 4, (
+        "two videos in two views, of the other network alone"
+    )
 
 
 def test_the_bundle_sees_in_a_video_the_stages_that_torch_sees(bundle: Path, folder: Path) -> None:

@@ -36,22 +36,32 @@ def rows_of_videos(
     # Both are located before either is computed, which may take hours.
     training = find(data.videos, data.annotations, subset=data.subset)
     validation = find(*held_out, subset=data.validation_subset) if held_out else None
-    open_cache = partial(_cache, config, rows_extractor(config, config.extractor, networks))
-    watched = _computed(config, validation, open_cache(CENTRE), "validation videos") if validation else []
+    caches = partial(_caches, config, config.extractor, networks)
+    watched = _computed(config, validation, caches(CENTRE), "validation videos") if validation else []
     learnt: list[AnnotatedVideo] = []
     for view in views(config.extractor.crops):
-        learnt += _computed(config, training, open_cache(view), f"training videos ({view.name})")
+        learnt += _computed(config, training, caches(view), f"training videos, {view.name}")
     return learnt, watched
 
 
-def rows_extractor(
-    config: TrainingConfig, extractor: ExtractorConfig, networks: Mapping[str, ReadNetwork]
-) -> FrozenExtractor:
-    """The networks with a head that passes rows through."""
-    head = FeatureExtractor(extractor.width, context=0)
-    whole = extractor.model_copy(update={"components": None})
-    frozen = FrozenExtractor(whole, head=head, preprocessing=config.picture(), stride=config.grid.stride)
-    set_networks(frozen, networks)
+def _caches(
+    config: TrainingConfig, extractor: ExtractorConfig, networks: Mapping[str, ReadNetwork], view: PictureView
+) -> dict[str, RowsCache]:
+    """One for each network: another network, or another choice of them, computes only what is new."""
+    return {name: _cache(config, _alone(config, extractor, name, networks[name]), view) for name in extractor.networks}
+
+
+def _alone(config: TrainingConfig, extractor: ExtractorConfig, name: str, network: ReadNetwork) -> FrozenExtractor:
+    """One of the networks, with a head that passes its rows through."""
+    only = extractor.model_copy(update={"networks": {name: extractor.networks[name]}, "components": None})
+    flow = config.picture().flow if only.has_flow else None
+    frozen = FrozenExtractor(
+        only,
+        head=FeatureExtractor(only.width, context=0),
+        preprocessing=replace(config.picture(), flow=flow),
+        stride=config.grid.stride,
+    )
+    set_networks(frozen, {name: network})
     return frozen.eval()
 
 
@@ -69,12 +79,18 @@ def _cache(config: TrainingConfig, extractor: FrozenExtractor, view: PictureView
     )
 
 
-def _computed(config: TrainingConfig, corpus: FoundCorpus, cache: RowsCache, what: str) -> list[AnnotatedVideo]:
-    def progress(items: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Path]]:
-        return track(list(items), f"Features of {what}")
+def _computed(
+    config: TrainingConfig, corpus: FoundCorpus, caches: Mapping[str, RowsCache], what: str
+) -> list[AnnotatedVideo]:
+    def progress(items: Iterable[tuple[str, Path]], name: str) -> Iterable[tuple[str, Path]]:
+        return track(list(items), f"{name} of {what}")
 
     rate = config.grid.fps / config.grid.stride
-    found = corpus.decode(cache, rate=rate, decoders=config.data.decoders, progress=progress)
+    found = [
+        corpus.decode(cache, rate=rate, decoders=config.data.decoders, progress=partial(progress, name=name))
+        for name, cache in caches.items()
+    ]
     return [
-        replace(video, frames=np.array(video.frames)) for video in found
-    ]  # rows are small; phase 1 reads them often
+        replace(parts[0], frames=np.concatenate([part.frames for part in parts], axis=1))
+        for parts in zip(*found, strict=True)
+    ]
