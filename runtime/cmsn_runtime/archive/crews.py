@@ -28,19 +28,19 @@ Outcome = Done | Unreadable | Died | Broken
 
 
 class Crew(Protocol):
-    """Workers that are replaced when they die. Not thread-safe.
+    """Workers that are replaced when they die. Not thread-safe."""
 
-    size: number of them.
-    """
-
-    size: int
+    @property
+    def free(self) -> int:
+        """Workers that wait for a job; those that are still starting are not among them."""
+        ...
 
     def submit(self, job: Job) -> None:
         """Give a job to a free worker; there must be one."""
         ...
 
     def wait(self, seconds: float) -> list[tuple[Job, Outcome]]:
-        """Jobs that ended, waiting for one at most so long."""
+        """Jobs that ended, waiting for one, or for a free worker, at most so long."""
         ...
 
     def close(self) -> None:

@@ -69,7 +69,7 @@ class Driver:
         blocked: list[Job] = []
         while waiting or running or blocked:
             raise_if_stopped()
-            while waiting and running < self._crew.size:
+            while waiting and self._crew.free:
                 job = waiting.pop()
                 if self._mine(job):
                     self._crew.submit(job)
@@ -79,7 +79,7 @@ class Driver:
                     self._tell(self._progress)
                 else:
                     blocked.append(job)  # another works on it
-            for job, outcome in self._crew.wait(_WAIT_SECONDS) if running else []:
+            for job, outcome in self._crew.wait(_WAIT_SECONDS) if running or waiting else []:
                 running -= 1
                 if self._again(job, outcome):
                     waiting.append(job)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cmsn_runtime.archive.listing import is_remote
-from cmsn_runtime.archive.stores import remote_file_system
 from cmsn_runtime.errors import SourceError
+from cmsn_runtime.remote_files import remote_file_system
 
 _BLOCK = 1 << 20
 _KEY_DIGITS = 32

@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
-from cmsn_runtime.archive.stores import lines_of, remote_file_system
+from cmsn_runtime.archive.stores import lines_of
 from cmsn_runtime.errors import SourceError
+from cmsn_runtime.remote_files import remote_file_system
 
 # Of what FFmpeg plays, what a folder of videos may hold; a file that is named is taken whatever its name.
 VIDEO_SUFFIXES = (

@@ -42,9 +42,13 @@ class LocalCrew(Closing):
     """`size` processes, each with the bundle opened; see Crew."""
 
     def __init__(self, settings: WorkSettings, size: int, *, open_worker: OpenWorker = VideoWorker) -> None:
-        self.size = size
         self._new = partial(_Process, settings, open_worker)
         self._workers = [self._new() for _ in range(size)]
+
+    @property
+    def free(self) -> int:
+        """See Crew."""
+        return sum(worker.job is None for worker in self._workers)
 
     def submit(self, job: Job) -> None:
         """See Crew."""

@@ -43,10 +43,17 @@ class RayCrew(Closing):
                 ) from error
         self._settings = settings
         self._open_worker = open_worker
-        self._actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
-        self.size = size or self._room(gpus)
-        self._free = [self._started() for _ in range(self.size)]
+        self._actor: Any = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
+        self._free: list[Any] = []
+        self._starting: dict[Any, Any] = {}
+        for _ in range(size or self._room(gpus)):
+            self._start()
         self._busy: dict[Any, tuple[Any, Job]] = {}
+
+    @property
+    def free(self) -> int:
+        """See Crew."""
+        return len(self._free)
 
     def submit(self, job: Job) -> None:
         """See Crew."""
@@ -54,14 +61,20 @@ class RayCrew(Closing):
         self._busy[actor.work.remote(job)] = actor, job
 
     def wait(self, seconds: float) -> list[tuple[Job, Outcome]]:
-        """See Crew."""
-        ready, _ = self._ray.wait(list(self._busy), num_returns=1, timeout=seconds)
-        return [self._ended(reference) for reference in ready]
+        """See Crew. Where a node was lost, there may be room for fewer workers: the others stay starting."""
+        ready, _ = self._ray.wait([*self._busy, *self._starting], num_returns=1, timeout=seconds)
+        found = []
+        for reference in ready:
+            if reference in self._busy:
+                found.append(self._ended(reference))
+            else:
+                self._begun(reference)
+        return found
 
     def close(self) -> None:
         """See Crew."""
-        actors = [*self._free, *(actor for actor, _ in self._busy.values())]
-        self._free, self._busy = [], {}
+        actors = [*self._free, *self._starting.values(), *(actor for actor, _ in self._busy.values())]
+        self._free, self._starting, self._busy = [], {}, {}
         for actor in actors:
             self._ray.kill(actor)
         if self._ours:
@@ -72,13 +85,23 @@ class RayCrew(Closing):
         try:
             outcome: Outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            self._free.append(self._started())
+            self._start()
             return job, Died(" ".join(str(error).split())[:200])
         self._free.append(actor)
         return job, outcome
 
-    def _started(self) -> Any:
-        return self._actor.remote(self._settings, self._open_worker)
+    def _begun(self, reference: Any) -> None:
+        actor = self._starting.pop(reference)
+        try:
+            self._ray.get(reference)
+        except self._ray.exceptions.RayError:
+            self._start()
+        else:
+            self._free.append(actor)
+
+    def _start(self) -> None:
+        actor = self._actor.remote(self._settings, self._open_worker)
+        self._starting[actor.ready.remote()] = actor
 
     def _room(self, gpus: float) -> int:
         resources = self._ray.cluster_resources()
@@ -98,6 +121,9 @@ class _Actor:
         self._settings = settings
         self._open_worker = open_worker
         self._worker: Worker | None = None
+
+    def ready(self) -> None:
+        """It has been started."""
 
     def work(self, job: Job) -> Outcome:
         """The outcome of a job."""

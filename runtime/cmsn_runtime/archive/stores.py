@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from cmsn_runtime.errors import MissingExtraError, OutputError
+from cmsn_runtime.errors import OutputError
 from cmsn_runtime.files import write_whole, written_to
+from cmsn_runtime.remote_files import remote_file_system
 
 
 class Store(Protocol):
@@ -177,21 +178,6 @@ class RemoteStore:
         """See Store."""
         with _reached(self.name), suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{name}")
-
-
-def remote_file_system(url: str) -> tuple[Any, str]:
-    """fsspec's file system of a URL, and the path in it. Raises MissingExtraError, OutputError."""
-    try:
-        import fsspec  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingExtraError("fsspec", "archive", f"opening {url.split('://', maxsplit=1)[0]}://") from error
-    try:
-        fs, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise OutputError(
-            f"{url}: cannot be opened ({error}); install what fsspec needs for it, or correct it"
-        ) from error
-    return fs, str(path).rstrip("/")
 
 
 @contextmanager

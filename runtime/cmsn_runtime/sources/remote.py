@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cmsn_runtime.errors import MissingExtraError, SourceError
+from cmsn_runtime.errors import SourceError
+from cmsn_runtime.remote_files import remote_file_system
 from cmsn_runtime.sources.addresses import redacted, scheme_of
 from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.container import DAMAGED
@@ -25,12 +26,9 @@ class RemoteFile:
     def __init__(self, url: str) -> None:
         self.name = redacted(url, url)
         self._failure: BaseException | None = None
+        fs, path = remote_file_system(url)
         try:
-            import fsspec  # type: ignore[import-untyped]
-        except ImportError as error:
-            raise MissingExtraError("fsspec", "archive", f"reading {scheme_of(url)}://") from error
-        try:
-            self._file: Any = fsspec.open(url, "rb", cache_type="readahead", block_size=_BLOCK).open()
+            self._file: Any = fs.open(path, "rb", cache_type="readahead", block_size=_BLOCK)
         except Exception as error:  # each file system has errors of its own
             raise SourceError(f"{self.name}: cannot be opened ({type(error).__name__}: {error}); check it") from error
 

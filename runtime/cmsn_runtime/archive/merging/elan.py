@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from cmsn_runtime.archive.merging.base import best_of_each, label_of
 from cmsn_runtime.archive.records import VideoResult
 from cmsn_runtime.errors import MissingExtraError
-from cmsn_runtime.files import replacing, written_to
+from cmsn_runtime.files import write_whole, written_to
 
 _TIER = "cmsn"
 
@@ -44,8 +45,10 @@ class Elan:
             begin = round(one.start * 1000)
             file.add_annotation(_TIER, begin, max(begin + 1, round(one.end * 1000)), f"{one.score:.2f}")
         name = f"{Path(label_of(address)).stem}.{result.key[:8]}.eaf"
-        with replacing(self._folder / name) as unfinished:
-            file.to_file(str(unfinished))
+        with tempfile.TemporaryDirectory() as folder:  # where the file exists, pympi would keep a copy beside it
+            made = Path(folder, name)
+            file.to_file(str(made))
+            write_whole(self._folder / name, made.read_bytes())
 
     def close(self) -> None:
         """See MergeWriter: each file is complete."""
