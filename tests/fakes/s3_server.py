@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from typing import Any
 
 import pytest
@@ -26,6 +27,9 @@ class S3Server(Closing):
             "AWS_ENDPOINT_URL": self.url,
         }.items():
             monkeypatch.setenv(name, value)
+        urllib.request.urlopen(
+            f"{self.url}/moto-api/reset", data=b""
+        ).close()  # it keeps buckets
         self.files().mkdir("videos")
 
     def files(self) -> Any:
