@@ -27,9 +27,7 @@ class S3Server(Closing):
             "AWS_ENDPOINT_URL": self.url,
         }.items():
             monkeypatch.setenv(name, value)
-        urllib.request.urlopen(
-            f"{self.url}/moto-api/reset", data=b""
-        ).close()  # it keeps buckets
+        urllib.request.urlopen(f"{self.url}/moto-api/reset", data=b"").close()  # it keeps buckets
         self.files().mkdir("videos")
 
     def files(self) -> Any:

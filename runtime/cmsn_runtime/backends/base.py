@@ -67,13 +67,14 @@ class Backend(Protocol):
 class Arithmetic:
     """What a backend computes with.
 
-    library: "onnxruntime", "openvino" or "tensorrt". device: "cpu", "cuda", or another of OpenVINO's such as "gpu.1".
+    library: "onnxruntime", "openvino", "tensorrt" or "triton". device: "cpu", "cuda", another of OpenVINO's such as
+    "gpu.1", or "server".
     variant: precision of the bundle whose graphs run. extractor: the precision in which that of the extractor computes
     its float32, where it is another.
     threads: number per network on a CPU; None on a GPU.
     """
 
-    library: Literal["onnxruntime", "openvino", "tensorrt"]
+    library: Literal["onnxruntime", "openvino", "tensorrt", "triton"]
     device: str
     variant: str
     extractor: str = FULL_PRECISION

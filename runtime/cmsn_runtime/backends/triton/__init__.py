@@ -1,0 +1,1 @@
+"""Triton Inference Server: the networks of many cameras on one machine with a GPU, over the network."""
