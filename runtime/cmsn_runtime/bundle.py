@@ -27,7 +27,7 @@ from cmsn_runtime.timegrid import TimeGrid
 
 if TYPE_CHECKING:
     from cmsn_runtime.streams.feature_stream import FeatureStream
-    from cmsn_runtime.streams.stream import Stream
+    from cmsn_runtime.streams.stream import Stream, StreamSettings
 
 
 class Bundle(Closing):
@@ -106,11 +106,29 @@ class Bundle(Closing):
         settings: those that differ for this camera, by dotted name; see site.tuned. Raises SettingsError.
         """
         # Imported here: numba is slow to import, and `inspect` does not need it.
-        from cmsn_runtime.streams.stream import Stream, StreamSettings
+        from cmsn_runtime.streams.stream import Stream
+
+        own = self.stream_settings(
+            chunk_frames=chunk_frames, hop_steps=hop_steps, min_score=min_score, settings=settings
+        )
+        stream = Stream(self.backend, own, on_step=on_step)
+        self._warm_up()
+        return stream
+
+    def stream_settings(
+        self,
+        *,
+        chunk_frames: int | None = None,
+        hop_steps: int = 1,
+        min_score: float | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> StreamSettings:
+        """Those of `stream`, for what drives streams of its own. Raises SettingsError."""
+        from cmsn_runtime.streams.stream import StreamSettings
 
         network = self.manifest.network
         tuning = tuned(self.manifest.proposals, self.manifest.tracking, {**self.tuning.values, **(settings or {})})
-        own = StreamSettings(
+        return StreamSettings(
             grid=self.manifest.grid,
             preprocessing=self.preprocessing,
             delay_steps=network.delay_steps,
@@ -122,9 +140,6 @@ class Bundle(Closing):
             chunk_frames=chunk_frames,
             hop_steps=hop_steps,
         )
-        stream = Stream(self.backend, own, on_step=on_step)
-        self._warm_up()
-        return stream
 
     def feature_stream(
         self,

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from cmsn_runtime.archive.claims import Claims
 from cmsn_runtime.archive.crews import OpenCrew
-from cmsn_runtime.archive.driving import Driver, Progress
+from cmsn_runtime.archive.driving import Driver, Progress, Split
 from cmsn_runtime.archive.identity import Stamp, key_of, stamp_of
 from cmsn_runtime.archive.listing import is_remote
 from cmsn_runtime.archive.records import SetAside, read_aside
+from cmsn_runtime.archive.splitting.parts import Part, parts_of
 from cmsn_runtime.archive.stores import Store, open_store
 from cmsn_runtime.archive.working import Job, WorkSettings, setup_of
+from cmsn_runtime.bundle_files import locate_bundle, read_manifest
 from cmsn_runtime.errors import OutputError, SourceError
 
 _RESULTS, _FAILED = "results", "failed"
@@ -71,17 +73,42 @@ def plan_archive(
 
 
 def run_archive(
-    plan: Plan, settings: WorkSettings, open_crew: OpenCrew, *, join: bool, tell: Callable[[Progress], None]
+    plan: Plan,
+    settings: WorkSettings,
+    open_crew: OpenCrew,
+    *,
+    join: bool,
+    split_seconds: float | None = None,
+    tell: Callable[[Progress], None],
 ) -> Progress:
-    """Compute what is missing. join: other drivers work on the same place. Raises as Driver.run does."""
+    """Compute what is missing. join: other drivers work on the same place. split_seconds: longer videos in parts.
+
+    Raises as Driver.run does.
+    """
     if not plan.jobs:
         return Progress(0)
     store = open_store(settings.place)
+    split = _splitting(settings, split_seconds)
     with open_crew(settings) as crew:
         if not join:
-            return Driver(crew, store, tell=tell).run(plan.jobs)
+            return Driver(crew, store, split=split, tell=tell).run(plan.jobs)
         with Claims(store) as claims:
-            return Driver(crew, store, claims=claims, tell=tell).run(plan.jobs)
+            return Driver(crew, store, claims=claims, split=split, tell=tell).run(plan.jobs)
+
+
+def _splitting(settings: WorkSettings, seconds: float | None) -> Split:
+    """What divides a video; each is looked at once."""
+    manifest = read_manifest(locate_bundle(settings.bundle))
+    known: dict[str, list[Part]] = {}
+
+    def split(job: Job) -> list[Part]:
+        if seconds is None:
+            return []
+        if job.key not in known:
+            known[job.key] = parts_of(job.stamp.address, manifest, seconds)
+        return known[job.key]
+
+    return split
 
 
 def _known(store: Store, setup: dict[str, object]) -> dict[Stamp, str]:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cmsn_runtime.archive.identity import Stamp
 from cmsn_runtime.archive.records import FoundProposal, VideoResult, result_bytes
+from cmsn_runtime.archive.splitting.computing import part_features, read_part
+from cmsn_runtime.archive.splitting.joining import events_of, joined
+from cmsn_runtime.archive.splitting.parts import CHUNK_STEPS, Part
 from cmsn_runtime.archive.stores import open_store
 from cmsn_runtime.bundle import open_bundle
 from cmsn_runtime.bundle_files import locate_bundle, name_of, read_manifest_file
 from cmsn_runtime.closing import Closing
-from cmsn_runtime.collecting import Prediction, collect
+from cmsn_runtime.collecting import collect
 from cmsn_runtime.errors import SourceError
+from cmsn_runtime.events import Event
 from cmsn_runtime.manifest.reading import parse_manifest
 from cmsn_runtime.site import tuned
+from cmsn_runtime.sources.base import Source
 from cmsn_runtime.sources.features import FeatureSource
 from cmsn_runtime.sources.opening import open_source
 from cmsn_runtime.sources.video import VideoSource
-
-CHUNK_STEPS = 6  # per call of the extractor: nobody waits for the first event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +47,15 @@ class WorkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One video to compute, and the name of its result."""
+    """One video to compute, and the name of its result.
+
+    part: only this part's features. join: the parts whose features are all there.
+    """
 
     key: str
     stamp: Stamp
+    part: Part | None = None
+    join: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +117,59 @@ class VideoWorker(Closing):
     def work(self, job: Job) -> Done | Unreadable:
         """Compute a video and write its result. Raises OutputError, BackendError."""
         begin = time.perf_counter()
+        address = job.stamp.address
         try:
-            found, rate = self._collected(job.stamp.address)
+            if job.part is not None:
+                self._store.write(job.part.name(job.key), part_features(self._bundle, address, job.part).content())
+                return Done(0.0, "", 0)
+            found = self._joined(job) if job.join else None
+            found = found or self._whole(address)
         except SourceError as error:
             return Unreadable(str(error))
-        result = self._result(job, found, rate, time.perf_counter() - begin)
+        result = self._result(job, found, time.perf_counter() - begin)
         self._store.write(f"results/{job.key}.json", result_bytes(result))
+        for part in job.join:
+            self._store.remove(part.name(job.key))
         return Done(result.duration, result.incomplete, len(result.proposals))
 
-    def _collected(self, address: str) -> tuple[Prediction, float | None]:
-        """What is in a video, and its own frame rate."""
+    def _joined(self, job: Job) -> _Found | None:
+        """What one pass over the features of all parts finds; None where they do not fit each other."""
+        contents = [self._store.read(part.name(job.key)) for part in job.join]
+        parts = [read_part(content) for content in contents if content is not None]
+        features = joined(parts) if len(parts) == len(job.join) else None
+        if features is None:
+            return None
+        frames, last = parts[-1].frames, parts[-1].last_seconds
+        if frames is None or last is None:
+            return None
+        events = events_of(
+            self._bundle,
+            features,
+            origin=job.join[0].origin,
+            frames=frames,
+            chunk_frames=self._chunk,
+            hop_steps=self._settings.hop_steps,
+        )
+        with open_source(job.stamp.address) as source:
+            return _Found(events, last, "", _rate(source))
+
+    def _whole(self, address: str) -> _Found:
         bundle, hop = self._bundle, self._settings.hop_steps
-        chunk = bundle.backend.chunk_frames or CHUNK_STEPS * bundle.grid.stride
         if bundle.manifest.features is not None:
             width = bundle.manifest.features.width
             with FeatureSource(address, rate=bundle.grid.fps, width=width) as rows:
-                return collect(partial(bundle.feature_stream, chunk_rows=chunk, hop_steps=hop), rows), None
+                found = collect(partial(bundle.feature_stream, chunk_rows=self._chunk, hop_steps=hop), rows)
+            return _Found(found.finals, found.ending.seconds, found.ending.reason, None)
         with open_source(address) as frames:
-            rate = frames.stream.average_rate if isinstance(frames, VideoSource) else None
-            found = collect(partial(bundle.stream, chunk_frames=chunk, hop_steps=hop), frames)
-            return found, float(rate) if rate else None
+            rate = _rate(frames)
+            found = collect(partial(bundle.stream, chunk_frames=self._chunk, hop_steps=hop), frames)
+        return _Found(found.finals, found.ending.seconds, found.ending.reason, rate)
 
-    def _result(self, job: Job, found: Prediction, rate: float | None, took: float) -> VideoResult:
+    @property
+    def _chunk(self) -> int:
+        return self._bundle.backend.chunk_frames or CHUNK_STEPS * self._bundle.grid.stride
+
+    def _result(self, job: Job, found: _Found, took: float) -> VideoResult:
         proposals = tuple(
             FoundProposal(
                 event.action,
@@ -145,12 +185,26 @@ class VideoWorker(Closing):
             job.stamp,
             self._bundle.manifest.name,
             self._setup,
-            float(found.ending.seconds or 0),
-            rate,
-            found.ending.reason or "",
+            float(found.seconds or 0),
+            found.rate,
+            found.incomplete,
             round(took, 3),
             proposals,
         )
+
+
+class _Found(NamedTuple):
+    """What was found in a video. seconds: time of its last frame. rate: the file's own frame rate."""
+
+    finals: Sequence[Event]
+    seconds: Fraction | None
+    incomplete: str
+    rate: float | None
+
+
+def _rate(source: Source) -> float | None:
+    rate = source.stream.average_rate if isinstance(source, VideoSource) else None
+    return float(rate) if rate else None
 
 
 def setup_of(settings: WorkSettings) -> dict[str, object]:

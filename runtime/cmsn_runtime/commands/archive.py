@@ -15,7 +15,19 @@ from cmsn_runtime.commands.options.backend import BACKEND_NAMES, checked_backend
 if TYPE_CHECKING:
     from cmsn_runtime.archive.crews import OpenCrew
 
+_LENGTH = re.compile(r"([0-9.]+)(h|m|s)")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _ON = re.compile(r"local(?::(?P<size>[1-9]\d*))?|ray(?::(?P<address>.+))?")
+
+
+def _length(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Seconds of a length such as 1h."""
+    if value is None:
+        return None
+    match = _LENGTH.fullmatch(value)
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"{value!r} is no length such as 1h, 30m or 90s")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 @click.command(short_help="Find actions in many videos, on one machine or many.")
@@ -32,6 +44,7 @@ _ON = re.compile(r"local(?::(?P<size>[1-9]\d*))?|ray(?::(?P<address>.+))?")
 @click.option("--again", is_flag=True, help="Also try videos that were set aside.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the bundle, as in cmsn run.")
 @click.option("--site", type=click.Path(path_type=Path), metavar="FILE.toml", help="A file of such settings.")
+@click.option("--split", callback=_length, metavar="1h|30m|90s", help="Longer videos in parts, exactly.")
 @click.option("--hop-steps", type=click.IntRange(1), default=1, show_default=True)
 def archive(
     sources: tuple[str, ...],
@@ -47,6 +60,7 @@ def archive(
     again: bool,
     settings: tuple[str, ...],
     site: Path | None,
+    split: float | None,
     hop_steps: int,
 ) -> None:
     """Find actions in every video of each SOURCE: a file, a folder, a glob, @LIST (a text file with one per line), or a
@@ -82,7 +96,9 @@ def archive(
     for one in plan.aside:
         report(f"{one.video.address}: set aside: {one.reason}", kind="warning")
     with reporter(plan) as tell:
-        done = run_archive(plan, wanted, open_crew, join=join, tell=tell)
+        done = run_archive(plan, wanted, open_crew, join=join, split_seconds=split, tell=tell)
+    for line in done.undivided:
+        report(f"{line}; computed whole", kind="warning")
     for one in done.aside:
         report(f"{one.video.address}: set aside: {one.reason}")
     if plan.aside or done.aside:
