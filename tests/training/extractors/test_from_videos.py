@@ -21,6 +21,7 @@ from cmsn_runtime.collecting import collect
 from cmsn_runtime.commands.inspect import inspect
 from cmsn_runtime.errors import SettingsError
 from cmsn_runtime.sources.opening import open_source
+from cmsn_training.ablation.cell import propose_all
 from cmsn_training.checkpoint import load_model
 from cmsn_training.config import load_config
 from cmsn_training.data.opening import open_inputs
@@ -134,6 +135,13 @@ def test_the_bundle_sees_in_a_video_the_stages_that_torch_sees(bundle: Path, fol
     for one, other in zip(found.steps, expected.steps, strict=True):
         assert one.seconds == other.seconds
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+
+
+def test_tables_evaluate_it_on_pictures_of_the_networks_size(bundle: Path, folder: Path) -> None:
+    given = load_config(folder / "config.toml")  # as a table has it: without what the networks' files say
+    data = given.data.model_copy(update={"test_videos": given.data.videos, "test_annotations": given.data.annotations})
+    found = propose_all(given.model_copy(update={"data": data}), method="cmsn", hop_steps=1)
+    assert len(found) == 2
 
 
 def test_the_model_is_complete_without_the_networks_files(bundle: Path, folder: Path) -> None:

@@ -35,7 +35,10 @@ def propose_all(config: TrainingConfig, *, method: Method, hop_steps: int) -> di
     data = config.data
     if data.test_videos is None or data.test_annotations is None:
         raise SettingsError("data.test_videos and data.test_annotations are not given; a table is evaluated on them")
-    model = load_model(config.output / MODEL_FILE)[0].to(inference_device(config.hardware))
+    model, trained, _ = load_model(config.output / MODEL_FILE)
+    model = model.to(inference_device(config.hardware))
+    # What the files of networks say, and the pictures that follow from it, is known since the training.
+    config = config.model_copy(update={"extractor": trained.extractor, "preprocessing": trained.preprocessing})
     names = sorted(read_truth(data.test_annotations, subset=data.test_subset, note=_LOG.warning))
     videos = _find(config, data.test_videos, data.test_annotations, names)
     return {name: _propose(model, config, video, method, hop_steps) for name, video in videos.items()}
