@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 import torch
-from frozen_models import FRAMES, model_of, pictures_for
+from frozen_models import FRAMES, configured, model_of, pictures_for
+from small_networks import Frames, write_network
 
 from cmsn_export.graphs import build_graphs
 from cmsn_export.parity import measure_parity
@@ -62,3 +66,13 @@ def test_states_keep_their_values_in_half_precision(config: TrainingConfig) -> N
     graphs = typed_variants(build_graphs(model_of(config)[0], window=16))
     kinds = set(state_dtypes(graphs["fp16"]["extractor"].onnx).values())
     assert kinds <= {"float16"}, "pixels up to 255 are exact in half precision"
+
+
+def test_a_network_of_two_kinds_of_input_has_its_weights_in_the_file_once(tmp_path: Path) -> None:
+    file = str(write_network(tmp_path / "net.onnx", Frames(3), (3, 16, 24)))
+    sizes = []
+    for kinds in (["rgb"], ["rgb", "difference"]):
+        model, _ = model_of(configured({kind: {"file": file, "input": kind} for kind in kinds}))
+        extractor = onnx.load_from_string(build_graphs(model, window=16)["extractor"])
+        sizes.append(sum(item.dims[0] for item in extractor.graph.initializer if item.name.endswith("weight")))
+    assert sizes[0] == sizes[1] == 12, "two convolutions of six channels"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -105,17 +106,33 @@ def _joined(parts: Sequence[Any]) -> bytes:
     inputs = {item.name: item for part in parts for item in part.graph.input if item.name not in made}
     used = {item.name for part in parts for item in part.graph.input}
     outputs = {item.name: item for part in parts for item in part.graph.output if item.name not in used}
+    nodes = [node for part in parts for node in part.graph.node]
     graph = helper.make_graph(
-        [node for part in parts for node in part.graph.node],
+        nodes,
         "extractor",
         [inputs[name] for name in _ordered(inputs, ("frames", "position", "length"))],
         [outputs[name] for name in _ordered(outputs, ("features",))],
-        [item for part in parts for item in part.graph.initializer],
+        _once(nodes, [item for part in parts for item in part.graph.initializer]),
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=_IR_VERSION)
     onnx.checker.check_model(model, full_check=True)
     serialised: bytes = model.SerializeToString()
     return serialised
+
+
+def _once(nodes: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
+    """Equal weights once: a network that takes two kinds of input is in the graph twice, and in the file once."""
+    first: dict[bytes, Any] = {}
+    same: dict[str, str] = {}
+    for item in weights:
+        nameless = onnx.TensorProto()
+        nameless.CopyFrom(item)
+        nameless.name = ""
+        kept = first.setdefault(hashlib.sha256(nameless.SerializeToString()).digest(), item)
+        same[item.name] = kept.name
+    for node in nodes:
+        node.input[:] = [same.get(name, name) for name in node.input]
+    return list(first.values())
 
 
 def _ordered(names: Mapping[str, Any], first: Sequence[str]) -> list[str]:
