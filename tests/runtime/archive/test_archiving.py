@@ -145,6 +145,7 @@ def test_s3_is_read_and_written_over_http(
 
 
 def test_a_place_that_cannot_be_reached_is_one_line(videos: Path, tiny_bundle: Path) -> None:
+    pytest.importorskip("fsspec")
     result = run(videos / "a.mp4", "-o", "nothing://here", bundle=tiny_bundle)
     assert result.exit_code == 1
     assert "nothing://here: cannot be opened" in str(result.exception)
