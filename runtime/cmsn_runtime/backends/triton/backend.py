@@ -106,9 +106,12 @@ class TritonBackend(Closing):
         state = own(ask.state, SequenceState)
         if state.closed:
             raise BackendError("this state is closed: its sequence has ended; create another with new_state()")
-        begins = not state.begun
-        state.begun = True
-        return self._chunk(ask.frames, state, position=ask.position, length=ask.length, begins=begins, ends=False)
+        begins, state.begun = not state.begun, True
+        try:
+            return self._chunk(ask.frames, state, position=ask.position, length=ask.length, begins=begins, ends=False)
+        except BackendError:
+            state.begun = False  # nobody waits once more to end it: the server ends it when it is idle
+            raise
 
     def _chunk(
         self, frames: npt.NDArray[Any], state: SequenceState, *, position: int, length: int, begins: bool, ends: bool
