@@ -97,6 +97,7 @@ few-videos: $(VENV)/.test
 	$(BIN)/python -m cmsn_benchmarks.datasets.efficientnet $(RUNS)/networks/efficientnet-lite0.onnx
 	$(BIN)/python -m cmsn_benchmarks.datasets.cctv_streams $(CCTV) $(RUNS)/cctv-320 --size 320 240
 	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/few-videos.toml --runs $(RUNS)/ablate --json benchmarks/results/few_videos.json
+	$(BIN)/cmsn ablate training/cmsn_training/configs/tables/cctv-actions.toml --runs $(RUNS)/ablate --json benchmarks/results/cctv_actions.json
 	$(BIN)/python -m cmsn_benchmarks.quality.clip_discrimination $(CCTV) $(RUNS)/networks/efficientnet-lite0.onnx --json benchmarks/results/clip_discrimination.json
 
 utkinect-actions: $(VENV)/.test

@@ -4,7 +4,8 @@
         [--size 160 120]
 
 CLIPS holds clips.csv (clip,label,source). Writes OUTPUT/{train,validation,test}, split by source, each with its
-annotations.json. The boundaries are cuts between clips; as many cuts are not boundaries.
+annotations.json and, for learning curves, first-20.json and so on with the first streams only. The boundaries are cuts
+between clips; as many cuts are not boundaries.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from cmsn_training.rendering.writer import ANNOTATIONS_FILE, encode_video, write
 
 FPS = Fraction(25)
 SIZE = (160, 120)  # width, height in pixels; networks that are trained on larger pictures need 320 x 240
+NUMBERS = (20, 40, 80, 160)  # actions of the streams in first-NUMBER.json
 _CLIPS_PER_STREAM = (20, 36)  # of about two seconds each
 
 
@@ -93,7 +95,20 @@ def splice(
                 for key, scenes in plans.items()
             }
             entries = {key: job.result() for key, job in track(list(jobs.items()), f"Splicing {name}")}
-        write_annotations(folder / ANNOTATIONS_FILE, {key: {"subset": name, **entry} for key, entry in entries.items()})
+        labelled = {key: {"subset": name, **entry} for key, entry in entries.items()}
+        write_annotations(folder / ANNOTATIONS_FILE, labelled)
+        for number in NUMBERS:
+            write_annotations(folder / f"first-{number}.json", first_actions(labelled, number))
+
+
+def first_actions(entries: dict[str, dict[str, Any]], number: int) -> dict[str, dict[str, Any]]:
+    """The first streams that hold at least that many actions together, or all."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for key in sorted(entries):
+        if sum(len(entry["annotations"]) for entry in chosen.values()) >= number:
+            break
+        chosen[key] = entries[key]
+    return chosen
 
 
 @click.command()
