@@ -39,9 +39,8 @@ def plan_archive(
     settings: WorkSettings,
     *,
     again: bool = False,
-    progress: Callable[[Sequence[str]], Sequence[str]] = lambda items: items,
 ) -> Plan:
-    """Which of the videos to compute. again: those that were set aside are tried once more.
+    """Which of the videos to compute. again: those that were set aside are tried once more; their records are removed.
 
     A video whose path, size and time of change are in a result is known without reading it; another is read once.
     Raises OutputError, BundleError.
@@ -49,11 +48,11 @@ def plan_archive(
     setup = setup_of(settings)
     known = {} if all(map(is_remote, addresses)) else _known(store, setup)
     results = {_key(name) for name in store.names(_RESULTS)}
-    failed = {} if again else {_key(name): name for name in store.names(_FAILED)}
+    failed = {_key(name): name for name in store.names(_FAILED)}
     jobs: dict[str, Job] = {}
     aside: list[SetAside] = []
     present: set[str] = set()
-    for address in progress(addresses):
+    for address in addresses:
         try:
             stamp = stamp_of(address)
             key = known.get(stamp) or key_of(stamp, setup)
@@ -62,11 +61,13 @@ def plan_archive(
             continue
         if key in results:
             present.add(key)
-        elif key in failed:
+        elif key in failed and not again:
             content = store.read(f"{_FAILED}/{failed[key]}")
             if content is not None:
                 aside.append(read_aside(content, name=f"{store.name}/{_FAILED}/{failed[key]}"))
         else:
+            if key in failed:  # other drivers of the same place would take it for settled
+                store.remove(f"{_FAILED}/{failed.pop(key)}")
             jobs.setdefault(key, Job(key, stamp))
     same = len(addresses) - len(jobs) - len(present) - len(aside)
     return Plan(list(jobs.values()), len(present), aside, same)

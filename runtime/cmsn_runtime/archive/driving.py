@@ -83,6 +83,8 @@ class Driver:
             raise_if_stopped()
             while waiting and self._crew.free:
                 job = waiting.pop()
+                if self._is_of_no_use(job):
+                    continue
                 if job.key in self._open:
                     self._crew.submit(job)
                     running += 1
@@ -97,15 +99,11 @@ class Driver:
                 running -= 1
                 waiting += self._following(job, outcome)
                 self._tell(self._progress)
-            if not waiting and blocked:
-                waiting, blocked = self._free(blocked, idle=not running)
+            if not waiting and blocked:  # once more: done, given up, or still theirs
+                if not running and self._claims is not None:
+                    self._claims.pause()
+                waiting, blocked = blocked, []
         return self._progress
-
-    def _free(self, blocked: list[Job], *, idle: bool) -> tuple[list[Job], list[Job]]:
-        """Jobs of others once more: done, given up, or still theirs."""
-        if idle and self._claims is not None:
-            self._claims.pause()
-        return blocked, []
 
     def _mine(self, job: Job) -> bool:
         if self._claims is None:
@@ -128,8 +126,9 @@ class Driver:
         """Enter an outcome -> what is to be done of this video now."""
         if isinstance(outcome, Broken):
             raise BackendError(f"a worker cannot work: {outcome.reason}")
-        if job.part is not None and self._open[job.key] == _WHOLE:
-            return []  # it is computed whole meanwhile, or was set aside
+        if job.part is not None and self._is_of_no_use(job):
+            self._store.remove(job.part.name(job.key))
+            return []
         if isinstance(outcome, Died):
             self._progress.deaths += 1
             return self._died(job, outcome)
@@ -145,14 +144,20 @@ class Driver:
         self._end(job)
         return []
 
+    def _is_of_no_use(self, job: Job) -> bool:
+        """A part of a video that is computed whole meanwhile, or was set aside."""
+        return job.part is not None and self._open[job.key] == _WHOLE
+
     def _part_ended(self, job: Job, outcome: Outcome) -> list[Job]:
         """Nothing, the pass over all of its parts, or the whole video where it has no exact parts."""
+        # Without the features of every part the worker computes it whole; either way it removes those there are.
+        after = replace(job, part=None, join=tuple(self._split(job)))
         if isinstance(outcome, Unreadable):
             self._progress.undivided.append(outcome.reason)
             self._open[job.key] = _WHOLE
-            return [replace(job, part=None)]
+            return [after]
         self._open[job.key] -= 1
-        return [] if self._open[job.key] else [replace(job, part=None, join=tuple(self._split(job)))]
+        return [] if self._open[job.key] else [after]
 
     def _died(self, job: Job, outcome: Died) -> list[Job]:
         tries = self._tries[job.key] = self._tries.get(job.key, self._earlier(job)) + 1

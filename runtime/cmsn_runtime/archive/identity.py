@@ -67,7 +67,5 @@ def _remote_stamp(url: str) -> Stamp:
         found = fs.info(path)
     except Exception as error:  # each file system has errors of its own
         raise SourceError(f"{url}: cannot be reached ({type(error).__name__}: {error}); check it") from error
-    version = next(
-        (found[name] for name in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated") if found.get(name)), ""
-    )
+    version = next((found[name] for name in _VERSIONS if found.get(name)), "")
     return Stamp(url, int(found.get("size") or 0), str(version))

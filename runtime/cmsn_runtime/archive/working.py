@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
@@ -42,7 +41,6 @@ class WorkSettings:
     threads: int
     settings: Mapping[str, Any]
     hop_steps: int = 1
-    engines: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,6 @@ class VideoWorker(Closing):
             settings.bundle,
             backend=settings.backend,
             threads=settings.threads,
-            engines=settings.engines,
             settings=settings.settings,
         )
 

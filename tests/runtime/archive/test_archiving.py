@@ -85,6 +85,8 @@ def test_what_was_set_aside_is_tried_again_when_asked(videos: Path, tmp_path: Pa
     assert "broken.mp4: cannot be opened" in record["reason"]
     assert "1 are set aside" in run(videos / "broken.mp4", "-o", out, bundle=tiny_bundle).output
     assert "1 videos to compute" in run(videos / "broken.mp4", "-o", out, "--again", bundle=tiny_bundle).output
+    joined = run(videos / "broken.mp4", "-o", out, "--again", "--join", bundle=tiny_bundle).output
+    assert "1 set aside" in joined, "it was tried, and not taken for settled by another"
 
 
 def test_folders_globs_and_lists_are_taken_and_each_video_once(videos: Path, tmp_path: Path) -> None:

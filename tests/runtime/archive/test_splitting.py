@@ -95,6 +95,7 @@ def test_a_video_with_a_gap_is_computed_whole_and_it_is_said(tmp_path: Path) -> 
     said = run(video, tmp_path / "parts", "--split", "5s")
     assert "no frames for" in said
     assert "computed whole" in said
+    assert not list((tmp_path / "parts").rglob("*.npy")), "nor are features left of parts that were of no use"
     assert result_of(tmp_path / "parts") == result_of(tmp_path / "whole")
 
 

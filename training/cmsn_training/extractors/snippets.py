@@ -80,7 +80,6 @@ class SnippetSampler(nn.Module):
         self.networks = extractor.networks
         self.plans = plan_snippets(extractor, stride=stride)
         self.crop = crop
-        self.channels = 5 if extractor.has_flow else 3
         plan = next(iter(self.plans.values()))
         self.kept, self.delay_steps = plan.kept, plan.delay_steps
 
