@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cmsn_runtime.archive.listing import is_remote
 from cmsn_runtime.errors import SourceError
+from cmsn_runtime.hashing import file_sha256
 from cmsn_runtime.remote_files import remote_file_system
 
-_BLOCK = 1 << 20
 _KEY_DIGITS = 32
 _VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated")  # as file systems call them
 
@@ -51,14 +51,10 @@ def key_of(stamp: Stamp, setup: Mapping[str, object]) -> str:
 
 
 def _content(path: str) -> str:
-    digest = hashlib.sha256()
     try:
-        with Path(path).open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return file_sha256(Path(path))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); check who may read it") from error
-    return digest.hexdigest()
 
 
 def _remote_stamp(url: str) -> Stamp:

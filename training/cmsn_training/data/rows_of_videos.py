@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rich.progress import track
@@ -36,7 +37,9 @@ def rows_of_videos(
     # Both are located before either is computed, which may take hours.
     training = find(data.videos, data.annotations, subset=data.subset)
     validation = find(*held_out, subset=data.validation_subset) if held_out else None
-    caches = partial(_caches, config, config.extractor, networks)
+    caches = partial(
+        _caches, config, {name: _alone(config, config.extractor, name, networks[name]) for name in networks}
+    )
     watched = _computed(config, validation, caches(CENTRE), "validation videos") if validation else []
     learnt: list[AnnotatedVideo] = []
     for view in views(config.extractor.crops):
@@ -44,15 +47,14 @@ def rows_of_videos(
     return learnt, watched
 
 
-def _caches(
-    config: TrainingConfig, extractor: ExtractorConfig, networks: Mapping[str, ReadNetwork], view: PictureView
-) -> dict[str, RowsCache]:
-    """One for each network: another network, or another choice of them, computes only what is new."""
-    return {name: _cache(config, _alone(config, extractor, name, networks[name]), view) for name in extractor.networks}
+class _Alone(NamedTuple):
+    """One of the networks, with a head that passes its rows through, and its graph."""
+
+    extractor: FrozenExtractor
+    graph: bytes
 
 
-def _alone(config: TrainingConfig, extractor: ExtractorConfig, name: str, network: ReadNetwork) -> FrozenExtractor:
-    """One of the networks, with a head that passes its rows through."""
+def _alone(config: TrainingConfig, extractor: ExtractorConfig, name: str, network: ReadNetwork) -> _Alone:
     only = extractor.model_copy(update={"networks": {name: extractor.networks[name]}, "components": None})
     flow = config.picture().flow if only.has_flow else None
     frozen = FrozenExtractor(
@@ -62,21 +64,25 @@ def _alone(config: TrainingConfig, extractor: ExtractorConfig, name: str, networ
         stride=config.grid.stride,
     )
     set_networks(frozen, {name: network})
-    return frozen.eval()
+    return _Alone(frozen.eval(), merged_graph(frozen))
 
 
-def _cache(config: TrainingConfig, extractor: FrozenExtractor, view: PictureView) -> RowsCache:
+def _caches(config: TrainingConfig, networks: Mapping[str, _Alone], view: PictureView) -> dict[str, RowsCache]:
+    """One for each network: another network, or another choice of them, computes only what is new."""
     cuda = config.hardware.accelerator != "cpu" and has_cuda()
-    return RowsCache(
-        config.data.cache,
-        graph=merged_graph(extractor),
-        states=[StateTensor(name, shape) for name, shape in extractor.state_shapes().items()],
-        delay_steps=extractor.delay_steps,
-        grid=config.time_grid(),
-        preprocessing=extractor.preprocessing,
-        view=view,
-        provider=Provider("cuda" if cuda else "cpu"),
-    )
+    return {
+        name: RowsCache(
+            config.data.cache,
+            graph=graph,
+            states=[StateTensor(state, shape) for state, shape in extractor.state_shapes().items()],
+            delay_steps=extractor.delay_steps,
+            grid=config.time_grid(),
+            preprocessing=extractor.preprocessing,
+            view=view,
+            provider=Provider("cuda" if cuda else "cpu"),
+        )
+        for name, (extractor, graph) in networks.items()
+    }
 
 
 def _computed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from cmsn_runtime.errors import SettingsError
+from cmsn_runtime.hashing import file_sha256
 from cmsn_runtime.pictures.settings import Preprocessing
 from cmsn_runtime.structuring import structure
 from cmsn_training.config import TrainingConfig
@@ -114,7 +114,7 @@ def apply_pretrained(model: CMSN, config: TrainingConfig) -> dict[str, str] | No
     if config.model.pretrained_preprocessing == "check":
         check_preprocessing(weights, config.picture())
     model.extractor.c3d.load_state_dict(weights.tensors)
-    return {"file": path.name, "sha256": _sha256(path), "source": weights.source}
+    return {"file": path.name, "sha256": file_sha256(path), "source": weights.source}
 
 
 def _trained_here(path: Path, metadata: Mapping[str, str]) -> tuple[float, Preprocessing]:
@@ -143,11 +143,3 @@ def _checked(path: Path, tensors: Mapping[str, torch.Tensor], key: str, shape: t
 def _normalisation(preprocessing: Preprocessing) -> str:
     """In TOML syntax."""
     return f'mean = {list(preprocessing.mean)}, scale = {preprocessing.scale:g}, channels = "{preprocessing.channels}"'
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
